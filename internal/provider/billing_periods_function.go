@@ -1,0 +1,70 @@
+// Copyright (c) The terraform-provider-waldur authors
+// SPDX-License-Identifier: MPL-2.0
+
+package provider
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/hashicorp/terraform-plugin-framework/function"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"terraform-provider-waldur/internal/waldur"
+)
+
+func newBillingPeriodsFunction() function.Function { return &billingPeriodsFunction{} }
+
+type billingPeriodsFunction struct{}
+
+func (f *billingPeriodsFunction) Metadata(_ context.Context, _ function.MetadataRequest, resp *function.MetadataResponse) {
+	resp.Name = "billing_periods"
+}
+
+func (f *billingPeriodsFunction) Definition(_ context.Context, _ function.DefinitionRequest, resp *function.DefinitionResponse) {
+	resp.Definition = function.Definition{
+		Summary: "Billing periods of a range",
+		MarkdownDescription: "Returns all months from `start` to `end`, both included, as a list of `YYYY-MM`, the earliest first: " +
+			"for reports that need a row for every month, where Waldur has none for months without usage.",
+		Parameters: []function.Parameter{
+			function.StringParameter{
+				Name:                "start",
+				MarkdownDescription: "First month, as `YYYY-MM` or `YYYY-MM-01`.",
+			},
+			function.StringParameter{
+				Name:                "end",
+				MarkdownDescription: "Last month, as `YYYY-MM` or `YYYY-MM-01`, not before `start`.",
+			},
+		},
+		Return: function.ListReturn{ElementType: types.StringType},
+	}
+}
+
+func (f *billingPeriodsFunction) Run(ctx context.Context, req function.RunRequest, resp *function.RunResponse) {
+	var bounds [2]string
+	resp.Error = req.Arguments.Get(ctx, &bounds[0], &bounds[1])
+	if resp.Error != nil {
+		return
+	}
+	var months [2]waldur.Month
+	for i, text := range bounds {
+		month, err := waldur.ParseMonth(text)
+		if err != nil {
+			resp.Error = function.ConcatFuncErrors(resp.Error, function.NewArgumentFuncError(int64(i), err.Error()+"."))
+		}
+		months[i] = month
+	}
+	if resp.Error != nil {
+		return
+	}
+	start, end := months[0], months[1]
+	if start.Compare(end) > 0 {
+		resp.Error = function.NewArgumentFuncError(1, fmt.Sprintf("%s is before the first month, %s.", end, start))
+		return
+	}
+	var periods []string
+	for month := start; month.Compare(end) <= 0; month = month.Add(1) {
+		periods = append(periods, month.String())
+	}
+	resp.Error = resp.Result.Set(ctx, periods)
+}

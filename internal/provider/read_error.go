@@ -1,0 +1,130 @@
+// Copyright (c) The terraform-provider-waldur authors
+// SPDX-License-Identifier: MPL-2.0
+
+package provider
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+
+	"terraform-provider-waldur/internal/waldur"
+)
+
+// filterArguments are the arguments that have a query parameter of their name,
+// so that what the server says of one can be reported at the other.
+var filterArguments = []string{
+	"billing_period", "start", "end", "offering_uuid", "customer_uuid", "project_uuid",
+	"offering_type", "component_type", "billing_type", "page_size",
+}
+
+// reportReadError reports why a read failed and what to do about it: at the
+// arguments if the server refuses those, and else of the read as a whole.
+func reportReadError(ctx context.Context, err error, timeout time.Duration, diags *diag.Diagnostics) {
+	var filter *waldur.FilterError
+	if errors.As(err, &filter) {
+		reportFilters(filter, diags)
+		return
+	}
+	summary, advice := explain(ctx, err, timeout)
+	diags.AddError(summary, fmt.Sprintf("%s.\n\n%s", strings.TrimSuffix(err.Error(), "."), advice))
+}
+
+func reportFilters(err *waldur.FilterError, diags *diag.Diagnostics) {
+	for _, parameter := range slices.Sorted(maps.Keys(err.Problems)) {
+		detail := fmt.Sprintf("%s: Waldur refuses the value of %s and says: %s\n\nCorrect the argument, or leave it out.",
+			err.Asked, parameter, strings.Join(err.Problems[parameter], " "))
+		if slices.Contains(filterArguments, parameter) {
+			diags.AddAttributeError(path.Root(parameter), "Filter Refused by Waldur", detail)
+		} else {
+			diags.AddError("Request Refused by Waldur", detail)
+		}
+	}
+}
+
+// explain returns what went wrong in a few words, and what to do.
+func explain(ctx context.Context, err error, timeout time.Duration) (summary, advice string) {
+	var (
+		status     *waldur.StatusError
+		html       *waldur.HTMLError
+		body       *waldur.BodyError
+		row        *waldur.RowError
+		redirect   *waldur.RedirectError
+		connection *waldur.ConnectionError
+		incomplete *waldur.IncompleteError
+	)
+	switch {
+	case errors.Is(ctx.Err(), context.Canceled):
+		return "Read of Waldur Canceled", "The read was interrupted. Run the command again."
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return "Read of Waldur Timed Out", fmt.Sprintf("The whole read may take %s. "+
+			"If this Waldur is slow, raise that with a timeouts block, such as timeouts { read = \"15m\" }, or read less: "+
+			"narrow the filters or set fields.", timeout)
+	case errors.As(err, &status):
+		return explainStatus(status)
+	case errors.As(err, &html):
+		return "Not the API of a Waldur", "This looks like a web front end and not the API: it answers any address with a page. " + checkURL
+	case errors.As(err, &redirect):
+		return "Redirect to Another Address Refused", fmt.Sprintf("The token was not sent there. "+
+			"If %s is the right Waldur, set url in the provider block (or %s) to it.", redirect.Location, urlVariable)
+	case errors.As(err, &connection):
+		return explainConnection(connection)
+	case errors.As(err, &incomplete):
+		return "Incomplete List of Waldur", "Rather than leave rows out without a sign, the read ends here. " +
+			"Narrow the filters, such as by offering_uuid or to fewer months, so that fewer rows are read at a time; " +
+			"if Waldur's own jobs are writing usage just now, run the command again later."
+	case errors.As(err, &row):
+		return "Unexpected Row from Waldur", "The row is not as Waldur's API documents it, so its numbers cannot be trusted. " +
+			"Report it to those who run this Waldur. If the field is not needed, leave it out with fields."
+	case errors.As(err, &body):
+		return "Unexpected Answer from Waldur", "The answer is not the list of rows that Waldur's API documents. " + checkURL
+	}
+	return "Waldur Cannot Be Read", "This is a fault of the provider. Please report it."
+}
+
+const checkURL = "Check url in the provider block (or " + urlVariable + "), and a proxy in front of the Waldur."
+
+func explainStatus(err *waldur.StatusError) (summary, advice string) {
+	page := ""
+	if err.HTML {
+		page = "The answer is an HTML page: this looks like a web front end or a proxy, and not the API. "
+	}
+	switch code := err.StatusCode; {
+	case code == http.StatusUnauthorized:
+		return "Token Refused by Waldur", page + "Set a valid token as token in the provider block or in the environment variable " + tokenVariable + ". " +
+			"Waldur's tokens expire by default an hour after their last use; a new one is in the user's profile."
+	case code == http.StatusForbidden:
+		return "Access Denied by Waldur", page + "The token is valid, and its user may not read this. Use the token of a user with a role in the offerings' organization, or of Waldur's staff."
+	case code == http.StatusNotFound:
+		return "Endpoint Not Found at This Waldur", page + "The endpoint came with Waldur 8.0.8: either this Waldur is older, or the address is wrong. " + checkURL
+	case code == http.StatusTooManyRequests, code == http.StatusServiceUnavailable && err.RetryAfter > 0:
+		wait := ""
+		if err.RetryAfter > 0 {
+			wait = fmt.Sprintf("The server asks to wait %s. ", err.RetryAfter.Round(time.Second))
+		}
+		return "Waldur Asks to Wait", page + wait + "Run the command again later, raise max_retries in the provider block or the read's timeouts, or read less: narrow the filters."
+	case code >= http.StatusInternalServerError:
+		return "Waldur Failed to Answer", page + "The server, or a proxy in front of it, has a fault. Try again later, or ask those who run this Waldur; a smaller page_size helps where large pages time out."
+	}
+	return "Unexpected Answer from Waldur", page + checkURL
+}
+
+func explainConnection(err *waldur.ConnectionError) (summary, advice string) {
+	switch {
+	case err.Untrusted():
+		return "Certificate of the Waldur Not Trusted", "If the certificate comes from a private authority, set ca_cert_pem in the provider block to that authority's certificate, such as with file(\"ca.pem\"). " +
+			"If it has expired or is for another host, it must be renewed or url corrected."
+	case err.TimedOut:
+		return "No Answer from Waldur in Time", "One attempt may take request_timeout, which is 30s unless set in the provider block. " +
+			"Check that the address is right and can be reached from here; if this Waldur is slow, raise request_timeout, or lower page_size."
+	}
+	return "Waldur Cannot Be Reached", "Check that the address is right and can be reached from here. " + checkURL
+}

@@ -1,0 +1,264 @@
+// Copyright (c) The terraform-provider-waldur authors
+// SPDX-License-Identifier: MPL-2.0
+
+package waldur
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+)
+
+// componentUsageMonthlyPath is below the root of the API, new in Waldur 8.0.8.
+const componentUsageMonthlyPath = "marketplace-component-usage-monthly/"
+
+// MaxPageSize is the most rows that the server puts on a page.
+const MaxPageSize = 300
+
+// Query selects and orders rows. The zero Query asks for all columns of what the
+// server gives without a filter: the current month, in UTC.
+type Query struct {
+	BillingPeriod Month // this month alone
+	Start, End    Month // from and up to this month
+
+	OfferingUUID uuid.NullUUID
+	CustomerUUID uuid.NullUUID // the offering's service provider
+	ProjectUUID  uuid.NullUUID // the project that the offering itself belongs to
+
+	OfferingType  string
+	ComponentType string
+	BillingType   string
+
+	// Fields are the columns that are wanted, all if it is empty. Those that
+	// the order and the key need are read besides.
+	Fields []*Column
+
+	// OrderBy is the order of the list. Ties, and all rows if it is empty, are in
+	// the default order: newest month, offering's name, component's name, and then
+	// the offering's UUID and the component's type.
+	OrderBy []Ordering
+
+	// PageSize is the number of rows to ask for in a request, MaxPageSize if it is 0.
+	PageSize int
+}
+
+// months are the query's months by parameter.
+func (q *Query) months() map[string]Month {
+	months := map[string]Month{}
+	for parameter, month := range map[string]Month{"billing_period": q.BillingPeriod, "start": q.Start, "end": q.End} {
+		if !month.IsZero() {
+			months[parameter] = month
+		}
+	}
+	return months
+}
+
+// values returns the query's parameters but those of paging.
+func (q *Query) values(fullDates bool) url.Values {
+	values := url.Values{}
+	for parameter, month := range q.months() {
+		values.Set(parameter, month.String())
+		if fullDates {
+			values.Set(parameter, month.FirstDay())
+		}
+	}
+	for parameter, id := range map[string]uuid.NullUUID{
+		"offering_uuid": q.OfferingUUID, "customer_uuid": q.CustomerUUID, "project_uuid": q.ProjectUUID,
+	} {
+		if id.Valid {
+			values.Set(parameter, strings.ReplaceAll(id.UUID.String(), "-", ""))
+		}
+	}
+	for parameter, text := range map[string]string{
+		"offering_type": q.OfferingType, "component_type": q.ComponentType, "billing_type": q.BillingType,
+	} {
+		if text != "" {
+			values.Set(parameter, text)
+		}
+	}
+	if len(q.Fields) > 0 {
+		for _, column := range q.columns() {
+			values.Add("field", column.Name)
+		}
+	}
+	return values
+}
+
+// columns returns the columns to read, in the API's order.
+func (q *Query) columns() []*Column {
+	if len(q.Fields) == 0 {
+		return Columns
+	}
+	var columns []*Column
+	for _, column := range Columns {
+		ordersBy := func(o Ordering) bool { return o.Column == column }
+		if slices.Contains(q.Fields, column) || slices.Contains(keyColumns, column) ||
+			slices.ContainsFunc(q.OrderBy, ordersBy) || slices.ContainsFunc(defaultOrder, ordersBy) {
+			columns = append(columns, column)
+		}
+	}
+	return columns
+}
+
+// sort puts rows into the query's order, which is total: no two rows have the
+// same key.
+func (q *Query) sort(rows []*ComponentUsage) {
+	order := append(slices.Clone(q.OrderBy), defaultOrder...)
+	slices.SortFunc(rows, func(a, b *ComponentUsage) int {
+		for _, ordering := range order {
+			if c := ordering.compare(a, b); c != 0 {
+				return c
+			}
+		}
+		return 0
+	})
+}
+
+// pageRequest is what one page is asked for with.
+type pageRequest struct {
+	number int // from 1
+	size   int
+	order  string // for the server, its default if empty
+}
+
+// page is what the server answers for one page.
+type page struct {
+	Asked
+	number  int
+	rows    []*ComponentUsage
+	count   int  // rows on all pages, -1 if the server does not say
+	linked  bool // the server sent links to other pages
+	hasNext bool // one of them is to a next page
+}
+
+// page reads one page. If the server refuses months written YYYY-MM, it asks
+// again with first days of months, and keeps to them if they are taken: the
+// published schema of the API calls these parameters dates.
+func (c *Client) page(ctx context.Context, q *Query, r pageRequest) (*page, error) {
+	fullDates := c.fullDates.Load()
+	p, err := c.pageWith(ctx, q, r, fullDates)
+	if fullDates || !refusesMonths(err, q) {
+		return p, err
+	}
+	again, againErr := c.pageWith(ctx, q, r, true)
+	if refusesMonths(againErr, q) {
+		return nil, err
+	}
+	c.fullDates.Store(againErr == nil)
+	return again, againErr
+}
+
+func refusesMonths(err error, q *Query) bool {
+	var refusal *FilterError
+	if !errors.As(err, &refusal) {
+		return false
+	}
+	for parameter := range q.months() {
+		if refusal.Refuses(parameter) {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *Client) pageWith(ctx context.Context, q *Query, r pageRequest, fullDates bool) (*page, error) {
+	values := q.values(fullDates)
+	values.Set("page_size", strconv.Itoa(r.size))
+	if r.number > 1 {
+		values.Set("page", strconv.Itoa(r.number))
+	}
+	if r.order != "" {
+		values.Set("o", r.order)
+	}
+	a, err := c.get(ctx, componentUsageMonthlyPath, values)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := a.rows(q.columns())
+	c.debugRequest(ctx, a.Asked, a.elapsed, map[string]any{"status": 200, "rows": len(rows)})
+	if err != nil {
+		return nil, err
+	}
+	p := &page{Asked: a.Asked, number: r.number, rows: rows, count: resultCount(a.header.Get("X-Result-Count"))}
+	link := a.header.Get("Link")
+	p.linked, p.hasNext = link != "", nextLink.MatchString(link)
+	return p, nil
+}
+
+// nextLink is a link of RFC 8288 to a next page. Its address is not used: behind
+// a proxy it may be one that only the server can reach.
+var nextLink = regexp.MustCompile(`;\s*rel="?next"?`)
+
+// resultCount returns the number that a server counts, or -1 if the header is
+// missing or is no count.
+func resultCount(header string) int {
+	count, err := strconv.ParseUint(strings.TrimSpace(header), 10, 31)
+	if err != nil {
+		return -1
+	}
+	return int(count)
+}
+
+// rows reads the JSON array of an answer.
+func (a *answer) rows(columns []*Column) ([]*ComponentUsage, error) {
+	if isHTML(a.header, a.body) {
+		return nil, &HTMLError{Asked: a.Asked, Title: pageTitle(a.body)}
+	}
+	if !utf8.Valid(a.body) {
+		return nil, &BodyError{Asked: a.Asked, Problem: "the answer is not UTF-8, as JSON must be"}
+	}
+	decoder := json.NewDecoder(bytes.NewReader(a.body))
+	if token, err := decoder.Token(); err != nil || token != json.Delim('[') {
+		return nil, a.notAnArray(err)
+	}
+	var rows []*ComponentUsage
+	fields := make(map[string]json.RawMessage, len(Columns))
+	for decoder.More() {
+		clear(fields)
+		if err := decoder.Decode(&fields); err != nil {
+			return nil, a.badRow(len(rows)+1, err)
+		}
+		row := &ComponentUsage{}
+		if column, err := row.decode(fields, columns); err != nil {
+			return nil, &RowError{Asked: a.Asked, Row: len(rows) + 1, Field: column.Name, Problem: err.Error()}
+		}
+		rows = append(rows, row)
+	}
+	if _, err := decoder.Token(); err != nil {
+		return nil, a.badRow(len(rows)+1, err)
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return nil, &BodyError{Asked: a.Asked, Problem: "the answer goes on after its JSON array"}
+	}
+	return rows, nil
+}
+
+func (a *answer) notAnArray(err error) error {
+	problem := "the answer is not a JSON array of rows: " + cmp.Or(excerpt(a.body), "(empty)")
+	if err != nil {
+		problem = "the answer is not JSON: " + cmp.Or(excerpt(a.body), "(empty)")
+	}
+	return &BodyError{Asked: a.Asked, Problem: problem}
+}
+
+func (a *answer) badRow(number int, err error) error {
+	var wrongType *json.UnmarshalTypeError
+	if errors.As(err, &wrongType) {
+		return &RowError{Asked: a.Asked, Row: number, Problem: "is a JSON " + wrongType.Value + ", want an object"}
+	}
+	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+		return &BodyError{Asked: a.Asked, Problem: "the answer ends in the middle of row " + strconv.Itoa(number)}
+	}
+	return &BodyError{Asked: a.Asked, Problem: "the answer is not JSON at row " + strconv.Itoa(number) + ": " + err.Error()}
+}

@@ -1,0 +1,329 @@
+// Copyright (c) The terraform-provider-waldur authors
+// SPDX-License-Identifier: MPL-2.0
+
+package waldur
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/shopspring/decimal"
+)
+
+// ComponentUsage is a row of Waldur's monthly usage: what was consumed and
+// allocated of a component of an offering, over all its resources, in a month.
+// Its fields are those of ComponentUsageMonthly in Waldur's API reference; what
+// each means is said in [Columns]. Fields that were not asked for are zero.
+type ComponentUsage struct {
+	OfferingUUID        string
+	OfferingName        string
+	OfferingType        string
+	ServiceProviderUUID *string
+	ServiceProviderName *string
+	CategoryUUID        string
+	CategoryTitle       string
+	ComponentType       string
+	ComponentName       string
+	MeasuredUnit        string
+	BillingType         string
+	LimitAmount         *int32
+	LimitPeriod         *string
+	BillingPeriod       Month
+	TotalConsumed       decimal.Decimal
+	TotalAllocated      decimal.Decimal
+	UsagePercent        decimal.NullDecimal
+}
+
+// Key identifies a row. The server's database holds one row for a component and
+// a month, and one component for an offering and a type.
+type Key struct {
+	OfferingUUID  string
+	ComponentType string
+	BillingPeriod Month
+}
+
+// Key returns what identifies the row.
+func (u *ComponentUsage) Key() Key {
+	return Key{u.OfferingUUID, u.ComponentType, u.BillingPeriod}
+}
+
+// Columns are the fields of a row, in the API's order. Decoding, ordering, and
+// what Terraform's users see of a row all come from this table.
+var Columns = []*Column{
+	text("offering_uuid", "UUID of the offering, 32 hexadecimal digits without dashes.",
+		func(u *ComponentUsage) *string { return &u.OfferingUUID }),
+	text("offering_name", "Name of the offering. Several offerings may have the same name.",
+		func(u *ComponentUsage) *string { return &u.OfferingName }),
+	text("offering_type", "Plugin that the offering is provided by, such as `Marketplace.Slurm` or `OpenStack.Tenant`.",
+		func(u *ComponentUsage) *string { return &u.OfferingType }),
+	optionalText("service_provider_uuid", "UUID of the organization that provides the offering, 32 hexadecimal digits without dashes. Null if the offering belongs to no organization.",
+		func(u *ComponentUsage) **string { return &u.ServiceProviderUUID }),
+	optionalText("service_provider_name", "Name of the organization that provides the offering. Null if the offering belongs to no organization.",
+		func(u *ComponentUsage) **string { return &u.ServiceProviderName }),
+	text("category_uuid", "UUID of the offering's category in the marketplace, 32 hexadecimal digits without dashes.",
+		func(u *ComponentUsage) *string { return &u.CategoryUUID }),
+	text("category_title", "Title of the offering's category in the marketplace, such as `HPC`.",
+		func(u *ComponentUsage) *string { return &u.CategoryTitle }),
+	text("component_type", "Identifier of the component within its offering, such as `cpu_k_hours`.",
+		func(u *ComponentUsage) *string { return &u.ComponentType }),
+	text("component_name", "Name of the component as people see it, such as `CPU k-hours`.",
+		func(u *ComponentUsage) *string { return &u.ComponentName }),
+	text("measured_unit", "Unit of `total_consumed`, `total_allocated` and `limit_amount`, such as `GB`. May be empty.",
+		func(u *ComponentUsage) *string { return &u.MeasuredUnit }),
+	text("billing_type", "How the component is billed: `fixed` (a fixed price), `usage` (what was used), `limit` (what was reserved), `one` (once, on activation) or `few` (on activation and on each change of plan).",
+		func(u *ComponentUsage) *string { return &u.BillingType }),
+	wholeNumber("limit_amount", "Most that may be used of the component in a `limit_period`, in `measured_unit`. Null if no limit is set.",
+		func(u *ComponentUsage) **int32 { return &u.LimitAmount }),
+	optionalText("limit_period", "Period that `limit_amount` holds for: `month`, `quarterly`, `annual` or `total`. Null on servers that do not set one.",
+		func(u *ComponentUsage) **string { return &u.LimitPeriod }),
+	month("billing_period", "The month, written as its first day, such as `2026-10-01`. Waldur's months are in UTC.",
+		func(u *ComponentUsage) *Month { return &u.BillingPeriod }),
+	number("total_consumed", "Sum of what was consumed in the month, in `measured_unit`. Exact, with two digits after the point. May be negative where usage was corrected.",
+		func(u *ComponentUsage) *decimal.Decimal { return &u.TotalConsumed }),
+	number("total_allocated", "Sum of what was allocated in the month, in `measured_unit`. Exact, with two digits after the point.",
+		func(u *ComponentUsage) *decimal.Decimal { return &u.TotalAllocated }),
+	optionalNumber("usage_percent", "What was consumed in percent of what was allocated, as the server rounds it to two digits after the point. May be over 100. Null if nothing was allocated.",
+		func(u *ComponentUsage) *decimal.NullDecimal { return &u.UsagePercent }),
+}
+
+// defaultOrder is the order that a list has unless a query asks for another,
+// and that breaks the ties of that one: the server's default order, which is
+// not total, and then the key.
+var defaultOrder = []Ordering{
+	{Column: mustColumn("billing_period"), Descending: true},
+	{Column: mustColumn("offering_name")},
+	{Column: mustColumn("component_name")},
+	{Column: mustColumn("offering_uuid")},
+	{Column: mustColumn("component_type")},
+}
+
+// keyColumns are the columns of [Key].
+var keyColumns = []*Column{mustColumn("offering_uuid"), mustColumn("component_type"), mustColumn("billing_period")}
+
+// Kind is the type of a column's values.
+type Kind int
+
+// The kinds of columns, with the type that [Column.Value] gives.
+const (
+	Text        Kind = iota // string
+	WholeNumber             // int32
+	Number                  // decimal.Decimal, exact
+)
+
+// Column is a field of a [ComponentUsage].
+type Column struct {
+	Name        string // in Waldur's API and in Terraform
+	Description string // in Markdown
+	Kind        Kind
+
+	// Value returns the field's value in a row: a string, int32 or
+	// decimal.Decimal as Kind says, or nil if it is null.
+	Value func(*ComponentUsage) any
+
+	// compare orders two rows by the field, ascending; null is never asked for.
+	compare func(a, b *ComponentUsage) int
+	// decode sets the field in a row from JSON. Its error reads on from the
+	// field's name.
+	decode func(*ComponentUsage, json.RawMessage) error
+	// nullable columns may be null or missing in the server's answer.
+	nullable bool
+}
+
+// ColumnByName returns a column by its name, or nil if there is none.
+func ColumnByName(name string) *Column {
+	for _, column := range Columns {
+		if column.Name == name {
+			return column
+		}
+	}
+	return nil
+}
+
+func mustColumn(name string) *Column {
+	if column := ColumnByName(name); column != nil {
+		return column
+	}
+	panic("no column " + name)
+}
+
+// ColumnNames returns the names of [Columns], in their order.
+func ColumnNames() []string {
+	names := make([]string, len(Columns))
+	for i, column := range Columns {
+		names[i] = column.Name
+	}
+	return names
+}
+
+// Ordering is a column to order rows by. Rows without a value come last in
+// either direction.
+type Ordering struct {
+	Column     *Column
+	Descending bool
+}
+
+// ParseOrdering reads the name of a column, with a "-" before it for descending.
+func ParseOrdering(text string) (Ordering, error) {
+	name, descending := strings.CutPrefix(text, "-")
+	column := ColumnByName(name)
+	if column == nil {
+		return Ordering{}, fmt.Errorf("%q is not a column: want one of %s, with a \"-\" before it for descending",
+			text, strings.Join(ColumnNames(), ", "))
+	}
+	return Ordering{Column: column, Descending: descending}, nil
+}
+
+func (o Ordering) compare(a, b *ComponentUsage) int {
+	if o.Column.nullable {
+		aNull, bNull := o.Column.Value(a) == nil, o.Column.Value(b) == nil
+		switch {
+		case aNull && bNull:
+			return 0
+		case aNull:
+			return 1
+		case bNull:
+			return -1
+		}
+	}
+	if o.Descending {
+		return o.Column.compare(b, a)
+	}
+	return o.Column.compare(a, b)
+}
+
+func text(name, description string, field func(*ComponentUsage) *string) *Column {
+	return &Column{
+		Name: name, Description: description, Kind: Text,
+		Value:   func(u *ComponentUsage) any { return *field(u) },
+		compare: func(a, b *ComponentUsage) int { return cmp.Compare(*field(a), *field(b)) },
+		decode:  func(u *ComponentUsage, raw json.RawMessage) error { return decodeText(raw, field(u)) },
+	}
+}
+
+func optionalText(name, description string, field func(*ComponentUsage) **string) *Column {
+	return &Column{
+		Name: name, Description: description, Kind: Text, nullable: true,
+		Value:   func(u *ComponentUsage) any { return valueOrNil(*field(u)) },
+		compare: func(a, b *ComponentUsage) int { return cmp.Compare(**field(a), **field(b)) },
+		decode: func(u *ComponentUsage, raw json.RawMessage) error {
+			*field(u) = new(string)
+			return decodeText(raw, *field(u))
+		},
+	}
+}
+
+func wholeNumber(name, description string, field func(*ComponentUsage) **int32) *Column {
+	return &Column{
+		Name: name, Description: description, Kind: WholeNumber, nullable: true,
+		Value:   func(u *ComponentUsage) any { return valueOrNil(*field(u)) },
+		compare: func(a, b *ComponentUsage) int { return cmp.Compare(**field(a), **field(b)) },
+		decode: func(u *ComponentUsage, raw json.RawMessage) error {
+			if json.Unmarshal(raw, field(u)) != nil {
+				return fmt.Errorf("is %s, want a whole number of 32 bits", excerpt(raw))
+			}
+			return nil
+		},
+	}
+}
+
+func month(name, description string, field func(*ComponentUsage) *Month) *Column {
+	return &Column{
+		Name: name, Description: description, Kind: Text,
+		Value:   func(u *ComponentUsage) any { return field(u).FirstDay() },
+		compare: func(a, b *ComponentUsage) int { return field(a).Compare(*field(b)) },
+		decode: func(u *ComponentUsage, raw json.RawMessage) error {
+			if json.Unmarshal(raw, field(u)) != nil {
+				return fmt.Errorf("is %s, want a month written YYYY-MM-01", excerpt(raw))
+			}
+			return nil
+		},
+	}
+}
+
+func number(name, description string, field func(*ComponentUsage) *decimal.Decimal) *Column {
+	return &Column{
+		Name: name, Description: description, Kind: Number,
+		Value:   func(u *ComponentUsage) any { return *field(u) },
+		compare: func(a, b *ComponentUsage) int { return field(a).Cmp(*field(b)) },
+		decode:  func(u *ComponentUsage, raw json.RawMessage) error { return decodeNumber(raw, field(u)) },
+	}
+}
+
+func optionalNumber(name, description string, field func(*ComponentUsage) *decimal.NullDecimal) *Column {
+	return &Column{
+		Name: name, Description: description, Kind: Number, nullable: true,
+		Value: func(u *ComponentUsage) any {
+			if !field(u).Valid {
+				return nil
+			}
+			return field(u).Decimal
+		},
+		compare: func(a, b *ComponentUsage) int { return field(a).Decimal.Cmp(field(b).Decimal) },
+		decode: func(u *ComponentUsage, raw json.RawMessage) error {
+			field(u).Valid = true
+			return decodeNumber(raw, &field(u).Decimal)
+		},
+	}
+}
+
+func valueOrNil[T any](value *T) any {
+	if value == nil {
+		return nil
+	}
+	return *value
+}
+
+// decodeText reads a JSON string.
+func decodeText(raw json.RawMessage, text *string) error {
+	if raw[0] != '"' {
+		return fmt.Errorf("is %s, want a string", excerpt(raw))
+	}
+	if bytes.IndexByte(raw, '\\') < 0 {
+		*text = string(raw[1 : len(raw)-1])
+		return nil
+	}
+	return json.Unmarshal(raw, text)
+}
+
+// decodeNumber reads a decimal, which Waldur writes as a JSON string. A JSON
+// number, which the same server writes when it is set up to, is as exact: it is
+// read from its digits and never passes through binary floating point.
+func decodeNumber(raw json.RawMessage, number *decimal.Decimal) error {
+	digits := string(raw)
+	if raw[0] == '"' {
+		if err := decodeText(raw, &digits); err != nil {
+			return err
+		}
+	}
+	d, err := parseDecimal(digits)
+	if err != nil {
+		return fmt.Errorf("is %s, which %w", excerpt(raw), err)
+	}
+	*number = d
+	return nil
+}
+
+// decode sets a row from the fields of a JSON object, the wanted columns alone.
+// It returns the column that the error is about.
+func (u *ComponentUsage) decode(fields map[string]json.RawMessage, wanted []*Column) (*Column, error) {
+	for _, column := range wanted {
+		raw, given := fields[column.Name]
+		if !given || string(raw) == "null" {
+			if column.nullable {
+				continue
+			}
+			if !given {
+				return column, errors.New("is missing")
+			}
+			return column, errors.New("is null, which the API does not allow")
+		}
+		if err := column.decode(u, raw); err != nil {
+			return column, err
+		}
+	}
+	return nil, nil
+}

@@ -1,0 +1,178 @@
+// Copyright (c) The terraform-provider-waldur authors
+// SPDX-License-Identifier: MPL-2.0
+
+package waldur
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Asked says what was asked of the server. Every error of a request carries it.
+type Asked struct {
+	Method   string
+	URL      string // with its query, never with credentials
+	Attempts int    // how often the request was sent
+}
+
+func (a Asked) String() string {
+	if a.Attempts > 1 {
+		return fmt.Sprintf("%s %s (sent %d times)", a.Method, a.URL, a.Attempts)
+	}
+	return a.Method + " " + a.URL
+}
+
+// StatusError is an answer with a status other than 200, after all retries.
+type StatusError struct {
+	Asked
+	StatusCode int
+	Status     string        // such as "401 Unauthorized"
+	Detail     string        // the server's own words, or the title of its page
+	HTML       bool          // it was a page, of a web front end or a proxy
+	RetryAfter time.Duration // how long the server asks to wait, 0 if it does not say
+}
+
+func (e *StatusError) Error() string {
+	return fmt.Sprintf("%s: %s%s", e.Asked, e.Status, parenthesized(e.Detail))
+}
+
+// FilterError is an answer of 400 that names the query parameters which the
+// server refuses, all at once, as Django's forms do.
+type FilterError struct {
+	Asked
+	Problems map[string][]string // by query parameter
+}
+
+func (e *FilterError) Error() string {
+	var problems []string
+	for _, parameter := range slices.Sorted(maps.Keys(e.Problems)) {
+		problems = append(problems, parameter+": "+strings.Join(e.Problems[parameter], " "))
+	}
+	return fmt.Sprintf("%s: the server refuses %s", e.Asked, strings.Join(problems, "; "))
+}
+
+// Refuses reports whether the server refuses a query parameter.
+func (e *FilterError) Refuses(parameter string) bool {
+	_, refused := e.Problems[parameter]
+	return refused
+}
+
+// HTMLError is an answer of 200 in HTML: a web front end or a proxy, and not
+// Waldur's API.
+type HTMLError struct {
+	Asked
+	Title string // of the page, if it has one
+}
+
+func (e *HTMLError) Error() string {
+	return fmt.Sprintf("%s: 200 OK with an HTML page%s instead of JSON", e.Asked, parenthesized(e.Title))
+}
+
+// BodyError is an answer of 200 whose body is not a JSON array of rows.
+type BodyError struct {
+	Asked
+	Problem string
+}
+
+func (e *BodyError) Error() string { return fmt.Sprintf("%s: %s", e.Asked, e.Problem) }
+
+// RowError is a row that breaks the format which Waldur's API documents.
+type RowError struct {
+	Asked
+	Row     int    // its number on the page, from 1
+	Field   string // such as "total_consumed"; empty if the row is no object
+	Problem string
+}
+
+func (e *RowError) Error() string {
+	if e.Field == "" {
+		return fmt.Sprintf("%s: row %d %s", e.Asked, e.Row, e.Problem)
+	}
+	return fmt.Sprintf("%s: row %d: %s %s", e.Asked, e.Row, e.Field, e.Problem)
+}
+
+// RedirectError is a redirect to another scheme, host or port. It was not
+// followed, so that the token stays with the address that it was given for.
+type RedirectError struct {
+	Asked
+	Location string
+}
+
+func (e *RedirectError) Error() string {
+	return fmt.Sprintf("%s: refused a redirect to %s", e.Asked, e.Location)
+}
+
+// ConnectionError is a request without an answer: no connection, no trust in
+// the certificate, a connection that broke, or no time left.
+type ConnectionError struct {
+	Asked
+	Err        error
+	TimedOut   bool   // an attempt had no whole answer within [Client.RequestTimeout]
+	LastAnswer string // the status of the last answer before, if there was one
+}
+
+func (e *ConnectionError) Error() string {
+	last := ""
+	if e.LastAnswer != "" {
+		last = "; the last answer before was " + e.LastAnswer
+	}
+	return fmt.Sprintf("%s: %v%s", e.Asked, e.Err, last)
+}
+
+func (e *ConnectionError) Unwrap() error { return e.Err }
+
+// Untrusted reports whether the server's certificate was not accepted.
+func (e *ConnectionError) Untrusted() bool {
+	var verification *tls.CertificateVerificationError
+	var authority x509.UnknownAuthorityError
+	return errors.As(e.Err, &verification) || errors.As(e.Err, &authority)
+}
+
+// IncompleteError says that the server did not hand out all rows, however often
+// it was asked.
+type IncompleteError struct {
+	Asked
+	Rows   int // distinct rows received in the last pass, or gathered in the last passes
+	Count  int // rows that there are, in the server's words; -1 if it did not say
+	Passes int
+	Reason string // what the last pass met
+}
+
+func (e *IncompleteError) Error() string {
+	if e.Count < 0 {
+		return fmt.Sprintf("%s: %d distinct rows after %d passes, and the server does not say how many there are: %s",
+			e.Asked, e.Rows, e.Passes, e.Reason)
+	}
+	return fmt.Sprintf("%s: %d distinct rows after %d passes, where the server counts %d: %s",
+		e.Asked, e.Rows, e.Passes, e.Count, e.Reason)
+}
+
+func parenthesized(text string) string {
+	if text == "" {
+		return ""
+	}
+	return " (" + text + ")"
+}
+
+// excerpt returns the beginning of a server's text on one line, short enough
+// for an error message.
+func excerpt(text []byte) string {
+	const most = 200
+	cut := len(text) > most
+	if cut {
+		text = text[:most]
+	}
+	line := strings.Join(strings.FieldsFunc(strings.ToValidUTF8(string(text), "�"), isSpaceOrControl), " ")
+	if cut {
+		line += "…"
+	}
+	return line
+}
+
+func isSpaceOrControl(r rune) bool { return r <= ' ' || r == 0x7f || (r >= 0x80 && r <= 0x9f) }

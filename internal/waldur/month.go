@@ -1,0 +1,88 @@
+// Copyright (c) The terraform-provider-waldur authors
+// SPDX-License-Identifier: MPL-2.0
+
+package waldur
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// Month is a billing period: Waldur bills by calendar months, in UTC. The zero
+// Month is none at all, so that a [Query] can leave its months out.
+type Month struct {
+	// count is the number of months since January of the year 0. The first month
+	// that can be written is January of the year 1, so 0 is free for "none".
+	count int
+}
+
+const (
+	monthLayout    = "2006-01"
+	firstDayLayout = "2006-01-02"
+)
+
+// NewMonth returns the month of a year from 1 to 9999. Months beyond December
+// run on into the following years, as in [time.Date].
+func NewMonth(year int, month time.Month) Month {
+	return Month{count: year*12 + int(month) - 1}
+}
+
+// MonthOf returns the month that a time falls in, in UTC as Waldur reckons.
+func MonthOf(t time.Time) Month {
+	t = t.UTC()
+	return NewMonth(t.Year(), t.Month())
+}
+
+// ParseMonth reads a month written YYYY-MM, or as its first day, YYYY-MM-01.
+// The years are 0001 to 9999, which is what the server can store.
+func ParseMonth(text string) (Month, error) {
+	layout := monthLayout
+	if len(text) == len(firstDayLayout) {
+		layout = firstDayLayout
+	}
+	t, err := time.Parse(layout, text)
+	if err != nil || t.Day() != 1 || t.Year() < 1 {
+		return Month{}, fmt.Errorf("%q is not a month written YYYY-MM or YYYY-MM-01", text)
+	}
+	return MonthOf(t), nil
+}
+
+// IsZero reports whether m is no month at all.
+func (m Month) IsZero() bool { return m == Month{} }
+
+// InRange reports whether m can be written with a year from 0001 to 9999.
+func (m Month) InRange() bool { return m.count >= 12 && m.count < 10000*12 }
+
+// Add returns the month that lies n months later, or earlier if n is negative.
+func (m Month) Add(n int) Month { return Month{count: m.count + n} }
+
+// Compare returns -1, 0 or 1 as m is before, the same as or after other.
+func (m Month) Compare(other Month) int {
+	switch {
+	case m.count < other.count:
+		return -1
+	case m.count > other.count:
+		return 1
+	}
+	return 0
+}
+
+// String returns the month as YYYY-MM, the form that Waldur's filters take.
+func (m Month) String() string {
+	return fmt.Sprintf("%04d-%02d", m.count/12, m.count%12+1)
+}
+
+// FirstDay returns the month as YYYY-MM-01, the form of a row's billing period.
+func (m Month) FirstDay() string { return m.String() + "-01" }
+
+// UnmarshalJSON reads a JSON string in one of the forms of [ParseMonth].
+func (m *Month) UnmarshalJSON(text []byte) error {
+	var s string
+	if err := json.Unmarshal(text, &s); err != nil {
+		return fmt.Errorf("is %s, want a month written YYYY-MM-01", excerpt(text))
+	}
+	month, err := ParseMonth(s)
+	*m = month
+	return err
+}
