@@ -6,7 +6,6 @@ package waldur
 import (
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/shopspring/decimal"
 )
@@ -17,13 +16,14 @@ import (
 const (
 	maxDecimalDigits   = 40
 	maxDecimalExponent = 40
+	// maxDecimalText is longer than any decimal within the bounds need be.
+	maxDecimalText = 100
 )
 
 // parseDecimal reads a decimal exactly, with an exponent or without. It is an
 // error if the text is no decimal or lies beyond the bounds.
 func parseDecimal(text string) (decimal.Decimal, error) {
-	mantissa, _, _ := strings.Cut(strings.ToLower(text), "e")
-	if digits := strings.Trim(mantissa, "+-."); len(digits) > maxDecimalDigits+1 {
+	if len(text) > maxDecimalText {
 		return decimal.Decimal{}, fmt.Errorf("has more than %d digits", maxDecimalDigits)
 	}
 	d, err := decimal.NewFromString(text)

@@ -1,0 +1,108 @@
+// Copyright (c) The terraform-provider-waldur authors
+// SPDX-License-Identifier: MPL-2.0
+
+package waldur
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+	"testing"
+)
+
+func TestParseURL(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"https://waldur.example.com":              "https://waldur.example.com/api/",
+		"https://waldur.example.com/":             "https://waldur.example.com/api/",
+		"https://waldur.example.com/api":          "https://waldur.example.com/api/",
+		"https://waldur.example.com/api/":         "https://waldur.example.com/api/",
+		"https://waldur.example.com/prefix/api/":  "https://waldur.example.com/prefix/api/",
+		"https://waldur.example.com/prefix":       "https://waldur.example.com/prefix/api/",
+		"https://waldur.example.com/my%2Fprefix/": "https://waldur.example.com/my%2Fprefix/api/",
+		"https://waldur.example.com/rapi":         "https://waldur.example.com/rapi/api/",
+		"HTTPS://waldur.example.com:8443":         "https://waldur.example.com:8443/api/",
+		"http://[::1]:8080/api":                   "http://[::1]:8080/api/",
+	} {
+		if got, err := ParseURL(text); err != nil || got.String() != want {
+			t.Errorf("%s was read as %v, %v; want %s", text, got, err, want)
+		}
+	}
+}
+
+func TestParseURLRefuses(t *testing.T) {
+	t.Parallel()
+	for text, reason := range map[string]string{
+		"":                                      "no scheme",
+		"waldur.example.com":                    "no scheme",
+		"//waldur.example.com":                  "no scheme",
+		"waldur.example.com:8080":               "its scheme is waldur.example.com",
+		"localhost:8080":                        "its scheme is localhost",
+		"ftp://waldur.example.com":              "its scheme is ftp",
+		"https:waldur.example.com":              "no host",
+		"https://":                              "no host",
+		"https://:8080":                         "no host",
+		"https://me:secret@waldur.example.com":  "user info",
+		"https://waldur.example.com?a=b":        "query",
+		"https://waldur.example.com/?":          "query",
+		"https://waldur.example.com/#/projects": "fragment",
+		"https://waldur.example.com/#":          "fragment",
+		"https://waldur.example.com:0":          "port",
+		"https://waldur.example.com:65536":      "port",
+		"https://waldur example.com":            "as an address",
+		"https://me:secret@waldur example.com":  "as an address",
+		"https://%zz":                           "as an address",
+	} {
+		got, err := ParseURL(text)
+		if err == nil || !strings.Contains(err.Error(), reason) {
+			t.Errorf("%q was read as %v, %v; want an error of its %s", text, got, err, reason)
+		} else if strings.Contains(err.Error(), "secret") {
+			t.Errorf("the error shows the password: %v", err)
+		}
+	}
+}
+
+func TestTokenScheme(t *testing.T) {
+	t.Parallel()
+	for token, want := range map[Token]string{
+		"c0ffee0000000000000000000000000000000000": "Token",
+		"w_c0ffee": "Bearer",
+		"eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl": "Bearer",
+		"eyJhbGciOiJub25lIn0.eyJzdWIiOiIxIn0.":              "Bearer",
+		"wc0ffee":                                           "Token",
+		"not.a.jwt":                                         "Token",
+		"eyJhbGciOiJIUzI1NiJ9":                              "Token",
+	} {
+		if got, want := token.authorization(), want+" "+string(token); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+		if shown := fmt.Sprintf("%s %v %+v %#v", token, token, struct{ T Token }{token}, token); strings.Contains(shown, string(token)) {
+			t.Errorf("the token shows when printed: %s", shown)
+		}
+	}
+}
+
+func FuzzParseURL(f *testing.F) {
+	for _, text := range []string{"https://waldur.example.com", "http://[::1]:80/api/", "https://a:b@c/?d#e", "https://h/%2F/api//", "://", ""} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		u, err := ParseURL(text)
+		if err != nil {
+			return
+		}
+		if (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+			t.Fatalf("%q was read as %s", text, u)
+		}
+		if !strings.HasSuffix(u.Path, "/api/") {
+			t.Fatalf("%q was read as %s, which does not end in /api/", text, u)
+		}
+		again, err := ParseURL(u.String())
+		if err != nil || again.String() != u.String() {
+			t.Fatalf("%s, read again, is %v, %v", u, again, err)
+		}
+		if _, err := url.Parse(u.JoinPath(componentUsageMonthlyPath).String()); err != nil {
+			t.Fatal(err)
+		}
+	})
+}

@@ -1,0 +1,302 @@
+// Copyright (c) The terraform-provider-waldur authors
+// SPDX-License-Identifier: MPL-2.0
+
+package waldur_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"terraform-provider-waldur/internal/waldur"
+	"terraform-provider-waldur/internal/waldurtest"
+)
+
+// tiedRows returns n rows of offerings of the same name, so that the rows of a
+// month tie by threes in the server's default order, and by many in the others.
+func tiedRows(n int) []waldurtest.Row {
+	rows := make([]waldurtest.Row, n)
+	for i := range rows {
+		rows[i] = testRow(i%90, 0, fmt.Sprintf("%04d-%02d-01", 2026-i/90/12, 12-i/90%12))
+		rows[i].OfferingName = fmt.Sprintf("Cluster %d", i%30)
+		rows[i].TotalConsumed = fmt.Sprintf("%d.00", i%7)
+	}
+	return rows
+}
+
+// naiveWalk follows the pages as clients of this API do, and returns the number
+// of rows and of distinct rows that it receives.
+func naiveWalk(t *testing.T, server *waldurtest.Server, query string) (received, distinct int) {
+	t.Helper()
+	keys := map[[3]string]bool{}
+	for page := 1; ; page++ {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+waldurtest.Path+"?page="+strconv.Itoa(page)+"&"+query, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Token "+waldurtest.Token)
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var rows []waldurtest.Row
+		err = json.NewDecoder(resp.Body).Decode(&rows)
+		_ = resp.Body.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		received += len(rows)
+		for _, row := range rows {
+			keys[[3]string{row.OfferingUUID, row.ComponentType, row.BillingPeriod}] = true
+		}
+		if !strings.Contains(resp.Header.Get("Link"), `rel="next"`) {
+			return received, len(keys)
+		}
+	}
+}
+
+func TestNaiveWalkLosesRowsWhereListDoesNot(t *testing.T) {
+	t.Parallel()
+	rows := tiedRows(12000)
+	server := waldurtest.Start(t, rows)
+	server.PlaceEqualRowsAnew(1)
+	for _, query := range []string{"start=2000-01&page_size=100", "start=2000-01&page_size=300&o=-usage_percent"} {
+		received, distinct := naiveWalk(t, server, query)
+		if received != len(rows) || distinct >= len(rows) {
+			t.Fatalf("%s: the naive walk receives %d rows, %d of them distinct: this server loses none", query, received, distinct)
+		}
+		t.Logf("%s: the naive walk loses %d of %d rows", query, received-distinct, received)
+	}
+	query := allMonths
+	query.PageSize = 100
+	got, err := client(t, server).ListComponentUsageMonthly(t.Context(), query)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := difference(got, expected(rows, nil), nil); diff != "" {
+		t.Fatal(diff)
+	}
+}
+
+func TestRequestsOfAnUndisturbedRead(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ rows, pageSize, requests int }{
+		{0, 0, 1}, {1, 0, 1}, {300, 0, 1}, {301, 0, 2}, {12000, 0, 40}, {10, 10, 1}, {11, 10, 2}, {7, 1, 7},
+	} {
+		t.Run(fmt.Sprintf("%d rows by %d", test.rows, test.pageSize), func(t *testing.T) {
+			t.Parallel()
+			server := waldurtest.Start(t, tiedRows(test.rows))
+			query := allMonths
+			query.PageSize = test.pageSize
+			got, err := client(t, server).ListComponentUsageMonthly(t.Context(), query)
+			if err != nil || len(got) != test.rows {
+				t.Fatalf("got %d rows, %v", len(got), err)
+			}
+			if requests := len(server.Requests()); requests != test.requests {
+				t.Fatalf("%d requests, want %d", requests, test.requests)
+			}
+		})
+	}
+}
+
+func TestListReadsNoMoreThanItNeeds(t *testing.T) {
+	t.Parallel()
+	server := waldurtest.Start(t, tiedRows(5))
+	query := allMonths
+	query.Fields, query.OrderBy = columns([]string{"total_consumed"}), orderings(t, []string{"-limit_amount"})
+	if _, err := client(t, server).ListComponentUsageMonthly(t.Context(), query); err != nil {
+		t.Fatal(err)
+	}
+	got := server.Requests()[0].Query["field"]
+	want := []string{"offering_uuid", "offering_name", "component_type", "component_name", "limit_amount", "billing_period", "total_consumed"}
+	if !slices.Equal(got, want) {
+		t.Fatalf("the fields asked for are %v, want %v", got, want)
+	}
+}
+
+// TestListUnderDrift changes one row before a request now and then: the list is
+// what the server held before or after one of the changes, or an error.
+func TestListUnderDrift(t *testing.T) {
+	t.Parallel()
+	server := waldurtest.Start(t, nil)
+	c := client(t, server)
+	lists := 0
+	rapid.Check(t, func(rt *rapid.T) {
+		rows := drawRows(rt, 400)
+		at := rapid.SliceOfN(rapid.IntRange(1, 12), 1, 3).Draw(rt, "at")
+		change := rapid.SampledFrom([]string{"add", "remove", "total"}).Draw(rt, "change")
+		if change == "total" {
+			at = at[:1] // of two changed totals, pages may show the one and not the other, and nothing tells
+		}
+		place := rapid.IntRange(0, 400).Draw(rt, "place")
+		server.SetRows(rows)
+		server.PlaceEqualRowsAnew(rapid.Uint64().Draw(rt, "seed"))
+		var mu sync.Mutex
+		held := [][]waldurtest.Row{slices.Clone(rows)}
+		server.Misbehave(func(n int, _ *http.Request, next http.Handler) http.Handler {
+			mu.Lock()
+			defer mu.Unlock()
+			if slices.Contains(at, n) {
+				server.Update(func(rows []waldurtest.Row) []waldurtest.Row { return drift(rows, change, place, len(held)) })
+				held = append(held, server.Rows())
+			}
+			return next
+		})
+		query := allMonths
+		query.PageSize = rapid.IntRange(max(1, len(rows)/20), 100).Draw(rt, "page_size")
+		got, err := c.ListComponentUsageMonthly(t.Context(), query)
+		server.Misbehave()
+		var incomplete *waldur.IncompleteError
+		if errors.As(err, &incomplete) {
+			return
+		}
+		if err != nil {
+			rt.Fatal(err)
+		}
+		lists++
+		var diff string
+		for _, rows := range held {
+			if diff = difference(got, expected(rows, nil), nil); diff == "" {
+				return
+			}
+		}
+		rt.Fatalf("a list of rows that the server never held: %s", diff)
+	})
+	if lists == 0 {
+		t.Fatal("nothing but errors")
+	}
+}
+
+func drift(rows []waldurtest.Row, change string, place, times int) []waldurtest.Row {
+	switch {
+	case change == "add":
+		return slices.Insert(rows, place%(len(rows)+1), testRow(1000+times, 0, "2026-09-01"))
+	case len(rows) == 0:
+		return rows
+	case change == "remove":
+		return slices.Delete(rows, place%len(rows), place%len(rows)+1)
+	}
+	rows[place%len(rows)].TotalConsumed = "777.77"
+	return rows
+}
+
+// TestListStaysExactUnderFaults reads 1,000 rows by 300 from a server with a
+// fault: the list is whole, or the error says what is wrong.
+func TestListStaysExactUnderFaults(t *testing.T) {
+	t.Parallel()
+	type fault = waldurtest.Fault
+	firstRows := func(n int) fault {
+		return waldurtest.EditRows(func(rows []map[string]any) []map[string]any { return rows[:min(n, len(rows))] })
+	}
+	repeated := waldurtest.EditRows(func(rows []map[string]any) []map[string]any { return append(rows, rows...) })
+	for name, test := range map[string]struct {
+		faults []fault
+		want   string // in the error, or empty for the whole list
+	}{
+		"a page that answers 500 twice":         {faults: []fault{waldurtest.OnPage(2, waldurtest.First(2, waldurtest.Status(500, nil, "")))}},
+		"a connection cut in a body":            {faults: []fault{waldurtest.OnPage(3, waldurtest.First(2, waldurtest.CutBody()))}},
+		"a body that is always cut":             {faults: []fault{waldurtest.OnPage(3, waldurtest.CutBody())}, want: "broke off after"},
+		"a connection closed without an answer": {faults: []fault{waldurtest.OnPage(4, waldurtest.First(2, waldurtest.HangUp()))}},
+		"gzip":                                  {faults: []fault{waldurtest.Gzip()}},
+		"gzip, cut":                             {faults: []fault{waldurtest.OnPage(2, waldurtest.First(1, waldurtest.CutBody())), waldurtest.Gzip()}},
+		"no count":                              {faults: []fault{waldurtest.DropHeader("X-Result-Count")}},
+		"an empty count":                        {faults: []fault{waldurtest.SetHeader("X-Result-Count", "")}},
+		"a negative count":                      {faults: []fault{waldurtest.SetHeader("X-Result-Count", "-5")}},
+		"a count that is no number":             {faults: []fault{waldurtest.SetHeader("X-Result-Count", "many")}},
+		"a count beyond all bounds":             {faults: []fault{waldurtest.SetHeader("X-Result-Count", "99999999999999999999")}},
+		"neither count nor links":               {faults: []fault{waldurtest.DropHeader("X-Result-Count"), waldurtest.DropHeader("Link")}},
+		"no links":                              {faults: []fault{waldurtest.DropHeader("Link")}},
+		"a count too small":                     {faults: []fault{waldurtest.SetHeader("X-Result-Count", "600")}, want: "counts 600"},
+		"a count as small as a page":            {faults: []fault{waldurtest.SetHeader("X-Result-Count", "300")}, want: "counts 300"},
+		"a count of nothing":                    {faults: []fault{waldurtest.SetHeader("X-Result-Count", "0")}, want: "counts 0"},
+		"a count too large":                     {faults: []fault{waldurtest.SetHeader("X-Result-Count", "2000000000")}, want: "counts 2000000000"},
+		"a count one too large":                 {faults: []fault{waldurtest.SetHeader("X-Result-Count", "1001")}, want: "1000 distinct rows after 6 passes, where the server counts 1001"},
+		"a count on the first page alone": {faults: []fault{waldurtest.On(func(_ int, r *http.Request) bool { return r.URL.Query().Has("page") },
+			waldurtest.DropHeader("X-Result-Count"))}, want: "counted 1000 rows at first, and no on page"},
+		"rows twice on a page":             {faults: []fault{waldurtest.OnPage(2, repeated)}},
+		"rows twice on the first page":     {faults: []fault{waldurtest.OnPage(1, repeated)}},
+		"an empty page":                    {faults: []fault{waldurtest.OnPage(2, firstRows(0))}, want: "has none on page 2"},
+		"an empty page for once":           {faults: []fault{waldurtest.OnPage(2, waldurtest.First(1, firstRows(0)))}},
+		"an empty first page":              {faults: []fault{waldurtest.OnPage(1, firstRows(0))}, want: "after 6 passes, where the server counts 1000"},
+		"an empty first page for once":     {faults: []fault{waldurtest.OnPage(1, waldurtest.First(1, firstRows(0)))}},
+		"a page that lacks a row":          {faults: []fault{waldurtest.OnPage(2, waldurtest.First(1, firstRows(299)))}},
+		"a first page of one row for once": {faults: []fault{waldurtest.OnPage(1, waldurtest.First(1, firstRows(1)))}},
+		"one page for all numbers": {faults: []fault{func(_ int, r *http.Request, next http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				query := r.URL.Query()
+				query.Del("page")
+				r.URL.RawQuery = query.Encode()
+				next.ServeHTTP(w, r)
+			})
+		}}, want: "300 distinct rows after 6 passes, where the server counts 1000"},
+		"links to another host":     {faults: []fault{waldurtest.SetHeader("Link", `<http://elsewhere.example/?page=2>; rel="next"`)}},
+		"a page gone in the middle": {faults: []fault{waldurtest.OnPage(3, waldurtest.First(1, waldurtest.Status(404, nil, `{"detail":"Invalid page."}`)))}},
+		"a page gone for good":      {faults: []fault{waldurtest.OnPage(3, waldurtest.Status(404, nil, `{"detail":"Invalid page."}`))}, want: "has none on page 3"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			rows := tiedRows(1000)
+			server := waldurtest.Start(t, rows)
+			server.Misbehave(test.faults...)
+			c := client(t, server)
+			c.MaxRetries = 2
+			got, err := c.ListComponentUsageMonthly(t.Context(), allMonths)
+			if test.want != "" {
+				if err == nil || !strings.Contains(err.Error(), test.want) {
+					t.Fatalf("got %d rows and the error %v, want one with %q", len(got), err, test.want)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := difference(got, expected(rows, nil), nil); diff != "" {
+				t.Fatal(diff)
+			}
+			for _, request := range server.Requests() {
+				if "http://"+request.Host != server.URL {
+					t.Fatalf("a request went to %s", request.Host)
+				}
+			}
+		})
+	}
+}
+
+// TestListWithSmallerPagesThanAskedFor: a Waldur may be set up to serve fewer
+// rows on a page than 300, or more.
+func TestListWithOtherPagesThanAskedFor(t *testing.T) {
+	t.Parallel()
+	for _, size := range []int{1, 99, 100, 299, 301, 700} {
+		t.Run(strconv.Itoa(size), func(t *testing.T) {
+			t.Parallel()
+			rows := tiedRows(1000)
+			if size == 1 {
+				rows = rows[:20]
+			}
+			server := waldurtest.Start(t, rows)
+			server.Misbehave(func(_ int, _ *http.Request, next http.Handler) http.Handler {
+				return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					query := r.URL.Query()
+					query.Set("page_size", strconv.Itoa(min(size, waldur.MaxPageSize)))
+					r.URL.RawQuery = query.Encode()
+					next.ServeHTTP(w, r)
+				})
+			})
+			got, err := client(t, server).ListComponentUsageMonthly(t.Context(), allMonths)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := difference(got, expected(rows, nil), nil); diff != "" {
+				t.Fatal(diff)
+			}
+		})
+	}
+}

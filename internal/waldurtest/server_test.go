@@ -1,0 +1,385 @@
+// Copyright (c) The terraform-provider-waldur authors
+// SPDX-License-Identifier: MPL-2.0
+
+package waldurtest
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// do sends a request without following redirects and returns the answer with its whole body.
+func do(tb testing.TB, server *Server, request *http.Request) (*http.Response, []byte) {
+	tb.Helper()
+	client := *server.http.Client()
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	response, err := client.Do(request)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return response, body
+}
+
+// newRequest asks with the active token for Path and the query.
+func newRequest(tb testing.TB, server *Server, query string) *http.Request {
+	tb.Helper()
+	request, err := http.NewRequestWithContext(tb.Context(), http.MethodGet, server.URL+Path+query, nil)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	request.Header.Set("Authorization", "Token "+Token)
+	return request
+}
+
+func get(tb testing.TB, server *Server, query string) (*http.Response, []byte) {
+	tb.Helper()
+	return do(tb, server, newRequest(tb, server, query))
+}
+
+// offerings returns the names of the offerings in the answer, in order, "LUMI LUMI Compute".
+func offerings(t *testing.T, server *Server, query string) string {
+	t.Helper()
+	response, body := get(t, server, query)
+	if response.StatusCode != http.StatusOK {
+		t.Fatalf("%s: %s", response.Status, body)
+	}
+	var names []string
+	for _, row := range decodeArray(t, body) {
+		_, name, _ := strings.Cut(string(row), `"offering_name":"`)
+		name, _, _ = strings.Cut(name, `"`)
+		names = append(names, name)
+	}
+	return strings.Join(names, " ")
+}
+
+// manyRows returns count rows: 10 components in each month of offerings that share five names.
+func manyRows(count int) []Row {
+	rows := make([]Row, count)
+	percent := "33.33"
+	limit := int32(100)
+	for i := range rows {
+		offering, component, month := i/120, i/12%10, i%12+1
+		rows[i] = Row{
+			OfferingUUID:        fmt.Sprintf("%032x", offering),
+			OfferingName:        fmt.Sprintf("Offering %d", offering%5),
+			OfferingType:        "Marketplace.Basic",
+			ServiceProviderUUID: fmt.Sprintf("%032x", offering%3),
+			ServiceProviderName: "Provider",
+			CategoryUUID:        fmt.Sprintf("%032x", 1),
+			CategoryTitle:       "HPC",
+			ComponentType:       fmt.Sprintf("component_%d", component),
+			ComponentName:       fmt.Sprintf("Component %d", component),
+			MeasuredUnit:        "hours",
+			BillingType:         "usage",
+			LimitAmount:         &limit,
+			BillingPeriod:       fmt.Sprintf("2026-%02d-01", month),
+			TotalConsumed:       fmt.Sprintf("%d.50", i%1000),
+			TotalAllocated:      "1000.00",
+			UsagePercent:        &percent,
+		}
+	}
+	return rows
+}
+
+// walk reads all pages by number, as a client does that trusts the order, and returns the total that the
+// server gave, and how many rows and how many different ones came.
+func walk(tb testing.TB, server *Server, query string, pageSize int) (total, received, distinct int) {
+	tb.Helper()
+	seen := map[string]bool{}
+	for page := 1; page == 1 || received < total; page++ {
+		response, body := get(tb, server, fmt.Sprintf("?start=2000-01&page_size=%d&page=%d%s", pageSize, page, query))
+		if response.StatusCode != http.StatusOK {
+			tb.Fatalf("%s: %s", response.Status, body)
+		}
+		total, _ = strconv.Atoi(response.Header.Get("X-Result-Count"))
+		for row := range strings.SplitSeq(string(body[1:len(body)-1]), "},{") {
+			seen[strings.Trim(row, "{}")] = true
+			received++
+		}
+	}
+	return total, received, len(seen)
+}
+
+func TestEqualRowsPlacedAnewAreLostByAWalkOverThePages(t *testing.T) {
+	t.Parallel()
+	server := Start(t, manyRows(3000))
+	for _, order := range []string{"", "&o=-usage_percent", "&o=-billing_period"} {
+		if total, received, distinct := walk(t, server, order, 73); received != total || distinct != total {
+			t.Errorf("kept%s: %d of %d rows, %d distinct", order, received, total, distinct)
+		}
+	}
+	server.PlaceEqualRowsAnew(1)
+	for _, order := range []string{"", "&o=-usage_percent", "&o=-billing_period"} {
+		if total, received, distinct := walk(t, server, order, 73); total != 3000 || received != total || distinct == total {
+			t.Errorf("anew%s: %d of %d rows, %d distinct; want some lost", order, received, total, distinct)
+		}
+	}
+}
+
+func TestOnePageIsWholeEvenWithEqualRowsPlacedAnew(t *testing.T) {
+	t.Parallel()
+	server := Start(t, manyRows(300))
+	server.PlaceEqualRowsAnew(1)
+	if total, received, distinct := walk(t, server, "&o=usage_percent", 300); total != 300 || received != 300 || distinct != 300 {
+		t.Errorf("%d of %d rows, %d distinct", received, total, distinct)
+	}
+}
+
+func TestEqualRowsPlacedAnewStayInOrder(t *testing.T) {
+	t.Parallel()
+	server := Start(t, manyRows(600))
+	server.PlaceEqualRowsAnew(7)
+	previous := "9999-99-99"
+	for page := 1; page <= 60; page++ {
+		_, body := get(t, server, fmt.Sprintf("?start=2000-01&o=-billing_period&field=billing_period&page=%d", page))
+		for _, row := range decodeArray(t, body) {
+			if month := string(row[len(`{"billing_period":"`):][:10]); month > previous {
+				t.Fatalf("page %d: %s after %s", page, month, previous)
+			} else {
+				previous = month
+			}
+		}
+	}
+}
+
+func TestOneSeedPlacesEqualRowsOneWay(t *testing.T) {
+	t.Parallel()
+	server := Start(t, manyRows(1000))
+	pages := func(seed uint64) string {
+		server.PlaceEqualRowsAnew(seed)
+		_, first := get(t, server, "?start=2000-01&o=usage_percent")
+		_, again := get(t, server, "?start=2000-01&o=usage_percent")
+		if string(first) == string(again) {
+			t.Error("two requests saw equal rows in the same places")
+		}
+		return string(first) + string(again)
+	}
+	if pages(1) != pages(1) {
+		t.Error("seed 1 is not deterministic")
+	}
+	if pages(1) == pages(2) {
+		t.Error("seeds 1 and 2 are the same")
+	}
+}
+
+// PostgreSQL has null as the greatest value.
+func TestNullsAreLastAscendingAndFirstDescending(t *testing.T) {
+	t.Parallel()
+	percent := func(text string) *string { return &text }
+	server := Start(t, []Row{
+		{OfferingName: "null"},
+		{OfferingName: "ten", UsagePercent: percent("10.00")},
+		{OfferingName: "nine", UsagePercent: percent("9.00")},
+		{OfferingName: "minus", UsagePercent: percent("-0.50")},
+		{OfferingName: "more", UsagePercent: percent("99999999.99")},
+	})
+	if got := offerings(t, server, "?start=&o=usage_percent"); got != "minus nine ten more null" {
+		t.Errorf("ascending: %s", got)
+	}
+	if got := offerings(t, server, "?start=&o=-usage_percent"); got != "null more ten nine minus" {
+		t.Errorf("descending: %s", got)
+	}
+}
+
+func TestTextIsOrderedByCodePoint(t *testing.T) {
+	t.Parallel()
+	server := Start(t, []Row{{OfferingName: "ä"}, {OfferingName: "b"}, {OfferingName: "Z"}, {OfferingName: "😀"}, {OfferingName: "�"}})
+	if got := offerings(t, server, "?start="); got != "Z b ä � 😀" {
+		t.Error(got)
+	}
+}
+
+func TestCurrentMonthIsTheClocksInUTC(t *testing.T) {
+	t.Parallel()
+	server := Start(t, []Row{
+		{OfferingName: "October", BillingPeriod: "2026-10-01"},
+		{OfferingName: "November", BillingPeriod: "2026-11-01"},
+	})
+	west := time.FixedZone("west", -5*60*60)
+	server.SetNow(time.Date(2026, 10, 31, 23, 30, 0, 0, west))
+	if got := offerings(t, server, ""); got != "November" {
+		t.Errorf("after midnight in UTC: %s", got)
+	}
+	server.SetNow(time.Date(2026, 10, 31, 18, 30, 0, 0, west))
+	if got := offerings(t, server, "?end"); got != "November October" {
+		t.Errorf("with a parameter present: %s", got)
+	}
+	if got := offerings(t, server, ""); got != "October" {
+		t.Errorf("before midnight in UTC: %s", got)
+	}
+}
+
+func TestFullDates(t *testing.T) {
+	t.Parallel()
+	server := Start(t, ContractRows())
+	server.TakeFullDates(true)
+	response, body := get(t, server, "?start=2026-10-01&end=2026-10-01")
+	if got := response.Header.Get("X-Result-Count"); got != "8" {
+		t.Errorf("full date: %s rows, %s", got, body)
+	}
+	response, body = get(t, server, "?billing_period=2026-10&offering_uuid=lumi")
+	const refused = `{"billing_period":["Enter a valid date."],"offering_uuid":["Enter a valid UUID."]}`
+	if response.StatusCode != http.StatusBadRequest || string(body) != refused {
+		t.Errorf("month: %s %s", response.Status, body)
+	}
+	server.TakeFullDates(false)
+	if response, body = get(t, server, "?billing_period=2026-10"); response.StatusCode != http.StatusOK {
+		t.Errorf("month again: %s %s", response.Status, body)
+	}
+}
+
+func TestEmptyResultHasOnePage(t *testing.T) {
+	t.Parallel()
+	server := Start(t, nil)
+	response, body := get(t, server, "?page=1")
+	if response.StatusCode != http.StatusOK || string(body) != "[]" || response.Header.Get("X-Result-Count") != "0" {
+		t.Errorf("%s %s", response.Status, body)
+	}
+}
+
+func TestOtherPathsAreDjangosNotFound(t *testing.T) {
+	t.Parallel()
+	server := Start(t, nil)
+	request := newRequest(t, server, "")
+	request.URL.Path = "/api/marketplace-component-usages/"
+	response, body := do(t, server, request)
+	if response.StatusCode != http.StatusNotFound || !strings.Contains(string(body), "<h1>Not Found</h1>") {
+		t.Errorf("%s %s", response.Status, body)
+	}
+	if got := response.Header.Get("Content-Type"); got != contentHTML {
+		t.Error(got)
+	}
+}
+
+func TestRowsAreCopies(t *testing.T) {
+	t.Parallel()
+	rows := ContractRows()
+	server := Start(t, rows)
+	*rows[0].UsagePercent = "0.00"
+	*server.Rows()[0].UsagePercent = "0.00"
+	if got := *server.Rows()[0].UsagePercent; got != "18.00" {
+		t.Errorf("usage_percent %s", got)
+	}
+	server.SetRows(rows[:2])
+	server.Update(func(rows []Row) []Row { return append(rows, rows[0]) })
+	if got := len(server.Rows()); got != 3 {
+		t.Errorf("%d rows after SetRows and Update", got)
+	}
+	if got := len(ContractRows()); got != 35 {
+		t.Errorf("%d contract rows", got)
+	}
+}
+
+func TestRequestsAreKeptInOrder(t *testing.T) {
+	t.Parallel()
+	server := Start(t, nil)
+	get(t, server, "?page=1&o=a%20b")
+	get(t, server, "?page=2")
+	requests := server.Requests()
+	if len(requests) != 2 || requests[1].RawQuery != "page=2" {
+		t.Fatalf("%v", requests)
+	}
+	first := requests[0]
+	if first.Method != http.MethodGet || first.Path != Path || first.Query.Get("o") != "a b" ||
+		first.Header.Get("Authorization") != "Token "+Token || "http://"+first.Host != server.URL {
+		t.Errorf("%v", first)
+	}
+	server.ResetRequests()
+	if got := server.Requests(); len(got) != 0 {
+		t.Errorf("%v", got)
+	}
+}
+
+func TestTLS(t *testing.T) {
+	t.Parallel()
+	server := StartTLS(t, nil)
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM([]byte(server.CACertPEM())) {
+		t.Fatalf("no certificate: %q", server.CACertPEM())
+	}
+	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}
+	defer transport.CloseIdleConnections()
+	response, err := (&http.Client{Transport: transport}).Do(newRequest(t, server, ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	response.Body.Close()
+	if got := response.Header.Get("Link"); !strings.HasPrefix(got, "<"+server.URL+Path+">") || !strings.HasPrefix(got, "<https:") {
+		t.Errorf("Link: %s", got)
+	}
+	if got := Start(t, nil).CACertPEM(); got != "" {
+		t.Errorf("plain server has a certificate: %s", got)
+	}
+}
+
+func TestConcurrentRequestsAndChanges(t *testing.T) {
+	t.Parallel()
+	server := Start(t, manyRows(600))
+	server.PlaceEqualRowsAnew(1)
+	var group sync.WaitGroup
+	for i := range 8 {
+		group.Go(func() {
+			for page := 1; page <= 5; page++ {
+				response, _ := get(t, server, fmt.Sprintf("?start=2000-01&page=%d&o=%s", page, []string{"", "usage_percent"}[i%2]))
+				if response.StatusCode != http.StatusOK {
+					t.Error(response.Status)
+				}
+			}
+		})
+		group.Go(func() {
+			server.Update(func(rows []Row) []Row { return slices.Insert(rows, 0, rows[i]) })
+			server.Misbehave(Delay(time.Microsecond))
+			server.Requests()
+		})
+	}
+	group.Wait()
+	if got := len(server.Rows()); got != 608 {
+		t.Errorf("%d rows", got)
+	}
+}
+
+func BenchmarkWalkOver30000Rows(b *testing.B) {
+	for _, anew := range []bool{false, true} {
+		b.Run(fmt.Sprintf("anew=%t", anew), func(b *testing.B) {
+			server := Start(b, manyRows(30_000))
+			if anew {
+				server.PlaceEqualRowsAnew(1)
+			}
+			readAllPages(b, server) // encodes and sorts
+			for b.Loop() {
+				server.ResetRequests()
+				readAllPages(b, server)
+			}
+		})
+	}
+}
+
+func readAllPages(b *testing.B, server *Server) {
+	b.Helper()
+	client := server.http.Client()
+	for page := 1; page <= 100; page++ {
+		response, err := client.Do(newRequest(b, server, fmt.Sprintf("?start=2000-01&page_size=300&page=%d", page)))
+		if err != nil {
+			b.Fatal(err)
+		}
+		read, err := io.Copy(io.Discard, response.Body)
+		response.Body.Close()
+		if err != nil || read < 300*100 {
+			b.Fatalf("page %d: %d bytes, %v", page, read, err)
+		}
+	}
+}
