@@ -156,6 +156,7 @@ type answer struct {
 	header  http.Header
 	body    []byte
 	elapsed time.Duration // of the last attempt
+	redact  func(string) string
 }
 
 // get asks for a resource below the root of the API, with retries, and returns
@@ -214,7 +215,7 @@ func (x *exchange) do(req *retryablehttp.Request) (*answer, error) {
 		x.debugFailure(ctx, err)
 		return nil, err
 	}
-	return &answer{Asked: x.Asked, header: resp.Header, body: x.body, elapsed: time.Since(x.started)}, nil
+	return &answer{Asked: x.Asked, header: resp.Header, body: x.body, elapsed: time.Since(x.started), redact: x.client.Token.redact}, nil
 }
 
 func (x *exchange) startAttempt(_ retryablehttp.Logger, _ *http.Request, _ int) {

@@ -270,7 +270,7 @@ func TestListStaysExactUnderFaults(t *testing.T) {
 	}
 }
 
-// TestListWithSmallerPagesThanAskedFor: a Waldur may be set up to serve fewer
+// TestListWithOtherPagesThanAskedFor: a Waldur may be set up to serve fewer
 // rows on a page than 300, or more.
 func TestListWithOtherPagesThanAskedFor(t *testing.T) {
 	t.Parallel()

@@ -213,7 +213,7 @@ func resultCount(header string) int {
 // rows reads the JSON array of an answer.
 func (a *answer) rows(columns []*Column) ([]*ComponentUsage, error) {
 	if isHTML(a.header, a.body) {
-		return nil, &HTMLError{Asked: a.Asked, Title: pageTitle(a.body)}
+		return nil, &HTMLError{Asked: a.Asked, Title: a.redact(pageTitle(a.body))}
 	}
 	if !utf8.Valid(a.body) {
 		return nil, &BodyError{Asked: a.Asked, Problem: "the answer is not UTF-8, as JSON must be"}
@@ -231,7 +231,7 @@ func (a *answer) rows(columns []*Column) ([]*ComponentUsage, error) {
 		}
 		row := &ComponentUsage{}
 		if column, err := row.decode(fields, columns); err != nil {
-			return nil, &RowError{Asked: a.Asked, Row: len(rows) + 1, Field: column.Name, Problem: err.Error()}
+			return nil, &RowError{Asked: a.Asked, Row: len(rows) + 1, Field: column.Name, Problem: a.redact(err.Error())}
 		}
 		rows = append(rows, row)
 	}
@@ -245,11 +245,11 @@ func (a *answer) rows(columns []*Column) ([]*ComponentUsage, error) {
 }
 
 func (a *answer) notAnArray(err error) error {
-	problem := "the answer is not a JSON array of rows: " + cmp.Or(excerpt(a.body), "(empty)")
+	problem := "the answer is not a JSON array of rows: "
 	if err != nil {
-		problem = "the answer is not JSON: " + cmp.Or(excerpt(a.body), "(empty)")
+		problem = "the answer is not JSON: "
 	}
-	return &BodyError{Asked: a.Asked, Problem: problem}
+	return &BodyError{Asked: a.Asked, Problem: problem + cmp.Or(excerpt([]byte(a.redact(string(a.body)))), "(empty)")}
 }
 
 func (a *answer) badRow(number int, err error) error {

@@ -141,6 +141,7 @@ type pass struct {
 	asked    Asked  // what the first page was asked with
 	rows     rowSet // distinct rows received
 	received int    // rows received
+	repeated int    // rows received since there was a new one among them
 	pages    int    // pages received
 	count    int    // rows that there are in the server's words, -1 if it does not say
 }
@@ -255,10 +256,14 @@ func (p *pass) take(received *page) error {
 	if received.count != p.count {
 		return disturbance(fmt.Sprintf("it counted %s rows at first, and %s on page %d", countText(p.count), countText(received.count), received.number))
 	}
+	known := len(p.rows)
 	if !p.rows.extend(received.rows...) {
 		return disturbance("a row came twice with different values")
 	}
-	if p.received > 1000+4*len(p.rows) {
+	if p.repeated += len(received.rows); len(p.rows) > known {
+		p.repeated = 0
+	}
+	if p.repeated > 100+2*p.size {
 		return disturbance("it sends the same rows on every page")
 	}
 	return nil

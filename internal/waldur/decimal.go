@@ -4,7 +4,6 @@
 package waldur
 
 import (
-	"errors"
 	"fmt"
 
 	"github.com/shopspring/decimal"
@@ -20,21 +19,17 @@ const (
 	maxDecimalText = 100
 )
 
+var errDecimal = fmt.Errorf("is not a decimal of at most %d digits and an exponent within ±%d", maxDecimalDigits, maxDecimalExponent)
+
 // parseDecimal reads a decimal exactly, with an exponent or without. It is an
 // error if the text is no decimal or lies beyond the bounds.
 func parseDecimal(text string) (decimal.Decimal, error) {
 	if len(text) > maxDecimalText {
-		return decimal.Decimal{}, fmt.Errorf("has more than %d digits", maxDecimalDigits)
+		return decimal.Decimal{}, errDecimal
 	}
 	d, err := decimal.NewFromString(text)
-	if err != nil {
-		return decimal.Decimal{}, errors.New("is not a decimal")
-	}
-	if d.NumDigits() > maxDecimalDigits {
-		return decimal.Decimal{}, fmt.Errorf("has more than %d digits", maxDecimalDigits)
-	}
-	if d.Exponent() < -maxDecimalExponent || d.Exponent() > maxDecimalExponent {
-		return decimal.Decimal{}, fmt.Errorf("has an exponent beyond ±%d", maxDecimalExponent)
+	if err != nil || d.NumDigits() > maxDecimalDigits || d.Exponent() < -maxDecimalExponent || d.Exponent() > maxDecimalExponent {
+		return decimal.Decimal{}, errDecimal
 	}
 	return d, nil
 }
