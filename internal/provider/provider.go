@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
 	"os"
 	"strings"
 	"time"
@@ -78,7 +79,7 @@ func (p *waldurProvider) Schema(_ context.Context, _ provider.SchemaRequest, res
 			"url": schema.StringAttribute{
 				MarkdownDescription: "Address of the Waldur, such as `https://waldur.example.com`, with or without a trailing `/` or `/api`. A path prefix is kept. May be set with the environment variable `" + urlVariable + "` instead.",
 				Optional:            true,
-				Validators:          []validator.String{parsedWith("Invalid Waldur Address", waldur.ParseURL)},
+				Validators:          []validator.String{parsedWith("Invalid Waldur Address", parseAddress)},
 			},
 			"token": schema.StringAttribute{
 				MarkdownDescription: "Token of the user to read as: an API token, a personal access token (`w_…`) or an OIDC access token. White space around it is dropped. May be set with the environment variable `" + tokenVariable + "` instead.",
@@ -126,8 +127,8 @@ func (p *waldurProvider) Configure(ctx context.Context, req provider.ConfigureRe
 		InsecureSkipVerify: config.Insecure.ValueBool(),
 		Debug:              tflog.Debug,
 	}
-	client.URL = configured(config.URL, "url", urlVariable, "Waldur Address", waldur.ParseURL, &resp.Diagnostics)
-	client.Token = configured(config.Token, "token", tokenVariable, "Waldur Token", parseToken, &resp.Diagnostics)
+	client.URL = setting(config.URL, "url", urlVariable, "Waldur Address", parseAddress, &resp.Diagnostics)
+	client.Token = setting(config.Token, "token", tokenVariable, "Waldur Token", parseToken, &resp.Diagnostics)
 	if !config.RequestTimeout.IsNull() {
 		client.RequestTimeout, _ = parseRequestTimeout(config.RequestTimeout.ValueString())
 	}
@@ -167,9 +168,9 @@ func refuseUnknown(req provider.ConfigureRequest, diags *diag.Diagnostics) {
 	}
 }
 
-// configured returns a required setting from its argument or, if that is not
+// setting returns a required setting from its argument or, if that is not
 // set, from an environment variable.
-func configured[T any](argument types.String, name, variable, title string, parse func(string) (T, error), diags *diag.Diagnostics) T {
+func setting[T any](argument types.String, name, variable, title string, parse func(string) (T, error), diags *diag.Diagnostics) T {
 	text, source := argument.ValueString(), "The argument "+name
 	if argument.IsNull() {
 		text, source = os.Getenv(variable), "The environment variable "+variable
@@ -204,11 +205,18 @@ func isLoopback(host string) bool {
 	return host == "localhost" || strings.HasSuffix(host, ".localhost") || (ip != nil && ip.IsLoopback())
 }
 
+func parseAddress(text string) (*url.URL, error) {
+	if text == "" {
+		return nil, errors.New("it is empty; to use the environment variable " + urlVariable + ", leave it out")
+	}
+	return waldur.ParseURL(text)
+}
+
 // parseToken reads a token. The error does not show it.
 func parseToken(text string) (waldur.Token, error) {
 	token := strings.TrimSpace(text)
 	if token == "" {
-		return "", errors.New("it is empty")
+		return "", errors.New("it is empty; to use the environment variable " + tokenVariable + ", leave it out")
 	}
 	for _, r := range token {
 		if r <= ' ' || r > '~' {

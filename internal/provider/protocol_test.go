@@ -1,0 +1,165 @@
+// Copyright (c) The terraform-provider-waldur authors
+// SPDX-License-Identifier: MPL-2.0
+
+package provider
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/hashicorp/terraform-plugin-framework/providerserver"
+	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
+	"github.com/hashicorp/terraform-plugin-go/tftypes"
+
+	"terraform-provider-waldur/internal/waldurtest"
+)
+
+const dataSourceType = "waldur_component_usage_monthly"
+
+// protocolClient speaks Terraform's plugin protocol to the provider, as
+// Terraform itself does: first it validates, then it calls.
+type protocolClient struct {
+	tb     testing.TB
+	server tfprotov6.ProviderServer
+	schema *tfprotov6.GetProviderSchemaResponse
+}
+
+func newProtocolClient(tb testing.TB) *protocolClient {
+	tb.Helper()
+	server := providerserver.NewProtocol6(New("test")())()
+	schema, err := server.GetProviderSchema(tb.Context(), &tfprotov6.GetProviderSchemaRequest{})
+	if err != nil || len(schema.Diagnostics) > 0 {
+		tb.Fatal(err, schema.Diagnostics)
+	}
+	return &protocolClient{tb: tb, server: server, schema: schema}
+}
+
+// configured returns a client whose provider reads from an in-memory Waldur,
+// without retries unless arguments say otherwise.
+func configured(tb testing.TB, waldur *waldurtest.Server, arguments map[string]tftypes.Value) *protocolClient {
+	tb.Helper()
+	all := map[string]tftypes.Value{"url": text(waldur.URL), "token": text(waldurtest.Token), "max_retries": tftypes.NewValue(tftypes.Number, 0)}
+	for name, value := range arguments {
+		all[name] = value
+	}
+	c := newProtocolClient(tb)
+	if diags := c.configure(all); hasError(diags) {
+		tb.Fatal(describe(diags))
+	}
+	return c
+}
+
+func text(s string) tftypes.Value { return tftypes.NewValue(tftypes.String, s) }
+
+// config returns arguments as the configuration of a block with that schema;
+// the other arguments are null.
+func (c *protocolClient) config(schema *tfprotov6.Schema, arguments map[string]tftypes.Value) *tfprotov6.DynamicValue {
+	c.tb.Helper()
+	object := schema.ValueType().(tftypes.Object)
+	values := map[string]tftypes.Value{}
+	for name, attributeType := range object.AttributeTypes {
+		values[name] = tftypes.NewValue(attributeType, nil)
+		if value, ok := arguments[name]; ok {
+			values[name] = value
+		}
+	}
+	for name := range arguments {
+		if _, ok := object.AttributeTypes[name]; !ok {
+			c.tb.Fatalf("there is no argument %s", name)
+		}
+	}
+	config, err := tfprotov6.NewDynamicValue(object, tftypes.NewValue(object, values))
+	if err != nil {
+		c.tb.Fatal(err)
+	}
+	return &config
+}
+
+func (c *protocolClient) configure(arguments map[string]tftypes.Value) []*tfprotov6.Diagnostic {
+	c.tb.Helper()
+	config := c.config(c.schema.Provider, arguments)
+	validated, err := c.server.ValidateProviderConfig(c.tb.Context(), &tfprotov6.ValidateProviderConfigRequest{Config: config})
+	if err != nil {
+		c.tb.Fatal(err)
+	}
+	if hasError(validated.Diagnostics) {
+		return validated.Diagnostics
+	}
+	resp, err := c.server.ConfigureProvider(c.tb.Context(), &tfprotov6.ConfigureProviderRequest{Config: config, TerraformVersion: "1.11.4"})
+	if err != nil {
+		c.tb.Fatal(err)
+	}
+	return append(validated.Diagnostics, resp.Diagnostics...)
+}
+
+// read returns the attributes that the data source sets, or diagnostics.
+func (c *protocolClient) read(ctx context.Context, arguments map[string]tftypes.Value) (map[string]tftypes.Value, []*tfprotov6.Diagnostic) {
+	c.tb.Helper()
+	schema := c.schema.DataSourceSchemas[dataSourceType]
+	config := c.config(schema, arguments)
+	validated, err := c.server.ValidateDataResourceConfig(ctx, &tfprotov6.ValidateDataResourceConfigRequest{TypeName: dataSourceType, Config: config})
+	if err != nil {
+		c.tb.Fatal(err)
+	}
+	if hasError(validated.Diagnostics) {
+		return nil, validated.Diagnostics
+	}
+	resp, err := c.server.ReadDataSource(ctx, &tfprotov6.ReadDataSourceRequest{TypeName: dataSourceType, Config: config})
+	if err != nil {
+		c.tb.Fatal(err)
+	}
+	if hasError(resp.Diagnostics) {
+		return nil, resp.Diagnostics
+	}
+	state, err := resp.State.Unmarshal(schema.ValueType())
+	if err != nil {
+		c.tb.Fatal(err)
+	}
+	attributes := map[string]tftypes.Value{}
+	if err := state.As(&attributes); err != nil {
+		c.tb.Fatal(err)
+	}
+	return attributes, resp.Diagnostics
+}
+
+func hasError(diags []*tfprotov6.Diagnostic) bool {
+	for _, diag := range diags {
+		if diag.Severity == tfprotov6.DiagnosticSeverityError {
+			return true
+		}
+	}
+	return false
+}
+
+// describe returns diagnostics as Terraform shows them, one after the other.
+func describe(diags []*tfprotov6.Diagnostic) string {
+	var lines []string
+	for _, diag := range diags {
+		at := ""
+		if diag.Attribute != nil {
+			at = " at " + diag.Attribute.String()
+		}
+		lines = append(lines, diag.Severity.String()+at+": "+diag.Summary+": "+diag.Detail)
+	}
+	return strings.Join(lines, "\n")
+}
+
+// reported reports whether a diagnostic of that severity is at that argument
+// (at none in particular if it is empty) and has all the parts in its text.
+func reported(diags []*tfprotov6.Diagnostic, severity tfprotov6.DiagnosticSeverity, argument string, parts ...string) bool {
+	for _, diag := range diags {
+		at := ""
+		if diag.Attribute != nil {
+			at = string(diag.Attribute.Steps()[0].(tftypes.AttributeName))
+		}
+		found := diag.Severity == severity && at == argument
+		for _, part := range parts {
+			found = found && strings.Contains(diag.Summary+": "+diag.Detail, part)
+		}
+		if found {
+			return true
+		}
+	}
+	return false
+}
