@@ -1,0 +1,387 @@
+// Copyright (c) The terraform-provider-waldur authors
+// SPDX-License-Identifier: MPL-2.0
+
+package provider
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/terraform-plugin-framework/datasource"
+	"github.com/hashicorp/terraform-plugin-framework/datasource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/provider"
+	"github.com/hashicorp/terraform-plugin-framework/providerserver"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
+	acctest "github.com/hashicorp/terraform-plugin-testing/helper/resource"
+	"github.com/hashicorp/terraform-plugin-testing/knownvalue"
+	"github.com/hashicorp/terraform-plugin-testing/statecheck"
+
+	"terraform-provider-waldur/internal/waldurtest"
+)
+
+// TestMain prepares the environment for Terraform and OpenTofu alike: the tests'
+// provider stands at the address of the real one, and a person's own settings do
+// not reach the tests.
+func TestMain(m *testing.M) {
+	for _, variable := range []string{urlVariable, tokenVariable, "TF_CLI_CONFIG_FILE", "TF_CLI_ARGS", "TF_LOG", "TF_LOG_PROVIDER", "TF_WORKSPACE", "TF_DATA_DIR"} {
+		_ = os.Unsetenv(variable)
+	}
+	for variable, value := range map[string]string{
+		"TF_ACC_PROVIDER_HOST": "terraform.local", "TF_ACC_PROVIDER_NAMESPACE": "waldur", "CHECKPOINT_DISABLE": "1",
+	} {
+		_ = os.Setenv(variable, value)
+	}
+	code := m.Run()
+	removeInstallation()
+	os.Exit(code)
+}
+
+// now is the day on which Waldur's answers were recorded.
+var now = time.Date(2026, time.November, 23, 12, 0, 0, 0, time.UTC)
+
+// recorded starts a Waldur with the recorded rows, on the day they were recorded.
+func recorded(t *testing.T) *waldurtest.Server {
+	t.Helper()
+	server := waldurtest.Start(t, waldurtest.ContractRows())
+	server.SetNow(now)
+	return server
+}
+
+// factories are our provider and another one, as plugins of Terraform.
+func factories() map[string]func() (tfprotov6.ProviderServer, error) {
+	return map[string]func() (tfprotov6.ProviderServer, error){
+		"waldur": providerserver.NewProtocol6WithError(New("test")()),
+		"other":  providerserver.NewProtocol6WithError(&otherProvider{}),
+	}
+}
+
+// settings are the blocks that make the provider read from a server.
+func settings(server *waldurtest.Server) string {
+	return fmt.Sprintf(`
+terraform {
+  required_providers {
+    waldur = { source = "terraform.local/waldur/waldur" }
+  }
+}
+
+provider "waldur" {
+  url         = %q
+  token       = %q
+  max_retries = 0
+}
+`, server.URL, waldurtest.Token)
+}
+
+// accept applies a configuration with a real Terraform or OpenTofu.
+func accept(t *testing.T, config string, checks ...statecheck.StateCheck) {
+	t.Helper()
+	acctest.Test(t, acctest.TestCase{
+		ProtoV6ProviderFactories: factories(),
+		Steps:                    []acctest.TestStep{{Config: config, ConfigStateChecks: checks}},
+	})
+}
+
+// refuse applies a configuration that ends in an error with all the parts, in
+// their order, in its text.
+func refuse(t *testing.T, config string, parts ...string) {
+	t.Helper()
+	var pattern []string
+	for _, part := range parts {
+		pattern = append(pattern, strings.ReplaceAll(regexp.QuoteMeta(part), " ", `[\s│|]+`)) // Terraform breaks lines
+	}
+	acctest.Test(t, acctest.TestCase{
+		ProtoV6ProviderFactories: factories(),
+		Steps:                    []acctest.TestStep{{Config: config, ExpectError: regexp.MustCompile(`(?s)` + strings.Join(pattern, ".*"))}},
+	})
+}
+
+func output(name string, value knownvalue.Check) statecheck.StateCheck {
+	return statecheck.ExpectKnownOutputValue(name, value)
+}
+
+// hclText writes a text as a literal in HCL.
+func hclText(s string) string {
+	quoted, _ := json.Marshal(s)
+	return strings.NewReplacer("${", "$${", "%{", "%%{", `\u0026`, "&", `\u003c`, "<", `\u003e`, ">").Replace(string(quoted))
+}
+
+// hclRow writes a recorded row as an object in HCL, decimals as numbers.
+func hclRow(row *waldurtest.Row) string {
+	columns := map[string]string{
+		"offering_uuid": hclText(row.OfferingUUID), "offering_name": hclText(row.OfferingName), "offering_type": hclText(row.OfferingType),
+		"service_provider_uuid": hclText(row.ServiceProviderUUID), "service_provider_name": hclText(row.ServiceProviderName),
+		"category_uuid": hclText(row.CategoryUUID), "category_title": hclText(row.CategoryTitle),
+		"component_type": hclText(row.ComponentType), "component_name": hclText(row.ComponentName),
+		"measured_unit": hclText(row.MeasuredUnit), "billing_type": hclText(row.BillingType), "billing_period": hclText(row.BillingPeriod),
+		"total_consumed": row.TotalConsumed, "total_allocated": row.TotalAllocated,
+		"limit_amount": "null", "limit_period": "null", "usage_percent": "null",
+	}
+	if row.LimitAmount != nil {
+		columns["limit_amount"] = fmt.Sprint(*row.LimitAmount)
+	}
+	if row.LimitPeriod != nil {
+		columns["limit_period"] = hclText(*row.LimitPeriod)
+	}
+	if row.UsagePercent != nil {
+		columns["usage_percent"] = *row.UsagePercent
+	}
+	var object strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(columns)) {
+		fmt.Fprintf(&object, "%s = %s, ", name, columns[name])
+	}
+	return "{ " + object.String() + "}"
+}
+
+// TestAccReadsTheRecordedRows finds every value of all columns of all recorded
+// rows equal to what Waldur sent, compared in HCL.
+func TestAccReadsTheRecordedRows(t *testing.T) {
+	rows := waldurtest.ContractRows()
+	slices.SortFunc(rows, func(a, b waldurtest.Row) int {
+		return cmpAll(strings.Compare(b.BillingPeriod, a.BillingPeriod), strings.Compare(a.OfferingName, b.OfferingName),
+			strings.Compare(a.ComponentName, b.ComponentName), strings.Compare(a.OfferingUUID, b.OfferingUUID))
+	})
+	var expected strings.Builder
+	for i := range rows {
+		expected.WriteString("    " + hclRow(&rows[i]) + ",\n")
+	}
+	accept(t, settings(recorded(t))+`
+data "waldur_component_usage_monthly" "all" {
+  start = "2000-01"
+}
+
+locals {
+  expected = [
+`+expected.String()+`  ]
+}
+
+output "different" {
+  value = flatten([for i, row in local.expected : [
+    for column, value in row : "row ${i}: ${column}" if data.waldur_component_usage_monthly.all.summaries[i][column] != value
+  ]])
+}
+
+output "rows" {
+  value = length(data.waldur_component_usage_monthly.all.summaries)
+}
+
+output "compared" {
+  value = sum([for row in local.expected : length(row)])
+}
+`,
+		output("different", knownvalue.ListExact(nil)),
+		output("rows", knownvalue.Int64Exact(35)),
+		output("compared", knownvalue.Int64Exact(35*17)))
+}
+
+func cmpAll(results ...int) int {
+	for _, result := range results {
+		if result != 0 {
+			return result
+		}
+	}
+	return 0
+}
+
+func TestAccNumbersAreExactInHCL(t *testing.T) {
+	accept(t, settings(recorded(t))+`
+data "waldur_component_usage_monthly" "archive" {
+  offering_uuid = "6e93185a-2b31-51de-9639-d5de15b2ebff"
+  order_by      = ["component_type"]
+}
+
+data "waldur_component_usage_monthly" "retired" {
+  end = "2019-01-01"
+}
+
+data "waldur_component_usage_monthly" "unlimited" {
+  billing_period = "2026-11"
+  component_type = "gpu_hours"
+}
+
+locals {
+  bytes     = data.waldur_component_usage_monthly.archive.summaries[0]
+  objects   = data.waldur_component_usage_monthly.archive.summaries[1]
+  retired   = one(data.waldur_component_usage_monthly.retired.summaries)
+  unlimited = one(data.waldur_component_usage_monthly.unlimited.summaries)
+}
+
+output "largest" {
+  value = local.bytes.total_allocated == 999999999999999999.99 && local.bytes.limit_amount == 2147483647
+}
+output "not_a_cent_off" {
+  value = local.bytes.total_allocated != 999999999999999999.98 && local.bytes.total_allocated != 1000000000000000000
+}
+output "percent" {
+  value = local.retired.usage_percent == 33.33 && local.retired.total_consumed == 0.1 && local.retired.total_allocated == 0.3
+}
+output "negative" {
+  value = local.objects.total_consumed == -12.50 && local.objects.limit_amount == -1 && local.objects.usage_percent == 99999999.99
+}
+output "sum" {
+  value = local.retired.total_consumed + local.retired.total_allocated == 0.4
+}
+output "nulls" {
+  value = local.unlimited.usage_percent == null && local.unlimited.limit_amount == null
+}
+`,
+		output("largest", knownvalue.Bool(true)), output("not_a_cent_off", knownvalue.Bool(true)), output("percent", knownvalue.Bool(true)),
+		output("negative", knownvalue.Bool(true)), output("sum", knownvalue.Bool(true)), output("nulls", knownvalue.Bool(true)))
+}
+
+func TestAccArgumentsSelectAndOrder(t *testing.T) {
+	accept(t, settings(recorded(t))+`
+data "waldur_component_usage_monthly" "all_filters" {
+  start          = "2026-08"
+  end            = "2026-09-01"
+  offering_uuid  = "082c3b9f86e2538c93de8d7a91eef3dd"
+  customer_uuid  = "637a0e36-84c9-5897-86e8-1789c13ab9c6"
+  offering_type  = "OpenStack.Tenant"
+  component_type = "storage"
+  billing_type   = "limit"
+  page_size      = 1
+  timeouts {
+    read = "1m"
+  }
+}
+
+data "waldur_component_usage_monthly" "project" {
+  project_uuid = "a46e481144ee5dd7add6215a5571f21a"
+}
+
+data "waldur_component_usage_monthly" "ordered" {
+  order_by = ["-usage_percent", "component_type"]
+  fields   = ["usage_percent"]
+}
+
+output "months" {
+  value = data.waldur_component_usage_monthly.all_filters.summaries[*].billing_period
+}
+output "project" {
+  value = data.waldur_component_usage_monthly.project.summaries[*].component_name
+}
+output "percents" {
+  value = [for row in data.waldur_component_usage_monthly.ordered.summaries : row.usage_percent == null ? "null" : tostring(row.usage_percent)]
+}
+output "others_are_null" {
+  value = alltrue(flatten([for row in data.waldur_component_usage_monthly.ordered.summaries : [for name, value in row : value == null if name != "usage_percent"]]))
+}
+`,
+		output("months", knownvalue.ListExact([]knownvalue.Check{knownvalue.StringExact("2026-09-01"), knownvalue.StringExact("2026-08-01")})),
+		output("project", knownvalue.ListExact([]knownvalue.Check{knownvalue.StringExact("RAM"), knownvalue.StringExact("vCPU")})),
+		output("percents", knownvalue.ListExact(stringsExact("99999999.99", "200", "102", "100", "100", "81", "75", "50.59", "null", "null"))),
+		output("others_are_null", knownvalue.Bool(true)))
+}
+
+func stringsExact(values ...string) []knownvalue.Check {
+	checks := make([]knownvalue.Check, len(values))
+	for i, value := range values {
+		checks[i] = knownvalue.StringExact(value)
+	}
+	return checks
+}
+
+func TestAccErrorsAtTheTerminal(t *testing.T) {
+	server := recorded(t)
+	read := func(arguments string) string {
+		return settings(server) + "data \"waldur_component_usage_monthly\" \"this\" {\n" + arguments + "\n}\n"
+	}
+	for name, test := range map[string]struct {
+		config string
+		parts  []string
+	}{
+		"a bad month":   {read(`billing_period = "October"`), []string{"Invalid Billing Period", `billing_period = "October"`, "YYYY-MM or YYYY-MM-01"}},
+		"two periods":   {read("billing_period = \"2026-10\"\nstart = \"2026-10\""), []string{`billing_period = "2026-10"`, "cannot be specified when"}},
+		"a bad UUID":    {read(`offering_uuid = "lumi"`), []string{"Invalid UUID", `offering_uuid = "lumi"`, "is not a UUID"}},
+		"a bad order":   {read(`order_by = ["-color"]`), []string{`order_by = ["-color"]`, `"-color" is not a column`}},
+		"a large page":  {read(`page_size = 301`), []string{"page_size = 301", "must be between 1 and 300"}},
+		"a late start":  {read("start = \"2026-10\"\nend = \"2026-09\""), []string{`start = "2026-10"`, "is after end, 2026-09"}},
+		"a bad address": {strings.Replace(read(""), server.URL, "ftp://waldur.example.com", 1), []string{"Invalid Waldur Address", "its scheme is ftp"}},
+		"a bad token":   {strings.Replace(read(""), waldurtest.Token, "0badc0ffee", 1), []string{"Token Refused by Waldur", "401 Unauthorized (Invalid token.)", "WALDUR_ACCESS_TOKEN"}},
+		"no settings": {`
+terraform {
+  required_providers {
+    waldur = { source = "terraform.local/waldur/waldur" }
+  }
+}
+provider "waldur" {}
+data "waldur_component_usage_monthly" "this" {}
+`, []string{"WALDUR_"}},
+		"an unknown address": {strings.Replace(read(""), fmt.Sprintf("%q", server.URL), "terraform_data.address.output", 1) + `
+resource "terraform_data" "address" {
+  input = plantimestamp()
+}
+`, []string{"url = terraform_data.address.output", "known only after apply", "WALDUR_API_URL"}},
+	} {
+		t.Run(name, func(t *testing.T) { refuse(t, test.config, test.parts...) })
+	}
+}
+
+// TestAccBesideAnotherProvider uses ours under a local name of its own, beside a
+// provider that owns the name "waldur", as Waldur's provider for resources does.
+func TestAccBesideAnotherProvider(t *testing.T) {
+	accept(t, fmt.Sprintf(`
+terraform {
+  required_providers {
+    waldur       = { source = "terraform.local/waldur/other" }
+    waldur-usage = { source = "terraform.local/waldur/waldur" }
+  }
+}
+
+provider "waldur-usage" {
+  url   = %q
+  token = %q
+}
+
+data "waldur_component_usage_monthly" "this" {
+  provider       = waldur-usage
+  billing_period = "2026-10"
+}
+
+data "waldur_project" "this" {}
+
+output "both" {
+  value = "${data.waldur_project.this.name}: ${length(data.waldur_component_usage_monthly.this.summaries)} rows"
+}
+`, recorded(t).URL, waldurtest.Token), output("both", knownvalue.StringExact("the other provider's project: 8 rows")))
+}
+
+// otherProvider stands for Waldur's provider for resources: it has the same type
+// name, and a data source of its own.
+type otherProvider struct{}
+
+func (*otherProvider) Metadata(_ context.Context, _ provider.MetadataRequest, resp *provider.MetadataResponse) {
+	resp.TypeName = "waldur"
+}
+func (*otherProvider) Schema(context.Context, provider.SchemaRequest, *provider.SchemaResponse) {}
+func (*otherProvider) Configure(context.Context, provider.ConfigureRequest, *provider.ConfigureResponse) {
+}
+func (*otherProvider) Resources(context.Context) []func() resource.Resource { return nil }
+func (*otherProvider) DataSources(context.Context) []func() datasource.DataSource {
+	return []func() datasource.DataSource{func() datasource.DataSource { return &otherDataSource{} }}
+}
+
+type otherDataSource struct{}
+
+func (*otherDataSource) Metadata(_ context.Context, _ datasource.MetadataRequest, resp *datasource.MetadataResponse) {
+	resp.TypeName = "waldur_project"
+}
+
+func (*otherDataSource) Schema(_ context.Context, _ datasource.SchemaRequest, resp *datasource.SchemaResponse) {
+	resp.Schema = schema.Schema{Attributes: map[string]schema.Attribute{"name": schema.StringAttribute{Computed: true}}}
+}
+
+func (*otherDataSource) Read(ctx context.Context, _ datasource.ReadRequest, resp *datasource.ReadResponse) {
+	resp.Diagnostics.Append(resp.State.Set(ctx, &struct {
+		Name types.String `tfsdk:"name"`
+	}{types.StringValue("the other provider's project")})...)
+}

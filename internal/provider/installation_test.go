@@ -1,0 +1,101 @@
+// Copyright (c) The terraform-provider-waldur authors
+// SPDX-License-Identifier: MPL-2.0
+
+package provider
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// installation is the provider as a person has it: a binary in a folder that
+// Terraform installs plugins from. It is built once for all tests that need it.
+var installation struct {
+	once sync.Once
+	root string
+	err  error
+}
+
+func removeInstallation() {
+	if installation.root != "" {
+		_ = os.RemoveAll(installation.root)
+	}
+}
+
+// installed returns the CLI configuration that makes Terraform install the
+// provider's binary, and no other provider.
+func installed(t *testing.T) (cliConfig string) {
+	t.Helper()
+	installation.once.Do(func() {
+		if installation.root, installation.err = os.MkdirTemp("", "waldur-provider-"); installation.err == nil {
+			installation.err = install(installation.root)
+		}
+	})
+	if installation.err != nil {
+		t.Fatal(installation.err)
+	}
+	return filepath.Join(installation.root, "terraform.rc")
+}
+
+func install(root string) error {
+	mirror := filepath.Join(root, "mirror")
+	binary := filepath.Join(mirror, "terraform.local", "waldur", "waldur", "0.0.1", runtime.GOOS+"_"+runtime.GOARCH, "terraform-provider-waldur_v0.0.1")
+	if runtime.GOOS == "windows" {
+		binary += ".exe"
+	}
+	build := exec.Command("go", "build", "-buildvcs=false", "-o", binary, "terraform-provider-waldur")
+	if out, err := build.CombinedOutput(); err != nil {
+		return fmt.Errorf("%w: %s", err, out)
+	}
+	config := fmt.Sprintf("provider_installation {\n  filesystem_mirror {\n    path = %q\n  }\n}\n", filepath.ToSlash(mirror))
+	return os.WriteFile(filepath.Join(root, "terraform.rc"), []byte(config), 0o600)
+}
+
+// terraform is a real Terraform or OpenTofu in a folder of its own, with the
+// provider installed there.
+type terraform struct {
+	t   *testing.T
+	dir string
+	env []string
+}
+
+// newTerraform initializes a folder with a configuration. It skips the test
+// where acceptance tests are not asked for.
+func newTerraform(t *testing.T, config string, env ...string) *terraform {
+	t.Helper()
+	if os.Getenv("TF_ACC") == "" {
+		t.Skip("acceptance tests are skipped unless the environment has TF_ACC' set")
+	}
+	tf := &terraform{t: t, dir: t.TempDir()}
+	tf.env = append(os.Environ(), append([]string{"TF_CLI_CONFIG_FILE=" + installed(t), "TF_IN_AUTOMATION=1"}, env...)...)
+	if err := os.WriteFile(filepath.Join(tf.dir, "main.tf"), []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := tf.command("init", "-input=false", "-no-color").CombinedOutput(); err != nil {
+		t.Fatalf("init: %v\n%s", err, out)
+	}
+	return tf
+}
+
+func (tf *terraform) command(arguments ...string) *exec.Cmd {
+	binary := os.Getenv("TF_ACC_TERRAFORM_PATH")
+	if binary == "" {
+		binary = "terraform"
+	}
+	cmd := exec.CommandContext(tf.t.Context(), binary, arguments...)
+	cmd.Dir, cmd.Env = tf.dir, tf.env
+	return cmd
+}
+
+// run returns what a command prints, on one line so that line breaks do not
+// matter.
+func (tf *terraform) run(arguments ...string) (string, error) {
+	out, err := tf.command(append(arguments, "-no-color")...).CombinedOutput()
+	return strings.Join(strings.FieldsFunc(string(out), func(r rune) bool { return r <= ' ' || r == '│' }), " "), err
+}
