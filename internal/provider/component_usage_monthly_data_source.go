@@ -42,9 +42,14 @@ type componentUsageMonthlyDataSource struct {
 	client *waldur.Client
 }
 
-// componentUsageMonthlyModel holds the arguments. The summaries are not part of
-// it: they are set without a model, see summariesValue.
+// componentUsageMonthlyModel is the data source's configuration.
 type componentUsageMonthlyModel struct {
+	componentUsageMonthlyArguments
+
+	Summaries *listValue `tfsdk:"summaries"` // always null in a configuration
+}
+
+type componentUsageMonthlyArguments struct {
 	BillingPeriod types.String   `tfsdk:"billing_period"`
 	Start         types.String   `tfsdk:"start"`
 	End           types.String   `tfsdk:"end"`
@@ -57,7 +62,6 @@ type componentUsageMonthlyModel struct {
 	Fields        types.Set      `tfsdk:"fields"`
 	OrderBy       types.List     `tfsdk:"order_by"`
 	PageSize      types.Int64    `tfsdk:"page_size"`
-	Summaries     types.List     `tfsdk:"summaries"`
 	Timeouts      timeouts.Value `tfsdk:"timeouts"`
 }
 
@@ -69,6 +73,7 @@ func (d *componentUsageMonthlyDataSource) Schema(ctx context.Context, _ datasour
 	month := []validator.String{parsedWith("Invalid Billing Period", waldur.ParseMonth)}
 	id := []validator.String{parsedWith("Invalid UUID", parseUUID)}
 	notEmpty := []validator.String{stringvalidator.LengthAtLeast(1)}
+	summary := schema.NestedAttributeObject{Attributes: summaryAttributes()}
 	resp.Schema = schema.Schema{
 		MarkdownDescription: "Reads how much of each offering's components was consumed and allocated in a month, as Waldur sums it up: every row that the token's user may see, exactly, in a stable order. " +
 			"Without `billing_period`, `start` and `end` it reads the current month, in UTC.",
@@ -146,7 +151,8 @@ func (d *componentUsageMonthlyDataSource) Schema(ctx context.Context, _ datasour
 			"summaries": schema.ListNestedAttribute{
 				MarkdownDescription: "One object for each month, offering and component. A component that neither consumed nor allocated anything in a month has none for it.",
 				Computed:            true,
-				NestedObject:        schema.NestedAttributeObject{Attributes: summaryAttributes()},
+				NestedObject:        summary,
+				CustomType:          listType{types.ListType{ElemType: summary.Type()}},
 			},
 		},
 		Blocks: map[string]schema.Block{
@@ -202,7 +208,7 @@ func (d *componentUsageMonthlyDataSource) Read(ctx context.Context, req datasour
 }
 
 // query returns the arguments as a query of Waldur.
-func (m *componentUsageMonthlyModel) query(ctx context.Context) (waldur.Query, diag.Diagnostics) {
+func (m *componentUsageMonthlyArguments) query(ctx context.Context) (waldur.Query, diag.Diagnostics) {
 	var fields, orderBy []string
 	diags := m.Fields.ElementsAs(ctx, &fields, false)
 	diags.Append(m.OrderBy.ElementsAs(ctx, &orderBy, false)...)

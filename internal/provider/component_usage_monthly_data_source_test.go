@@ -5,6 +5,7 @@ package provider
 
 import (
 	"context"
+	"fmt"
 	"math/big"
 	"net/http"
 	"strings"
@@ -13,6 +14,9 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
+	"github.com/shopspring/decimal"
+	"github.com/vmihailenco/msgpack/v5"
+	"pgregory.net/rapid"
 
 	"terraform-provider-waldur/internal/waldurtest"
 )
@@ -219,4 +223,40 @@ func numberOf(t *testing.T, state map[string]tftypes.Value, column string) *big.
 		t.Fatal(err)
 	}
 	return number
+}
+
+// TestAnyDecimalIsSentExactly looks at the bytes for Terraform, for any decimal
+// that the client lets through.
+func TestAnyDecimalIsSentExactly(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) {
+		digits := rapid.StringMatching(`[1-9]([0-9]{0,39}|0{0,39}|9{0,39}|0{0,38}1)`).Draw(rt, "digits")
+		exponent := rapid.OneOf(rapid.Just(-2), rapid.IntRange(-40, 40)).Draw(rt, "exponent")
+		d := decimal.RequireFromString(fmt.Sprintf("%s%se%d", rapid.SampledFrom([]string{"", "-"}).Draw(rt, "sign"), digits, exponent))
+		sent, err := tfprotov6.NewDynamicValue(tftypes.Number, tftypes.NewValue(tftypes.Number, exactFloat(d)))
+		if err != nil {
+			rt.Fatal(err)
+		}
+		var arrived any
+		if err := msgpack.Unmarshal(sent.MsgPack, &arrived); err != nil {
+			rt.Fatal(err)
+		}
+		var got decimal.Decimal
+		switch arrived := arrived.(type) {
+		case string:
+			got = decimal.RequireFromString(arrived)
+		case float64:
+			got = exactDecimal(arrived)
+		default:
+			got = decimal.RequireFromString(fmt.Sprint(arrived))
+		}
+		if !got.Equal(d) {
+			rt.Fatalf("%s is sent as %v", d, arrived)
+		}
+	})
+}
+
+// exactDecimal returns a float64 with all its digits.
+func exactDecimal(f float64) decimal.Decimal {
+	return decimal.RequireFromString(new(big.Float).SetFloat64(f).Text('f', 1100))
 }

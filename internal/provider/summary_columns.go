@@ -55,61 +55,74 @@ func summariesType() tftypes.List {
 // not among fields are null, unless fields is empty, which means all.
 func summariesValue(rows []*waldur.ComponentUsage, fields []*waldur.Column) tftypes.Value {
 	listType := summariesType()
+	texts := map[string]tftypes.Value{} // most texts stand in many rows
 	summaries := make([]tftypes.Value, len(rows))
 	for i, row := range rows {
 		values := make(map[string]tftypes.Value, len(waldur.Columns))
 		for _, column := range waldur.Columns {
 			var value any
 			if len(fields) == 0 || slices.Contains(fields, column) {
-				value = terraformValue(column.Value(row))
+				value = column.Value(row)
 			}
-			values[column.Name] = tftypes.NewValue(summaryTypes[column.Kind], value)
+			values[column.Name] = terraformValue(value, summaryTypes[column.Kind], texts)
 		}
 		summaries[i] = tftypes.NewValue(listType.ElementType, values)
 	}
 	return tftypes.NewValue(listType, summaries)
 }
 
-// terraformValue returns a column's value as one that tftypes takes.
-func terraformValue(value any) any {
+// terraformValue returns a column's value, or null, as one of that type. Equal
+// texts share a value.
+func terraformValue(value any, as tftypes.Type, texts map[string]tftypes.Value) tftypes.Value {
 	switch value := value.(type) {
+	case string:
+		shared, ok := texts[value]
+		if !ok {
+			shared = tftypes.NewValue(as, value)
+			texts[value] = shared
+		}
+		return shared
 	case decimal.Decimal:
-		return exactFloat(value)
+		return tftypes.NewValue(as, exactFloat(value))
 	default:
-		return value
+		return tftypes.NewValue(as, value)
 	}
 }
 
-// Terraform reads numbers with 512 bits. Fewer are enough, and much faster to
-// print on the wire, as long as no decimal is rounded to its neighbour, nor to a
-// float64, which would be sent in place of its digits.
-const (
-	fullPrecision  = 512
-	shortPrecision = 128
-)
+type precision struct {
+	bits           uint
+	digits, places int
+}
 
-// exactFloat returns a decimal as a float of such a precision that its shortest
-// decimal text is the decimal's own.
+// precisions are the bits that a decimal is sent with, by the digits that it has
+// at most, in all and after the point. Terraform reads numbers with 512 bits, but
+// fewer are enough as long as the shortest text that stands for the float is the
+// decimal's own, and the float is no float64, which would be sent in place of the
+// text. They are much faster to print.
 //
-// Two decimals of d digits differ by more than a part in 10^d, so 128 bits tell
-// apart those of 37 digits. A decimal of s digits after the point that is not a
-// float64 differs from each float64 by more than a part in 2^53 × 10^s, so 128
-// bits keep it apart from those with 21 digits after the point.
-func exactFloat(d decimal.Decimal) *big.Float {
-	precision := uint(shortPrecision)
-	if d.NumDigits()+max(0, int(d.Exponent())) > 37 || d.Exponent() < -21 {
-		precision = fullPrecision
-	}
-	f := new(big.Float).SetPrec(precision).SetInt(d.Coefficient())
-	power := new(big.Float).SetPrec(precision).SetInt(powerOfTen(d.Exponent()))
-	if d.Exponent() < 0 {
-		return f.Quo(f, power)
-	}
-	return f.Mul(f, power)
+// Two decimals of d digits differ by more than a part in 10^d. A decimal with s
+// digits after the point that is not a float64 differs from any by more than a
+// part in 10^d or in 2^53 × 10^s. Rounding to p bits moves it by less than a part
+// in 2^p, so p must be over d × log2(10) and over 53 + s × log2(10).
+var precisions = []precision{
+	{64, 18, 3},
+	{128, 38, 22},
+	{512, math.MaxInt, math.MaxInt}, // the client's bounds are 80 digits, and 40 after the point
 }
 
-// powerOfTen returns 10 to the absolute value of an exponent.
-func powerOfTen(exponent int32) *big.Int {
-	n := int64(math.Abs(float64(exponent)))
-	return new(big.Int).Exp(big.NewInt(10), big.NewInt(n), nil)
+// exactFloat returns a decimal as a float that Terraform is sent the decimal's
+// own digits for.
+func exactFloat(d decimal.Decimal) *big.Float {
+	digits, places := d.NumDigits()+max(0, int(d.Exponent())), -int(d.Exponent())
+	tier := slices.IndexFunc(precisions, func(p precision) bool { return digits <= p.digits && places <= p.places })
+	f := new(big.Float).SetPrec(precisions[tier].bits).SetInt(d.Coefficient())
+	if places > 0 {
+		return f.Quo(f, powerOfTen(places))
+	}
+	return f.Mul(f, powerOfTen(-places))
+}
+
+// powerOfTen returns 10 to a power that is not negative, exactly.
+func powerOfTen(n int) *big.Float {
+	return new(big.Float).SetInt(new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(n)), nil))
 }
