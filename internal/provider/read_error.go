@@ -90,7 +90,7 @@ func explain(ctx context.Context, err error, timeout time.Duration) (summary, ad
 	return "Waldur Cannot Be Read", "This is a fault of the provider. Please report it."
 }
 
-const checkURL = "Check url in the provider block (or " + urlVariable + "), and a proxy in front of the Waldur."
+const checkURL = "Check url in the provider block (or " + urlVariable + "), and whatever is between here and the Waldur, such as a proxy."
 
 func explainStatus(err *waldur.StatusError) (summary, advice string) {
 	page := ""
@@ -126,5 +126,5 @@ func explainConnection(err *waldur.ConnectionError) (summary, advice string) {
 		return "No Answer from Waldur in Time", "One attempt may take request_timeout, which is 30s unless set in the provider block. " +
 			"Check that the address is right and can be reached from here; if this Waldur is slow, raise request_timeout, or lower page_size."
 	}
-	return "Waldur Cannot Be Reached", "Check that the address is right and can be reached from here. " + checkURL
+	return "Waldur Cannot Be Reached", checkURL
 }

@@ -4,18 +4,13 @@
 package waldur
 
 import (
-	"bytes"
-	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
-	"io"
 	"net/url"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/google/uuid"
 )
@@ -208,57 +203,4 @@ func resultCount(header string) int {
 		return -1
 	}
 	return int(count)
-}
-
-// rows reads the JSON array of an answer.
-func (a *answer) rows(columns []*Column) ([]*ComponentUsage, error) {
-	if isHTML(a.header, a.body) {
-		return nil, &HTMLError{Asked: a.Asked, Title: a.redact(pageTitle(a.body))}
-	}
-	if !utf8.Valid(a.body) {
-		return nil, &BodyError{Asked: a.Asked, Problem: "the answer is not UTF-8, as JSON must be"}
-	}
-	decoder := json.NewDecoder(bytes.NewReader(a.body))
-	if token, err := decoder.Token(); err != nil || token != json.Delim('[') {
-		return nil, a.notAnArray(err)
-	}
-	var rows []*ComponentUsage
-	fields := make(map[string]json.RawMessage, len(Columns))
-	for decoder.More() {
-		clear(fields)
-		if err := decoder.Decode(&fields); err != nil {
-			return nil, a.badRow(len(rows)+1, err)
-		}
-		row := &ComponentUsage{}
-		if column, err := row.decode(fields, columns); err != nil {
-			return nil, &RowError{Asked: a.Asked, Row: len(rows) + 1, Field: column.Name, Problem: a.redact(err.Error())}
-		}
-		rows = append(rows, row)
-	}
-	if _, err := decoder.Token(); err != nil {
-		return nil, a.badRow(len(rows)+1, err)
-	}
-	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return nil, &BodyError{Asked: a.Asked, Problem: "the answer goes on after its JSON array"}
-	}
-	return rows, nil
-}
-
-func (a *answer) notAnArray(err error) error {
-	problem := "the answer is not a JSON array of rows: "
-	if err != nil {
-		problem = "the answer is not JSON: "
-	}
-	return &BodyError{Asked: a.Asked, Problem: problem + cmp.Or(excerpt([]byte(a.redact(string(a.body)))), "(empty)")}
-}
-
-func (a *answer) badRow(number int, err error) error {
-	var wrongType *json.UnmarshalTypeError
-	if errors.As(err, &wrongType) {
-		return &RowError{Asked: a.Asked, Row: number, Problem: "is a JSON " + wrongType.Value + ", want an object"}
-	}
-	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
-		return &BodyError{Asked: a.Asked, Problem: "the answer ends in the middle of row " + strconv.Itoa(number)}
-	}
-	return &BodyError{Asked: a.Asked, Problem: "the answer is not JSON at row " + strconv.Itoa(number) + ": " + err.Error()}
 }

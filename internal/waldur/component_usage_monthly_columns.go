@@ -7,8 +7,8 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
-	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/shopspring/decimal"
@@ -126,9 +126,9 @@ type Column struct {
 
 	// compare orders two rows by the field, ascending; null is never asked for.
 	compare func(a, b *ComponentUsage) int
-	// decode sets the field in a row from JSON. Its error reads on from the
-	// field's name.
-	decode func(*ComponentUsage, json.RawMessage) error
+	// decode sets the field in a row from JSON that is not null. Its error reads
+	// on from the field's name.
+	decode func(*ComponentUsage, json.RawMessage, *rowDecoder) error
 	// nullable columns may be null or missing in the server's answer.
 	nullable bool
 }
@@ -200,7 +200,10 @@ func text(name, description string, field func(*ComponentUsage) *string) *Column
 		Name: name, Description: description, Kind: Text,
 		Value:   func(u *ComponentUsage) any { return *field(u) },
 		compare: func(a, b *ComponentUsage) int { return cmp.Compare(*field(a), *field(b)) },
-		decode:  func(u *ComponentUsage, raw json.RawMessage) error { return decodeText(raw, field(u)) },
+		decode: func(u *ComponentUsage, raw json.RawMessage, d *rowDecoder) (err error) {
+			*field(u), err = d.string(raw)
+			return err
+		},
 	}
 }
 
@@ -209,9 +212,10 @@ func optionalText(name, description string, field func(*ComponentUsage) **string
 		Name: name, Description: description, Kind: Text, nullable: true,
 		Value:   func(u *ComponentUsage) any { return valueOrNil(*field(u)) },
 		compare: func(a, b *ComponentUsage) int { return cmp.Compare(**field(a), **field(b)) },
-		decode: func(u *ComponentUsage, raw json.RawMessage) error {
-			*field(u) = new(string)
-			return decodeText(raw, *field(u))
+		decode: func(u *ComponentUsage, raw json.RawMessage, d *rowDecoder) error {
+			text, err := d.string(raw)
+			*field(u) = &text
+			return err
 		},
 	}
 }
@@ -221,8 +225,11 @@ func wholeNumber(name, description string, field func(*ComponentUsage) **int32) 
 		Name: name, Description: description, Kind: WholeNumber, nullable: true,
 		Value:   func(u *ComponentUsage) any { return valueOrNil(*field(u)) },
 		compare: func(a, b *ComponentUsage) int { return cmp.Compare(**field(a), **field(b)) },
-		decode: func(u *ComponentUsage, raw json.RawMessage) error {
-			if json.Unmarshal(raw, field(u)) != nil {
+		decode: func(u *ComponentUsage, raw json.RawMessage, _ *rowDecoder) error {
+			n, err := strconv.ParseInt(string(raw), 10, 32)
+			amount := int32(n)
+			*field(u) = &amount
+			if err != nil {
 				return fmt.Errorf("is %s, want a whole number of 32 bits", excerpt(raw))
 			}
 			return nil
@@ -235,8 +242,12 @@ func month(name, description string, field func(*ComponentUsage) *Month) *Column
 		Name: name, Description: description, Kind: Text,
 		Value:   func(u *ComponentUsage) any { return field(u).FirstDay() },
 		compare: func(a, b *ComponentUsage) int { return field(a).Compare(*field(b)) },
-		decode: func(u *ComponentUsage, raw json.RawMessage) error {
-			if json.Unmarshal(raw, field(u)) != nil {
+		decode: func(u *ComponentUsage, raw json.RawMessage, d *rowDecoder) error {
+			text, err := d.string(raw)
+			if err != nil {
+				return err
+			}
+			if *field(u), err = ParseMonth(text); err != nil {
 				return fmt.Errorf("is %s, want a month written YYYY-MM-01", excerpt(raw))
 			}
 			return nil
@@ -249,7 +260,9 @@ func number(name, description string, field func(*ComponentUsage) *decimal.Decim
 		Name: name, Description: description, Kind: Number,
 		Value:   func(u *ComponentUsage) any { return *field(u) },
 		compare: func(a, b *ComponentUsage) int { return field(a).Cmp(*field(b)) },
-		decode:  func(u *ComponentUsage, raw json.RawMessage) error { return decodeNumber(raw, field(u)) },
+		decode: func(u *ComponentUsage, raw json.RawMessage, _ *rowDecoder) error {
+			return decodeNumber(raw, field(u))
+		},
 	}
 }
 
@@ -263,7 +276,7 @@ func optionalNumber(name, description string, field func(*ComponentUsage) *decim
 			return field(u).Decimal
 		},
 		compare: func(a, b *ComponentUsage) int { return field(a).Decimal.Cmp(field(b).Decimal) },
-		decode: func(u *ComponentUsage, raw json.RawMessage) error {
+		decode: func(u *ComponentUsage, raw json.RawMessage, _ *rowDecoder) error {
 			field(u).Valid = true
 			return decodeNumber(raw, &field(u).Decimal)
 		},
@@ -277,53 +290,14 @@ func valueOrNil[T any](value *T) any {
 	return *value
 }
 
-// decodeText reads a JSON string.
-func decodeText(raw json.RawMessage, text *string) error {
-	if raw[0] != '"' {
-		return fmt.Errorf("is %s, want a string", excerpt(raw))
-	}
-	if bytes.IndexByte(raw, '\\') < 0 {
-		*text = string(raw[1 : len(raw)-1])
-		return nil
-	}
-	return json.Unmarshal(raw, text)
-}
-
 // decodeNumber reads a decimal, which Waldur writes as a JSON string. A JSON
 // number, which the same server writes when it is set up to, is as exact: it is
 // read from its digits and never passes through binary floating point.
 func decodeNumber(raw json.RawMessage, number *decimal.Decimal) error {
-	digits := string(raw)
-	if raw[0] == '"' {
-		if err := decodeText(raw, &digits); err != nil {
-			return err
-		}
-	}
-	d, err := parseDecimal(digits)
+	d, err := parseDecimal(string(bytes.Trim(raw, `"`)))
 	if err != nil {
 		return fmt.Errorf("is %s, which %w", excerpt(raw), err)
 	}
 	*number = d
 	return nil
-}
-
-// decode sets a row from the fields of a JSON object, the wanted columns alone.
-// It returns the column that the error is about.
-func (u *ComponentUsage) decode(fields map[string]json.RawMessage, wanted []*Column) (*Column, error) {
-	for _, column := range wanted {
-		raw, given := fields[column.Name]
-		if !given || string(raw) == "null" {
-			if column.nullable {
-				continue
-			}
-			if !given {
-				return column, errors.New("is missing")
-			}
-			return column, errors.New("is null, which the API does not allow")
-		}
-		if err := column.decode(u, raw); err != nil {
-			return column, err
-		}
-	}
-	return nil, nil
 }

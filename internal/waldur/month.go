@@ -4,7 +4,6 @@
 package waldur
 
 import (
-	"encoding/json"
 	"fmt"
 	"time"
 )
@@ -75,14 +74,3 @@ func (m Month) String() string {
 
 // FirstDay returns the month as YYYY-MM-01, the form of a row's billing period.
 func (m Month) FirstDay() string { return m.String() + "-01" }
-
-// UnmarshalJSON reads a JSON string in one of the forms of [ParseMonth].
-func (m *Month) UnmarshalJSON(text []byte) error {
-	var s string
-	if err := json.Unmarshal(text, &s); err != nil {
-		return fmt.Errorf("is %s, want a month written YYYY-MM-01", excerpt(text))
-	}
-	month, err := ParseMonth(s)
-	*m = month
-	return err
-}

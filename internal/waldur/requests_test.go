@@ -83,12 +83,13 @@ var failures = map[string]struct {
 	"200 with undeclared HTML":   {waldurtest.Body("", "\n<html></html>"), []string{"an HTML page"}},
 	"200 with an object":         {waldurtest.Body("application/json", `{"results":[]}`), []string{"not a JSON array", `{"results":[]}`}},
 	"200 with a text":            {waldurtest.Body("text/plain", "it works"), []string{"not JSON", "it works"}},
-	"200 with nothing":           {waldurtest.Body("application/json", ""), []string{"not JSON", "(empty)"}},
-	"200 with half an array":     {waldurtest.Body("application/json", `[{"offering_uuid":"`), []string{"ends in the middle of row 1"}},
-	"200 with an array and more": {waldurtest.Body("application/json", `[] []`), []string{"goes on after"}},
+	"200 with nothing":           {waldurtest.Body("application/json", ""), []string{"not JSON: unexpected end of JSON input, after 0 bytes"}},
+	"200 with half an array":     {waldurtest.Body("application/json", `[{"offering_uuid":"`), []string{"not JSON: unexpected end of JSON input, after 19 bytes"}},
+	"200 with an array and more": {waldurtest.Body("application/json", `[] []`), []string{"not JSON", "after top-level value"}},
 	"200 that is no UTF-8":       {waldurtest.Body("application/json", "[{\"a\":\"\xff\"}]"), []string{"not UTF-8"}},
-	"200 with numbers for rows":  {waldurtest.Body("application/json", `[1]`), []string{"row 1 is a JSON number, want an object"}},
-	"200 with null for a row":    {waldurtest.Body("application/json", `[null]`), []string{"row 1: offering_uuid is missing"}},
+	"200 with numbers for rows":  {waldurtest.Body("application/json", `[1]`), []string{"row 1 is 1, want an object"}},
+	"200 with null for a row":    {waldurtest.Body("application/json", `[null]`), []string{"row 1 is null, want an object"}},
+	"200 with an empty row":      {waldurtest.Body("application/json", `[{}]`), []string{"row 1: offering_uuid is missing"}},
 }
 
 func TestFailuresSayWhatWasAskedAndWhatCameBack(t *testing.T) {

@@ -1,0 +1,300 @@
+// Copyright (c) The terraform-provider-waldur authors
+// SPDX-License-Identifier: MPL-2.0
+
+// Command demo shows the provider at work: it builds it, installs it where
+// nothing of it stays, and lets a real Terraform or OpenTofu check the quotas of
+// an in-memory Waldur with examples/quota-check.
+//
+// It is run by "make demo". TERRAFORM names the binary, if it is not terraform
+// or tofu on the PATH. WALDUR_API_URL and WALDUR_ACCESS_TOKEN, set both, make it
+// read that Waldur.
+//
+// With the argument serve it only serves the in-memory Waldur, for one's own
+// configurations to read.
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+
+	"terraform-provider-waldur/internal/waldurtest"
+)
+
+const (
+	urlVariable   = "WALDUR_API_URL"
+	tokenVariable = "WALDUR_ACCESS_TOKEN"
+)
+
+func main() {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	go func() { cancel(interruption{<-signals}) }()
+
+	d := &demo{environ: os.Environ(), stdout: os.Stdout, stderr: os.Stderr}
+	d.build = d.goBuild
+	run := d.run
+	switch args := os.Args[1:]; {
+	case len(args) == 1 && args[0] == "serve":
+		run = d.serve
+	case len(args) > 0:
+		fmt.Fprintln(os.Stderr, "usage: go run ./internal/demo [serve]")
+		os.Exit(2)
+	}
+	err := run(ctx)
+	var failed *exec.ExitError
+	switch {
+	case ctx.Err() != nil:
+		fmt.Fprintln(os.Stderr, "\n==> Stopped:", context.Cause(ctx))
+		os.Exit(130)
+	case errors.As(err, &failed):
+		os.Exit(cmp.Or(max(failed.ExitCode(), 0), 1)) // it has said why
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "demo:", err)
+		os.Exit(1)
+	}
+}
+
+// interruption is the signal that ends the demo early.
+type interruption struct{ os.Signal }
+
+func (i interruption) Error() string { return i.String() }
+
+// demo is one run.
+type demo struct {
+	environ        []string // the user's
+	stdout, stderr io.Writer
+
+	// build builds the provider of the module at root into a mirror in the folder.
+	build func(ctx context.Context, root, folder string) error
+}
+
+// run returns an [exec.ExitError] if it is Terraform that fails.
+func (d *demo) run(ctx context.Context) (err error) {
+	address, token, err := d.waldur()
+	if err != nil {
+		return err
+	}
+	terraform, err := d.terraform()
+	if err != nil {
+		return err
+	}
+	root, err := moduleRoot(ctx)
+	if err != nil {
+		return err
+	}
+	folder, err := os.MkdirTemp("", "waldur-demo-")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
+
+	d.heading("go build", "the provider, into a folder that is removed in the end")
+	if err := d.build(ctx, root, folder); err != nil {
+		return err
+	}
+	configuration := filepath.Join(folder, "quota-check")
+	if err := copyConfiguration(configuration, filepath.Join(root, "examples", "quota-check")); err != nil {
+		return err
+	}
+	cliConfig := filepath.Join(folder, "cli.tfrc")
+	if err := os.WriteFile(cliConfig, cliConfiguration(folder), 0o600); err != nil {
+		return err
+	}
+	if address == "" {
+		rows := usage(time.Now())
+		server := waldurtest.NewServer(rows)
+		defer server.Close()
+		address, token = server.URL, waldurtest.Token
+		d.heading("Waldur", fmt.Sprintf("an in-memory one, with %d rows of a year's usage, at %s", len(rows), address))
+	}
+	environ := terraformEnvironment(d.environ, cliConfig, address, token)
+	for _, step := range []struct{ command, about string }{
+		{"init", "installs the provider"},
+		{"apply -auto-approve", "examples/quota-check, on " + address},
+	} {
+		d.heading(filepath.Base(terraform)+" "+step.command, step.about)
+		args := append(strings.Fields(step.command), "-input=false")
+		if !isTerminal(d.stdout) || d.getenv("NO_COLOR") != "" {
+			args = append(args, "-no-color")
+		}
+		if err := d.start(ctx, terraform, configuration, environ, args...); err != nil {
+			return err
+		}
+	}
+	d.heading("Done", "nothing is left behind. What to try next:")
+	fmt.Fprint(d.stdout, next)
+	return nil
+}
+
+// serve serves the in-memory Waldur until it is interrupted.
+func (d *demo) serve(ctx context.Context) error {
+	server := waldurtest.NewServer(usage(time.Now()))
+	defer server.Close()
+	d.heading("Waldur", "an in-memory one, until Ctrl-C. In another terminal:")
+	fmt.Fprintf(d.stdout, "\n    export %s=%s\n    export %s=%s\n", urlVariable, server.URL, tokenVariable, waldurtest.Token)
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+const next = `
+    TF_VAR_stop_percent=100 make demo    a component over its allocation stops the plan
+    TF_VAR_warn_percent=120 make demo    no component is that full: no warning
+    WALDUR_API_URL=https://… WALDUR_ACCESS_TOKEN=… make demo    the same for your own Waldur
+
+    The quick start in README.md puts the provider into a configuration of yours.
+`
+
+// isTerminal reports whether w may be one: colors in files are noise.
+func isTerminal(w io.Writer) bool {
+	file, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := file.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+func (d *demo) heading(title, about string) {
+	fmt.Fprintf(d.stdout, "\n==> %s: %s\n", title, about)
+}
+
+// waldur returns the Waldur that the user wants to read, or nothing for the
+// demo's own.
+func (d *demo) waldur() (address, token string, err error) {
+	address, token = d.getenv(urlVariable), d.getenv(tokenVariable)
+	if (address == "") == (token == "") {
+		return address, token, nil
+	}
+	set, missing := urlVariable, tokenVariable
+	if address == "" {
+		set, missing = missing, set
+	}
+	return "", "", fmt.Errorf("the environment variable %s is set, and %s is not: set both to read that Waldur, or neither to read the demo's own", set, missing)
+}
+
+// terraform returns the path of Terraform or OpenTofu.
+func (d *demo) terraform() (string, error) {
+	names := []string{"terraform", "tofu"}
+	if name := d.getenv("TERRAFORM"); name != "" {
+		names = []string{name}
+	}
+	for _, name := range names {
+		if path, err := exec.LookPath(name); err == nil {
+			return filepath.Abs(path) // it is started in another folder
+		}
+	}
+	return "", fmt.Errorf("cannot run %s: set TERRAFORM to the path of terraform or tofu", strings.Join(names, " or "))
+}
+
+func (d *demo) getenv(name string) string {
+	value := ""
+	for _, setting := range d.environ {
+		if n, v, _ := strings.Cut(setting, "="); n == name {
+			value = v
+		}
+	}
+	return value
+}
+
+// start runs a program until it ends. Its output goes straight to the terminal.
+func (d *demo) start(ctx context.Context, program, folder string, environ []string, args ...string) error {
+	cmd := exec.CommandContext(ctx, program, args...)
+	cmd.Dir, cmd.Env = folder, environ
+	cmd.Stdout, cmd.Stderr = d.stdout, d.stderr
+	cmd.Cancel = func() error { return interrupt(ctx, cmd.Process) }
+	cmd.WaitDelay = 10 * time.Second
+	return cmd.Run()
+}
+
+// interrupt asks a program to end, which gives it the time to end its own children.
+func interrupt(ctx context.Context, process *os.Process) error {
+	var i interruption
+	if errors.As(context.Cause(ctx), &i) && i.Signal == os.Interrupt {
+		return nil // Ctrl-C has reached it; a second one would make it leave its children behind
+	}
+	return process.Signal(os.Interrupt)
+}
+
+// moduleRoot returns the folder of this module.
+func moduleRoot(ctx context.Context) (string, error) {
+	out, err := exec.CommandContext(ctx, "go", "env", "GOMOD").Output()
+	file := string(bytes.TrimSpace(out))
+	if err != nil || filepath.Base(file) != "go.mod" {
+		return "", errors.New("run the demo inside the checkout of terraform-provider-waldur")
+	}
+	return filepath.Dir(file), nil
+}
+
+// goBuild builds the provider. What go build itself writes goes into the same folder,
+// since it is left there if go build is killed.
+func (d *demo) goBuild(ctx context.Context, root, folder string) error {
+	return d.start(ctx, "go", root, append(d.environ, "GOTMPDIR="+folder), "build", "-buildvcs=false", "-o", providerFile(folder), ".")
+}
+
+// providerFile is where a filesystem mirror in the folder has the provider.
+func providerFile(folder string) string {
+	name := "terraform-provider-waldur_v0.0.1"
+	if runtime.GOOS == "windows" {
+		name += ".exe"
+	}
+	return filepath.Join(mirror(folder), "terraform.local", "waldur", "waldur", "0.0.1", runtime.GOOS+"_"+runtime.GOARCH, name)
+}
+
+func mirror(folder string) string { return filepath.Join(folder, "mirror") }
+
+// cliConfiguration makes Terraform install the provider from the folder's mirror, and
+// nothing from elsewhere.
+func cliConfiguration(folder string) []byte {
+	return fmt.Appendf(nil, "provider_installation {\n  filesystem_mirror {\n    path    = %q\n    include = [\"terraform.local/*/*\"]\n  }\n}\n",
+		filepath.ToSlash(mirror(folder)))
+}
+
+// copyConfiguration copies a configuration, and nothing that Terraform may have
+// written beside it.
+func copyConfiguration(to, from string) error {
+	files, err := filepath.Glob(filepath.Join(from, "*.tf"))
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(to, 0o700); err != nil {
+		return err
+	}
+	for _, file := range files {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(to, filepath.Base(file)), content, 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// terraformEnvironment returns the user's environment without what would make Terraform
+// behave otherwise, such as other arguments, workspaces or plugins. Variables of the
+// configuration and logs are the user's to set.
+func terraformEnvironment(environ []string, cliConfig, address, token string) []string {
+	var kept []string
+	for _, setting := range environ {
+		name, _, _ := strings.Cut(setting, "=")
+		disturbs := strings.HasPrefix(name, "TF_") && !strings.HasPrefix(name, "TF_VAR_") && !strings.HasPrefix(name, "TF_LOG")
+		if !disturbs && !strings.HasPrefix(name, "TOFU_") {
+			kept = append(kept, setting)
+		}
+	}
+	return append(kept, "TF_CLI_CONFIG_FILE="+cliConfig, "CHECKPOINT_DISABLE=1", urlVariable+"="+address, tokenVariable+"="+token)
+}
