@@ -95,15 +95,23 @@ func accept(t *testing.T, config string, checks ...statecheck.StateCheck) {
 // their order, in its text.
 func refuse(t *testing.T, config string, parts ...string) {
 	t.Helper()
-	var pattern []string
-	for _, part := range parts {
-		pattern = append(pattern, strings.ReplaceAll(regexp.QuoteMeta(part), " ", `[\s│|]+`)) // Terraform breaks lines
-	}
 	acctest.Test(t, acctest.TestCase{
 		ProtoV6ProviderFactories: factories(),
-		Steps:                    []acctest.TestStep{{Config: config, ExpectError: regexp.MustCompile(`(?s)` + strings.Join(pattern, ".*"))}},
+		Steps:                    []acctest.TestStep{{Config: config, ExpectError: inLines(parts...)}},
 	})
 }
+
+// inLines matches a text with all the parts, in their order, however Terraform
+// breaks it into lines.
+func inLines(parts ...string) *regexp.Regexp {
+	patterns := make([]string, len(parts))
+	for i, part := range parts {
+		patterns[i] = strings.ReplaceAll(regexp.QuoteMeta(part), " ", `[\s│|]+`)
+	}
+	return regexp.MustCompile(`(?s)` + strings.Join(patterns, ".*"))
+}
+
+func exactly(n int64) knownvalue.Check { return knownvalue.Int64Exact(n) }
 
 func output(name string, value knownvalue.Check) statecheck.StateCheck {
 	return statecheck.ExpectKnownOutputValue(name, value)

@@ -50,13 +50,17 @@ func (f *billingPeriodFunction) Run(ctx context.Context, req function.RunRequest
 	}
 	t, err := time.Parse(time.RFC3339, timestamp)
 	if err != nil {
-		resp.Error = function.NewArgumentFuncError(0, fmt.Sprintf("%q is not a timestamp in the form of RFC 3339, such as %q.", timestamp, "2026-10-31T12:00:00Z"))
+		resp.Error = function.NewArgumentFuncError(0, fmt.Sprintf("%q is not a timestamp in the form of RFC 3339, such as %q", timestamp, "2026-10-31T12:00:00Z"))
 		return
 	}
 	month := waldur.MonthOf(t)
+	if !month.InRange() {
+		resp.Error = function.NewArgumentFuncError(0, fmt.Sprintf("%q is in UTC in no month of the years 0001 to 9999", timestamp))
+		return
+	}
 	for i, offset := range offsets {
 		if offset < -maxOffsetMonths || offset > maxOffsetMonths || !month.Add(int(offset)).InRange() {
-			resp.Error = function.NewArgumentFuncError(int64(i)+1, fmt.Sprintf("%d months from %s there is no month of the years 0001 to 9999.", offset, month))
+			resp.Error = function.NewArgumentFuncError(int64(i)+1, fmt.Sprintf("%d months from %s there is no month of the years 0001 to 9999", offset, month))
 			return
 		}
 		month = month.Add(int(offset))

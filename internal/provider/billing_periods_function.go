@@ -50,7 +50,7 @@ func (f *billingPeriodsFunction) Run(ctx context.Context, req function.RunReques
 	for i, text := range bounds {
 		month, err := waldur.ParseMonth(text)
 		if err != nil {
-			resp.Error = function.ConcatFuncErrors(resp.Error, function.NewArgumentFuncError(int64(i), err.Error()+"."))
+			resp.Error = function.ConcatFuncErrors(resp.Error, function.NewArgumentFuncError(int64(i), err.Error()))
 		}
 		months[i] = month
 	}
@@ -59,7 +59,7 @@ func (f *billingPeriodsFunction) Run(ctx context.Context, req function.RunReques
 	}
 	start, end := months[0], months[1]
 	if start.Compare(end) > 0 {
-		resp.Error = function.NewArgumentFuncError(1, fmt.Sprintf("%s is before the first month, %s.", end, start))
+		resp.Error = function.NewArgumentFuncError(1, fmt.Sprintf("%s is before the first month, %s", end, start))
 		return
 	}
 	var periods []string

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math/big"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -135,7 +136,7 @@ func TestReadErrors(t *testing.T) {
 				"max_retries": tftypes.NewValue(tftypes.Number, test.retries), "request_timeout": text("700ms"),
 			})
 			_, diags := c.read(t.Context(), test.arguments)
-			parts := append(test.parts, "GET "+server.URL+waldurtest.Path)
+			parts := slices.Concat(test.parts, []string{"GET " + server.URL + waldurtest.Path})
 			if !reported(diags, tfprotov6.DiagnosticSeverityError, test.at, parts...) {
 				t.Fatalf("want an error with %q, got: %s", parts, describe(diags))
 			}

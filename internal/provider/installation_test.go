@@ -4,6 +4,7 @@
 package provider
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"os/exec"
@@ -12,6 +13,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/hashicorp/go-version"
 )
 
 // installation is the provider as a person has it: a binary in a folder that
@@ -33,7 +36,8 @@ func removeInstallation() {
 func installed(t *testing.T) (cliConfig string) {
 	t.Helper()
 	installation.once.Do(func() {
-		if installation.root, installation.err = os.MkdirTemp("", "waldur-provider-"); installation.err == nil {
+		installation.root, installation.err = os.MkdirTemp("", "waldur-provider-") //nolint:usetesting // outlives the test
+		if installation.err == nil {
 			installation.err = install(installation.root)
 		}
 	})
@@ -83,12 +87,26 @@ func newTerraform(t *testing.T, config string, env ...string) *terraform {
 	return tf
 }
 
+// binary is the Terraform or OpenTofu that the acceptance tests run.
+func binary() string { return cmp.Or(os.Getenv("TF_ACC_TERRAFORM_PATH"), "terraform") }
+
+// engine is the first line of what the binary says of its version, such as
+// "OpenTofu v1.12.6".
+var engine = sync.OnceValue(func() string {
+	out, _ := exec.Command(binary(), "version").Output() //nolint:gosec // the tests' own environment names it
+	line, _, _ := strings.Cut(string(out), "\n")
+	return line
+})
+
+func isOpenTofu() bool { return strings.HasPrefix(engine(), "OpenTofu") }
+
+func engineVersion() *version.Version {
+	_, number, _ := strings.Cut(engine(), " v")
+	return version.Must(version.NewVersion(number))
+}
+
 func (tf *terraform) command(arguments ...string) *exec.Cmd {
-	binary := os.Getenv("TF_ACC_TERRAFORM_PATH")
-	if binary == "" {
-		binary = "terraform"
-	}
-	cmd := exec.CommandContext(tf.t.Context(), binary, arguments...)
+	cmd := exec.CommandContext(tf.t.Context(), binary(), arguments...) //nolint:gosec // the tests' own environment names it
 	cmd.Dir, cmd.Env = tf.dir, tf.env
 	return cmd
 }

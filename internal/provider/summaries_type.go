@@ -5,6 +5,7 @@ package provider
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -61,11 +62,12 @@ func (v *listValue) ToTerraformValue(context.Context) (tftypes.Value, error) { r
 
 // ToListValue converts the value to a list of the framework.
 func (v *listValue) ToListValue(ctx context.Context) (basetypes.ListValue, diag.Diagnostics) {
-	list, err := v.listType.ListType.ValueFromTerraform(ctx, v.raw)
-	if err != nil {
-		return basetypes.ListValue{}, diag.Diagnostics{diag.NewErrorDiagnostic("Unusable List", err.Error())}
+	value, err := v.listType.ListType.ValueFromTerraform(ctx, v.raw)
+	list, ok := value.(basetypes.ListValue)
+	if err != nil || !ok {
+		return list, diag.Diagnostics{diag.NewErrorDiagnostic("Unusable List", fmt.Sprintf("%T: %v", value, err))}
 	}
-	return list.(basetypes.ListValue), nil
+	return list, nil
 }
 
 // Equal reports whether the other value is equal, at once if it is the same.

@@ -229,7 +229,7 @@ func TestListStaysExactUnderFaults(t *testing.T) {
 		"an empty first page for once":     {faults: []fault{waldurtest.OnPage(1, waldurtest.First(1, firstRows(0)))}},
 		"a page that lacks a row":          {faults: []fault{waldurtest.OnPage(2, waldurtest.First(1, firstRows(299)))}},
 		"a first page of one row for once": {faults: []fault{waldurtest.OnPage(1, waldurtest.First(1, firstRows(1)))}},
-		"one page for all numbers": {faults: []fault{func(_ int, r *http.Request, next http.Handler) http.Handler {
+		"one page for all numbers": {faults: []fault{func(_ int, _ *http.Request, next http.Handler) http.Handler {
 			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				query := r.URL.Query()
 				query.Del("page")

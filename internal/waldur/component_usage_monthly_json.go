@@ -29,15 +29,15 @@ func (a *answer) rows(wanted []*Column) ([]*ComponentUsage, error) {
 
 // checkJSON makes sure that the body is one JSON array and nothing else.
 func (a *answer) checkJSON() error {
-	problem := ""
-	if !utf8.Valid(a.body) {
+	var problem string
+	switch {
+	case !utf8.Valid(a.body):
 		problem = "the answer is not UTF-8, as JSON must be"
-	} else if !json.Valid(a.body) {
+	case !json.Valid(a.body):
 		problem = "the answer is not JSON: " + syntaxError(a.body).Error()
-	} else if (&jsonText{a.body}).peek() != '[' {
+	case (&jsonText{a.body}).peek() != '[':
 		problem = "the answer is not a JSON array of rows"
-	}
-	if problem == "" {
+	default:
 		return nil
 	}
 	if begin := excerpt([]byte(a.redact(string(a.body)))); begin != "" {
@@ -65,13 +65,13 @@ type rowDecoder struct {
 	shared map[string]string // equal texts, of which there are many, share their memory
 }
 
-// rowProblem is what is wrong with a row, in words that read on from the field.
-type rowProblem struct {
+// rowError is what is wrong with a row, in words that read on from the field.
+type rowError struct {
 	field string
 	error
 }
 
-func (d *rowDecoder) rows() (rows []*ComponentUsage, problem *rowProblem) {
+func (d *rowDecoder) rows() (rows []*ComponentUsage, problem *rowError) {
 	d.text.skip('[')
 	for d.text.peek() != ']' {
 		row := &ComponentUsage{}
@@ -84,9 +84,9 @@ func (d *rowDecoder) rows() (rows []*ComponentUsage, problem *rowProblem) {
 	return rows, nil
 }
 
-func (d *rowDecoder) row(row *ComponentUsage) *rowProblem {
+func (d *rowDecoder) row(row *ComponentUsage) *rowError {
 	if d.text.peek() != '{' {
-		return &rowProblem{error: fmt.Errorf("is %s, want an object", excerpt(d.text.value()))}
+		return &rowError{error: fmt.Errorf("is %s, want an object", excerpt(d.text.value()))}
 	}
 	var given uint64 // a bit for each wanted column
 	expected := 0    // the server sends the fields in the order of the columns
@@ -104,16 +104,16 @@ func (d *rowDecoder) row(row *ComponentUsage) *rowProblem {
 		if column := d.wanted[i]; string(raw) != "null" {
 			given |= 1 << i
 			if err := column.decode(row, raw, d); err != nil {
-				return &rowProblem{column.Name, err}
+				return &rowError{column.Name, err}
 			}
 		} else if !column.nullable {
-			return &rowProblem{column.Name, errors.New("is null, which the API does not allow")}
+			return &rowError{column.Name, errors.New("is null, which the API does not allow")}
 		}
 	}
 	d.text.skip('}')
 	for i, column := range d.wanted {
 		if given&(1<<i) == 0 && !column.nullable {
-			return &rowProblem{column.Name, errors.New("is missing")}
+			return &rowError{column.Name, errors.New("is missing")}
 		}
 	}
 	return nil

@@ -19,7 +19,7 @@ const (
 	TokenActive TokenState = iota
 	// TokenExpired is answered 401 "Token has expired.", by default an hour after a token's last use.
 	TokenExpired
-	// TokenInactiveUser is answered 401 "User inactive or deleted."
+	// TokenInactiveUser is answered 401 with "User inactive or deleted.".
 	TokenInactiveUser
 )
 
