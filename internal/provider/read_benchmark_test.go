@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math/big"
 	"net/http"
 	"testing"
 
@@ -18,6 +19,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
+	"github.com/shopspring/decimal"
 	"github.com/vmihailenco/msgpack/v5"
 
 	"terraform-provider-waldur/internal/waldur"
@@ -171,13 +173,19 @@ func (d *plainDataSource) Read(ctx context.Context, req datasource.ReadRequest, 
 		s.MeasuredUnit, s.BillingType = types.StringValue(row.MeasuredUnit), types.StringValue(row.BillingType)
 		s.LimitAmount, s.LimitPeriod = types.Int32PointerValue(row.LimitAmount), types.StringPointerValue(row.LimitPeriod)
 		s.BillingPeriod = types.StringValue(row.BillingPeriod.FirstDay())
-		s.TotalConsumed, s.TotalAllocated = types.NumberValue(exactFloat(row.TotalConsumed)), types.NumberValue(exactFloat(row.TotalAllocated))
+		s.TotalConsumed, s.TotalAllocated = plainNumber(row.TotalConsumed), plainNumber(row.TotalAllocated)
 		s.UsagePercent = types.NumberNull()
 		if row.UsagePercent.Valid {
-			s.UsagePercent = types.NumberValue(exactFloat(row.UsagePercent.Decimal))
+			s.UsagePercent = plainNumber(row.UsagePercent.Decimal)
 		}
 	}
 	resp.Diagnostics.Append(resp.State.Set(ctx, &config)...)
+}
+
+// plainNumber reads a decimal with the precision that Terraform itself has.
+func plainNumber(d decimal.Decimal) types.Number {
+	f, _, _ := big.ParseFloat(d.String(), 10, 512, big.ToNearestEven)
+	return types.NumberValue(f)
 }
 
 // Schema has the list without its type of our own.
