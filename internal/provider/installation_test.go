@@ -93,7 +93,7 @@ func binary() string { return cmp.Or(os.Getenv("TF_ACC_TERRAFORM_PATH"), "terraf
 // engine is the first line of what the binary says of its version, such as
 // "OpenTofu v1.12.6".
 var engine = sync.OnceValue(func() string {
-	out, _ := exec.Command(binary(), "version").Output() //nolint:gosec // the tests' own environment names it
+	out, _ := exec.Command(binary(), "version").Output()
 	line, _, _ := strings.Cut(string(out), "\n")
 	return line
 })
@@ -106,7 +106,7 @@ func engineVersion() *version.Version {
 }
 
 func (tf *terraform) command(arguments ...string) *exec.Cmd {
-	cmd := exec.CommandContext(tf.t.Context(), binary(), arguments...) //nolint:gosec // the tests' own environment names it
+	cmd := exec.CommandContext(tf.t.Context(), binary(), arguments...)
 	cmd.Dir, cmd.Env = tf.dir, tf.env
 	return cmd
 }

@@ -214,7 +214,8 @@ func (p *pass) readCounted(ctx context.Context, first *page) (last *page, err er
 			return p.take(next)
 		})
 	}
-	return last, group.Wait()
+	err = group.Wait() // before last is read
+	return last, err
 }
 
 // readLinked follows page numbers for as long as there is a next page. Where the
