@@ -63,6 +63,7 @@ type reading struct {
 	size   int // rows to ask for on a page
 
 	rows          rowSet // gathered in the passes since the data last changed
+	again         rowSet // those of them that came after the first of these passes
 	count         int    // how many there are, by those passes
 	passes, pages int
 }
@@ -72,7 +73,7 @@ func (r *reading) read(ctx context.Context) error {
 	var reason string
 	sinceChange := 0
 	for r.passes < maxPasses {
-		p = newPass(r, sinceChange)
+		p = r.newPass(sinceChange)
 		r.passes++
 		sinceChange++
 		err := p.read(ctx)
@@ -97,10 +98,19 @@ func (r *reading) read(ctx context.Context) error {
 // add adds the rows of a pass to those of the passes before, or puts them in
 // their place if the two are not of the same data. It reports whether the rows
 // are all there are.
+//
+// Where only the pages themselves say how many that is, and they are several, a
+// row that vanished between two pages goes unnoticed: all rows have to come once
+// more after the pass that is the measure.
 func (r *reading) add(p *pass) (complete bool) {
 	sameData := r.rows != nil && p.count == r.count && r.rows.extend(slices.Collect(maps.Values(p.rows))...)
 	if !sameData || len(r.rows) > r.count {
-		r.rows, r.count = p.rows, p.count
+		r.rows, r.count, r.again = p.rows, p.count, rowSet{}
+	} else {
+		r.again.extend(slices.Collect(maps.Values(p.rows))...)
+	}
+	if !p.counted && p.pages > 1 {
+		return len(r.again) == r.count
 	}
 	return len(r.rows) == r.count
 }
@@ -133,17 +143,19 @@ func (d disturbance) Error() string { return string(d) }
 
 // pass reads all pages once.
 type pass struct {
-	*reading
-	size  int    // rows to ask for on a page
-	order string // for the server, its default if empty
+	client *Client
+	query  *Query
+	size   int    // rows to ask for on a page
+	order  string // for the server, its default if empty
 
 	mu       sync.Mutex
 	asked    Asked  // what the first page was asked with
 	rows     rowSet // distinct rows received
 	received int    // rows received
 	repeated int    // rows received since there was a new one among them
-	pages    int    // pages received
-	count    int    // rows that there are in the server's words, -1 if it does not say
+	pages    int    // pages with rows received, and the first
+	counted  bool   // the server says how many rows there are
+	count    int    // and this many it says; else, in the end, as many as were received
 }
 
 // serverOrders are the orders that passes ask for in turn. What is equal in one
@@ -152,12 +164,12 @@ var serverOrders = []string{"", "usage_percent,total_consumed,total_allocated,bi
 
 // newPass returns the pass to follow n others over the same data. It differs
 // from those in the order of the rows and in where the borders of the pages fall.
-func newPass(r *reading, n int) *pass {
+func (r *reading) newPass(n int) *pass {
 	size := r.size - n*(r.size/16)
 	if r.size < 16 {
 		size += n
 	}
-	return &pass{reading: r, rows: rowSet{}, size: size, order: serverOrders[n%len(serverOrders)], count: -1}
+	return &pass{client: r.client, query: r.query, size: size, order: serverOrders[n%len(serverOrders)], rows: rowSet{}}
 }
 
 // read reads the first page, then those that the server's count makes us expect,
@@ -168,7 +180,7 @@ func (p *pass) read(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p.asked, p.count = first.Asked, first.count
+	p.asked, p.count, p.counted = first.Asked, first.count, first.count >= 0
 	if err := p.take(first); err != nil {
 		return err
 	}
@@ -179,7 +191,7 @@ func (p *pass) read(ctx context.Context) error {
 	if err := p.readLinked(ctx, last); err != nil {
 		return err
 	}
-	if p.count < 0 {
+	if !p.counted {
 		p.count = p.received // pages repeat rows in the place of others, so the sum is right
 	}
 	if len(p.rows) > p.count {
@@ -222,15 +234,18 @@ func (p *pass) readCounted(ctx context.Context, first *page) (last *page, err er
 // server neither counts nor links, which a proxy may be to blame for, there is
 // one until a page is gone or empty.
 func (p *pass) readLinked(ctx context.Context, last *page) error {
-	for last.hasNext || (p.count < 0 && !last.linked) {
+	for last.hasNext || (!p.counted && !last.linked) {
 		next, err := p.page(ctx, last.number+1)
-		if isGone(err) {
+		if isGone(err) || (err == nil && len(next.rows) == 0) {
+			if last.hasNext && !p.counted {
+				return disturbance(fmt.Sprintf("it links to page %d, and has no rows there", last.number+1))
+			}
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		if err := p.take(next); err != nil || len(next.rows) == 0 {
+		if err := p.take(next); err != nil {
 			return err
 		}
 		last = next
