@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -66,7 +67,7 @@ func readWaldur() string {
 
 // newDemo returns a demo that runs the test's own binary and builds nothing. Its
 // temporary folder must be empty in the end.
-func newDemo(t *testing.T, behavior string, environ ...string) (d *demo, output *bytes.Buffer) {
+func newDemo(t *testing.T, behavior string, environ ...string) (d *demo, output *screen) {
 	t.Helper()
 	folder := t.TempDir()
 	t.Setenv("TMPDIR", folder)
@@ -76,10 +77,28 @@ func newDemo(t *testing.T, behavior string, environ ...string) (d *demo, output 
 			t.Errorf("the demo left %v behind", left)
 		}
 	})
-	output = &bytes.Buffer{}
+	output = &screen{}
 	build := func(context.Context, string, string) error { return nil }
 	environ = append(environ, "TERRAFORM="+os.Args[0], posing+"="+behavior, "SYSTEMROOT="+os.Getenv("SYSTEMROOT"))
 	return &demo{environ: environ, stdout: output, stderr: output, build: build}, output
+}
+
+// screen takes what several writers print.
+type screen struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (s *screen) Write(text []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.Write(text)
+}
+
+func (s *screen) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.String()
 }
 
 func TestDemoReadsItsOwnWaldur(t *testing.T) {
