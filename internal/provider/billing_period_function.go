@@ -6,6 +6,8 @@ package provider
 import (
 	"context"
 	"fmt"
+	"math"
+	"math/big"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/function"
@@ -33,7 +35,7 @@ func (f *billingPeriodFunction) Definition(_ context.Context, _ function.Definit
 					"`plantimestamp()` is known during plan; `timestamp()` only during apply.",
 			},
 		},
-		VariadicParameter: function.Int64Parameter{
+		VariadicParameter: function.NumberParameter{
 			Name:                "offset_months",
 			MarkdownDescription: "Number of months to move by, negative for earlier ones.",
 		},
@@ -43,7 +45,7 @@ func (f *billingPeriodFunction) Definition(_ context.Context, _ function.Definit
 
 func (f *billingPeriodFunction) Run(ctx context.Context, req function.RunRequest, resp *function.RunResponse) {
 	var timestamp string
-	var offsets []int64
+	var offsets []*big.Float
 	resp.Error = req.Arguments.Get(ctx, &timestamp, &offsets)
 	if resp.Error != nil {
 		return
@@ -59,11 +61,16 @@ func (f *billingPeriodFunction) Run(ctx context.Context, req function.RunRequest
 		return
 	}
 	for i, offset := range offsets {
-		if offset < -maxOffsetMonths || offset > maxOffsetMonths || !month.Add(int(offset)).InRange() {
-			resp.Error = function.NewArgumentFuncError(int64(i)+1, fmt.Sprintf("%d months from %s there is no month of the years 0001 to 9999", offset, month))
+		months, exact := offset.Int64()
+		if exact != big.Exact {
+			resp.Error = function.NewArgumentFuncError(int64(i)+1, fmt.Sprintf("%s is not a whole number of months", offset.Text('g', 20)))
 			return
 		}
-		month = month.Add(int(offset))
+		if max(months, -months) > maxOffsetMonths || months == math.MinInt64 || !month.Add(int(months)).InRange() {
+			resp.Error = function.NewArgumentFuncError(int64(i)+1, fmt.Sprintf("the month %d months from %s lies outside the years 0001 to 9999", months, month))
+			return
+		}
+		month = month.Add(int(months))
 	}
 	resp.Error = resp.Result.Set(ctx, month.String())
 }

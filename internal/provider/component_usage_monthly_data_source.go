@@ -7,11 +7,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/hashicorp/terraform-plugin-framework-timeouts/datasource/timeouts"
-	"github.com/hashicorp/terraform-plugin-framework-validators/int64validator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/listvalidator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/setvalidator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
@@ -61,7 +61,7 @@ type componentUsageMonthlyArguments struct {
 	BillingType   types.String   `tfsdk:"billing_type"`
 	Fields        types.Set      `tfsdk:"fields"`
 	OrderBy       types.List     `tfsdk:"order_by"`
-	PageSize      types.Int64    `tfsdk:"page_size"`
+	PageSize      types.Number   `tfsdk:"page_size"`
 	Timeouts      timeouts.Value `tfsdk:"timeouts"`
 }
 
@@ -72,7 +72,7 @@ func (d *componentUsageMonthlyDataSource) Metadata(_ context.Context, req dataso
 func (d *componentUsageMonthlyDataSource) Schema(ctx context.Context, _ datasource.SchemaRequest, resp *datasource.SchemaResponse) {
 	month := []validator.String{parsedWith("Invalid Billing Period", waldur.ParseMonth)}
 	id := []validator.String{parsedWith("Invalid UUID", parseUUID)}
-	notEmpty := []validator.String{stringvalidator.LengthAtLeast(1)}
+	name := []validator.String{parsedWith("Invalid Filter", parseName)}
 	summary := schema.NestedAttributeObject{Attributes: summaryAttributes()}
 	resp.Schema = schema.Schema{
 		MarkdownDescription: "Reads how much of each offering's components was consumed and allocated in a month, as Waldur sums it up: every row that the token's user may see, exactly, in a stable order. " +
@@ -111,12 +111,12 @@ func (d *componentUsageMonthlyDataSource) Schema(ctx context.Context, _ datasour
 			"offering_type": schema.StringAttribute{
 				MarkdownDescription: "Plugin that the offerings to read are provided by, such as `Marketplace.Slurm`. One that Waldur does not know gives no rows.",
 				Optional:            true,
-				Validators:          notEmpty,
+				Validators:          name,
 			},
 			"component_type": schema.StringAttribute{
 				MarkdownDescription: "Identifier of the component to read, such as `cpu_k_hours`. One that no offering has gives no rows.",
 				Optional:            true,
-				Validators:          notEmpty,
+				Validators:          name,
 			},
 			"billing_type": schema.StringAttribute{
 				MarkdownDescription: "How the components to read are billed: `fixed`, `usage`, `limit`, `one` (once, on activation) or `few` (on activation and on each change of plan).",
@@ -143,10 +143,10 @@ func (d *componentUsageMonthlyDataSource) Schema(ctx context.Context, _ datasour
 					listvalidator.ValueStringsAre(parsedWith("Invalid Order", waldur.ParseOrdering)),
 				},
 			},
-			"page_size": schema.Int64Attribute{
+			"page_size": schema.NumberAttribute{
 				MarkdownDescription: "Number of rows to ask for in a request, from 1 to 300. All pages are read, whatever it is; fewer rows on a page help with a Waldur that times out on large ones. Default: `300`.",
 				Optional:            true,
-				Validators:          []validator.Int64{int64validator.Between(1, waldur.MaxPageSize)},
+				Validators:          []validator.Number{wholeNumberBetween(1, waldur.MaxPageSize)},
 			},
 			"summaries": schema.ListNestedAttribute{
 				MarkdownDescription: "One object for each month, offering and component. A component that neither consumed nor allocated anything in a month has none for it.",
@@ -173,6 +173,7 @@ func (d *componentUsageMonthlyDataSource) ValidateConfig(ctx context.Context, re
 	if resp.Diagnostics.HasError() {
 		return
 	}
+	resp.Diagnostics.Append(config.checkTimeout(ctx)...)
 	start, startErr := waldur.ParseMonth(config.Start.ValueString())
 	end, endErr := waldur.ParseMonth(config.End.ValueString())
 	if startErr == nil && endErr == nil && start.Compare(end) > 0 {
@@ -207,6 +208,17 @@ func (d *componentUsageMonthlyDataSource) Read(ctx context.Context, req datasour
 	}
 }
 
+// checkTimeout refuses a time that is over at once. That it is a duration at all
+// is checked by the schema.
+func (m *componentUsageMonthlyArguments) checkTimeout(ctx context.Context) diag.Diagnostics {
+	timeout, diags := m.Timeouts.Read(ctx, defaultReadTimeout)
+	if !diags.HasError() && timeout <= 0 {
+		diags.AddAttributeError(path.Root("timeouts").AtName("read"), "Invalid Duration",
+			fmt.Sprintf("The argument timeouts.read cannot be used: %s is not greater than 0.", timeout))
+	}
+	return diags
+}
+
 // query returns the arguments as a query of Waldur.
 func (m *componentUsageMonthlyArguments) query(ctx context.Context) (waldur.Query, diag.Diagnostics) {
 	var fields, orderBy []string
@@ -220,10 +232,10 @@ func (m *componentUsageMonthlyArguments) query(ctx context.Context) (waldur.Quer
 		OfferingUUID:  parsed(m.OfferingUUID, "offering_uuid", parseUUID, &diags),
 		CustomerUUID:  parsed(m.CustomerUUID, "customer_uuid", parseUUID, &diags),
 		ProjectUUID:   parsed(m.ProjectUUID, "project_uuid", parseUUID, &diags),
-		OfferingType:  m.OfferingType.ValueString(),
-		ComponentType: m.ComponentType.ValueString(),
+		OfferingType:  parsed(m.OfferingType, "offering_type", parseName, &diags),
+		ComponentType: parsed(m.ComponentType, "component_type", parseName, &diags),
 		BillingType:   m.BillingType.ValueString(),
-		PageSize:      int(m.PageSize.ValueInt64()),
+		PageSize:      wholeNumber(m.PageSize),
 	}
 	for _, name := range fields {
 		q.Fields = append(q.Fields, waldur.ColumnByName(name))
@@ -249,6 +261,15 @@ func parsed[T any](argument types.String, name string, parse func(string) (T, er
 		diags.AddAttributeError(path.Root(name), "Invalid Argument", fmt.Sprintf("The argument %s cannot be used: %s.", name, err))
 	}
 	return value
+}
+
+// parseName reads a text to filter by. Waldur takes white space off its ends, and
+// an empty filter for none, so that a blank one would select all rows.
+func parseName(text string) (string, error) {
+	if text == "" || strings.TrimSpace(text) != text {
+		return "", fmt.Errorf("%q is empty, or begins or ends with white space; to select all, leave the argument out", text)
+	}
+	return text, nil
 }
 
 // parseUUID reads a UUID in one of the two forms that Waldur takes.

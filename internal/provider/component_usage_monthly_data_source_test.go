@@ -56,8 +56,10 @@ func TestBadArguments(t *testing.T) {
 		"a customer that is no UUID":    {arguments{"customer_uuid": text("{5c6eb065-f4e7-58f7-957c-e351ad5bfcea}")}, "customer_uuid", "32 hexadecimal digits"},
 		"a project that is no UUID":     {arguments{"project_uuid": text("5c6eb065f4e758f7957ce351ad5bfceg")}, "project_uuid", "32 hexadecimal digits"},
 		"a UUID with dashes elsewhere":  {arguments{"project_uuid": text("5c6eb065f-4e7-58f7-957c-e351ad5bfcea")}, "project_uuid", "8-4-4-4-12"},
-		"an empty offering type":        {arguments{"offering_type": text("")}, "offering_type", "at least 1"},
-		"an empty component type":       {arguments{"component_type": text("")}, "component_type", "at least 1"},
+		"an empty offering type":        {arguments{"offering_type": text("")}, "offering_type", "is empty"},
+		"an empty component type":       {arguments{"component_type": text("")}, "component_type", "is empty"},
+		"a blank component type":        {arguments{"component_type": text(" ")}, "component_type", "white space"},
+		"a padded component type":       {arguments{"component_type": text("cores ")}, "component_type", "white space"},
 		"an unknown billing type":       {arguments{"billing_type": text("never")}, "billing_type", `"usage"`},
 		"an unknown field":              {arguments{"fields": set(text("color"))}, "fields", "offering_uuid"},
 		"no fields":                     {arguments{"fields": set()}, "fields", "at least 1"},
@@ -67,7 +69,8 @@ func TestBadArguments(t *testing.T) {
 		"a null order":                  {arguments{"order_by": list(tftypes.NewValue(tftypes.String, nil))}, "order_by", "null"},
 		"a page too large":              {arguments{"page_size": number(301)}, "page_size", "between 1 and 300"},
 		"a page too small":              {arguments{"page_size": number(0)}, "page_size", "between 1 and 300"},
-		"a page of no whole number":     {arguments{"page_size": number(1.5)}, "page_size", ""},
+		"a page of no whole number":     {arguments{"page_size": number(1.5)}, "page_size", "1.5 is not a whole number between 1 and 300"},
+		"a timeout of no time":          {arguments{"timeouts": timeoutsBlock("0s")}, "timeouts", "greater than 0"},
 		"a timeout of no duration":      {arguments{"timeouts": timeoutsBlock("soon")}, "timeouts", "soon"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -119,10 +122,15 @@ func TestReadErrors(t *testing.T) {
 		"a bad parameter":   {fault: status(400, nil, `{"field":["Bad."]}`), parts: []string{"field", "Bad."}},
 		"429 to the end":    {fault: status(429, nil, ""), retries: 2, parts: []string{"(sent 3 times): 429 Too Many Requests", "max_retries"}},
 		"503 to the end":    {fault: status(503, http.Header{"Retry-After": {"0"}}, ""), retries: 1, parts: []string{"(sent 2 times): 503 Service Unavailable"}},
-		"a long wait":       {fault: status(429, http.Header{"Retry-After": {"7200"}}, ""), retries: 2, parts: []string{"429", "asks to wait 2h0m0s"}},
-		"a redirect":        {fault: waldurtest.Redirect(302, "https://elsewhere.example/api/"), parts: []string{"https://elsewhere.example/api/", "token was not sent", urlVariable}},
+		"a long wait":       {fault: status(429, http.Header{"Retry-After": {"7200"}}, ""), retries: 2, parts: []string{"429", "asks to wait 2h0m0s, which is longer than the read has left"}},
+		"a redirect":        {fault: waldurtest.Redirect(302, "https://elsewhere.example/api/"), parts: []string{"https://elsewhere.example/api/", "token was not sent", "login page"}},
+		"another Waldur":    {fault: waldurtest.Redirect(302, "https://elsewhere.example/up"+waldurtest.Path+"?page=1"), parts: []string{urlVariable + ") to https://elsewhere.example/up."}},
+		"a login page":      {fault: login, parts: []string{"after a redirect to http://127.0.0.1", "/login", "web front end"}},
+		"a proxy's refusal": {fault: waldurtest.HTML(403), parts: []string{"something in front of it"}},
+		"a slow failure":    {fault: status(500, nil, ""), retries: 9, arguments: map[string]tftypes.Value{"timeouts": timeoutsBlock("900ms")}, parts: []string{"no time is left", "ended with: 500 Internal Server Error", "see to that first"}},
+		"a missing percent": {fault: waldurtest.EditRows(func(rows []map[string]any) []map[string]any { delete(rows[2], "usage_percent"); return rows }), parts: []string{"row 3: usage_percent is missing"}},
 		"a hanging server":  {fault: waldurtest.Hang(), arguments: map[string]tftypes.Value{"timeouts": timeoutsBlock("300ms")}, parts: []string{"may take 300ms", "timeouts"}},
-		"a hasty provider":  {fault: waldurtest.Delay(time.Minute), parts: []string{"request_timeout"}},
+		"a hasty provider":  {fault: waldurtest.Delay(time.Minute), parts: []string{"no whole answer within 700ms", "request_timeout"}},
 		"a hang-up":         {fault: waldurtest.HangUp(), parts: []string{"Cannot Be Reached", "EOF"}},
 		"a wrong count":     {fault: waldurtest.SetHeader("X-Result-Count", "11"), parts: []string{"10 distinct rows after 6 passes", "counts 11", "Narrow the filters"}},
 		"a redirected page": {fault: waldurtest.Redirect(301, "http://127.0.0.1:1/"), parts: []string{"http://127.0.0.1:1/"}},
@@ -145,6 +153,14 @@ func TestReadErrors(t *testing.T) {
 			}
 		})
 	}
+}
+
+// login redirects within the server to a page for people.
+func login(_ int, r *http.Request, _ http.Handler) http.Handler {
+	if r.URL.Path == "/login" {
+		return waldurtest.HTML(200)(0, r, nil)
+	}
+	return http.RedirectHandler("/login", http.StatusFound)
 }
 
 func setField(name string, value any) func([]map[string]any) []map[string]any {

@@ -64,8 +64,8 @@ func TestBillingPeriodFunction(t *testing.T) {
 		{"2026-11-23", nil, "0: RFC 3339"},
 		{"", nil, "0: RFC 3339"},
 		{"now", []int64{1}, "0: RFC 3339"},
-		{"2026-11-23T12:00:00Z", []int64{0, 100000}, "2: 100000 months from 2026-11"},
-		{"2026-11-23T12:00:00Z", []int64{-9223372036854775808}, "1: there is no month"},
+		{"2026-11-23T12:00:00Z", []int64{0, 100000}, "2: the month 100000 months from 2026-11 lies outside"},
+		{"2026-11-23T12:00:00Z", []int64{-9223372036854775808}, "1: outside the years"},
 	} {
 		arguments := []tftypes.Value{text(test.timestamp)}
 		for _, offset := range test.offsets {

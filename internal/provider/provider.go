@@ -17,7 +17,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/hashicorp/terraform-plugin-framework-validators/int64validator"
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/function"
@@ -62,7 +61,7 @@ type providerModel struct {
 	URL            types.String `tfsdk:"url"`
 	Token          types.String `tfsdk:"token"`
 	RequestTimeout types.String `tfsdk:"request_timeout"`
-	MaxRetries     types.Int64  `tfsdk:"max_retries"`
+	MaxRetries     types.Number `tfsdk:"max_retries"`
 	CACertPEM      types.String `tfsdk:"ca_cert_pem"`
 	Insecure       types.Bool   `tfsdk:"insecure"`
 }
@@ -77,7 +76,7 @@ func (p *waldurProvider) Schema(_ context.Context, _ provider.SchemaRequest, res
 		MarkdownDescription: "Reads how much of each offering's components was consumed and allocated in a month, from the marketplace of a [Waldur](https://waldur.com): every row, exactly, in a stable order, or an error that says what to do.",
 		Attributes: map[string]schema.Attribute{
 			"url": schema.StringAttribute{
-				MarkdownDescription: "Address of the Waldur, such as `https://waldur.example.com`, with or without a trailing `/` or `/api`. A path prefix is kept. May be set with the environment variable `" + urlVariable + "` instead.",
+				MarkdownDescription: "Address of the Waldur, such as `https://waldur.example.com`, with or without a trailing `/` or `/api`. A path prefix is kept, white space around it is dropped. May be set with the environment variable `" + urlVariable + "` instead.",
 				Optional:            true,
 				Validators:          []validator.String{parsedWith("Invalid Waldur Address", parseAddress)},
 			},
@@ -92,10 +91,10 @@ func (p *waldurProvider) Schema(_ context.Context, _ provider.SchemaRequest, res
 				Optional:            true,
 				Validators:          []validator.String{parsedWith("Invalid Duration", parseRequestTimeout)},
 			},
-			"max_retries": schema.Int64Attribute{
+			"max_retries": schema.NumberAttribute{
 				MarkdownDescription: "How often a request is sent again after a connection error or an answer of 429, 500, 502, 503, 504 or another 5xx but 501, from 0 to 10. The waits grow from half a second, and follow the server's `Retry-After`. Default: `4`.",
 				Optional:            true,
-				Validators:          []validator.Int64{int64validator.Between(0, 10)},
+				Validators:          []validator.Number{wholeNumberBetween(0, 10)},
 			},
 			"ca_cert_pem": schema.StringAttribute{
 				MarkdownDescription: "Certificates of a private certificate authority in PEM, to be trusted besides the system's.",
@@ -133,7 +132,7 @@ func (p *waldurProvider) Configure(ctx context.Context, req provider.ConfigureRe
 		client.RequestTimeout, _ = parseRequestTimeout(config.RequestTimeout.ValueString())
 	}
 	if !config.MaxRetries.IsNull() {
-		client.MaxRetries = int(config.MaxRetries.ValueInt64())
+		client.MaxRetries = wholeNumber(config.MaxRetries)
 	}
 	if !config.CACertPEM.IsNull() {
 		client.RootCAs, _ = parseCertificates(config.CACertPEM.ValueString())
@@ -173,7 +172,7 @@ func refuseUnknown(req provider.ConfigureRequest, diags *diag.Diagnostics) {
 func setting[T any](argument types.String, name, variable, title string, parse func(string) (T, error), diags *diag.Diagnostics) T {
 	text, source := argument.ValueString(), "The argument "+name
 	if argument.IsNull() {
-		text, source = os.Getenv(variable), "The environment variable "+variable
+		text, source = strings.TrimSpace(os.Getenv(variable)), "The environment variable "+variable
 	}
 	var value T
 	if text == "" {
@@ -206,6 +205,7 @@ func isLoopback(host string) bool {
 }
 
 func parseAddress(text string) (*url.URL, error) {
+	text = strings.TrimSpace(text)
 	if text == "" {
 		return nil, errors.New("it is empty; to use the environment variable " + urlVariable + ", leave it out")
 	}
@@ -217,6 +217,9 @@ func parseToken(text string) (waldur.Token, error) {
 	token := strings.TrimSpace(text)
 	if token == "" {
 		return "", errors.New("it is empty; to use the environment variable " + tokenVariable + ", leave it out")
+	}
+	if scheme, _, found := strings.Cut(token, " "); found && (strings.EqualFold(scheme, "Token") || strings.EqualFold(scheme, "Bearer")) {
+		return "", fmt.Errorf("it begins with the word %s, which the provider adds by itself: leave that out", scheme)
 	}
 	for _, r := range token {
 		if r <= ' ' || r > '~' {

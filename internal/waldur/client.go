@@ -156,6 +156,7 @@ type answer struct {
 	header  http.Header
 	body    []byte
 	elapsed time.Duration // of the last attempt
+	at      string        // where a redirect led to, if there was one
 	redact  func(string) string
 }
 
@@ -184,7 +185,8 @@ type exchange struct {
 	started time.Time     // when the last attempt began
 	code    int           // the last attempt's status, 0 until there is one
 	body    []byte        // the last attempt's, nil until it is read
-	status  string        // of the last answer, of whatever attempt
+	before  string        // what the attempt before ended with
+	current string        // what the last attempt ended with, if not well
 	wait    time.Duration // that the last answer asked for
 }
 
@@ -215,13 +217,18 @@ func (x *exchange) do(req *retryablehttp.Request) (*answer, error) {
 		x.debugFailure(ctx, err)
 		return nil, err
 	}
-	return &answer{Asked: x.Asked, header: resp.Header, body: x.body, elapsed: time.Since(x.started), redact: x.client.Token.redact}, nil
+	a := &answer{Asked: x.Asked, header: resp.Header, body: x.body, elapsed: time.Since(x.started), redact: x.client.Token.redact}
+	if at := a.redact(resp.Request.URL.Redacted()); at != x.URL {
+		a.at = at
+	}
+	return a, nil
 }
 
 func (x *exchange) startAttempt(_ retryablehttp.Logger, _ *http.Request, _ int) {
 	x.Attempts++
 	x.started = time.Now()
 	x.code, x.body = 0, nil
+	x.before, x.current = x.current, ""
 }
 
 // shouldRetry is asked after each attempt, and again after its body was read.
@@ -233,8 +240,14 @@ func (x *exchange) shouldRetry(ctx context.Context, resp *http.Response, err err
 	}
 	x.wait = 0
 	if resp != nil {
-		x.code, x.status = resp.StatusCode, resp.Status
+		x.code = resp.StatusCode
+		if x.code != http.StatusOK {
+			x.current = resp.Status
+		}
 		x.wait = retryAfter(resp.Header)
+	}
+	if err != nil && ctx.Err() == nil {
+		x.current = x.client.words(err).Error()
 	}
 	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < x.wait {
 		return false, nil // to wait would only end in an error that tells less
@@ -312,15 +325,25 @@ func (x *exchange) connectionError(ctx context.Context, err error) error {
 		return &BodyError{Asked: x.Asked, Problem: err.Error()}
 	}
 	if ctx.Err() != nil {
-		return &ConnectionError{Asked: x.Asked, Err: ctx.Err(), LastAnswer: x.status}
+		return &ConnectionError{Asked: x.Asked, Err: ctx.Err(), Before: cmp.Or(x.current, x.before)}
 	}
+	words := x.client.words(err)
+	return &ConnectionError{Asked: x.Asked, Err: words, TimedOut: errors.Is(words, errNoAnswer)}
+}
+
+var errNoAnswer = errors.New("no whole answer")
+
+// words returns an error of an attempt without what is said elsewhere of it.
+func (c *Client) words(err error) error {
 	var timeout net.Error
-	timedOut := errors.As(err, &timeout) && timeout.Timeout()
+	if errors.As(err, &timeout) && timeout.Timeout() {
+		return fmt.Errorf("%w within %s", errNoAnswer, cmp.Or(c.RequestTimeout, defaultRequestTimeout))
+	}
 	var inner *url.Error
 	if errors.As(err, &inner) { // its text repeats the method and the address
-		err = inner.Err
+		return inner.Err
 	}
-	return &ConnectionError{Asked: x.Asked, Err: err, TimedOut: timedOut, LastAnswer: x.status}
+	return err
 }
 
 func (x *exchange) statusError(resp *http.Response) error {
@@ -392,7 +415,12 @@ func (c *Client) httpClient() *http.Client {
 // checkRedirect refuses to leave the origin (RFC 6454) that the token is for.
 func (c *Client) checkRedirect(req *http.Request, via []*http.Request) error {
 	if origin(req.URL) != origin(c.URL) {
-		return &RedirectError{Location: c.Token.redact(req.URL.Redacted())}
+		root, _, _ := strings.Cut(req.URL.Path, "/api/"+componentUsageMonthlyPath)
+		redirect := &RedirectError{Location: c.Token.redact(req.URL.Redacted())}
+		if root != req.URL.Path {
+			redirect.Root = c.Token.redact(req.URL.Scheme + "://" + req.URL.Host + root)
+		}
+		return redirect
 	}
 	if len(via) > maxRedirects {
 		return fmt.Errorf("stopped after %d redirects", maxRedirects)

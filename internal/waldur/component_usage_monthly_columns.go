@@ -60,9 +60,9 @@ var Columns = []*Column{
 		func(u *ComponentUsage) *string { return &u.OfferingName }),
 	text("offering_type", "Plugin that the offering is provided by, such as `Marketplace.Slurm` or `OpenStack.Tenant`.",
 		func(u *ComponentUsage) *string { return &u.OfferingType }),
-	optionalText("service_provider_uuid", "UUID of the organization that provides the offering, 32 hexadecimal digits without dashes. Null if the offering belongs to no organization.",
+	optionalText("service_provider_uuid", "UUID of the organization that provides the offering, 32 hexadecimal digits without dashes. Null if the offering belongs to no organization.", true,
 		func(u *ComponentUsage) **string { return &u.ServiceProviderUUID }),
-	optionalText("service_provider_name", "Name of the organization that provides the offering. Null if the offering belongs to no organization.",
+	optionalText("service_provider_name", "Name of the organization that provides the offering. Null if the offering belongs to no organization.", true,
 		func(u *ComponentUsage) **string { return &u.ServiceProviderName }),
 	text("category_uuid", "UUID of the offering's category in the marketplace, 32 hexadecimal digits without dashes.",
 		func(u *ComponentUsage) *string { return &u.CategoryUUID }),
@@ -78,7 +78,7 @@ var Columns = []*Column{
 		func(u *ComponentUsage) *string { return &u.BillingType }),
 	wholeNumber("limit_amount", "Most that may be used of the component in a `limit_period`, in `measured_unit`. Null if no limit is set.",
 		func(u *ComponentUsage) **int32 { return &u.LimitAmount }),
-	optionalText("limit_period", "Period that `limit_amount` holds for: `month`, `quarterly`, `annual` or `total`. Null on servers that do not set one.",
+	optionalText("limit_period", "Period that `limit_amount` holds for: `month`, `quarterly`, `annual` or `total`. Null on servers that do not set one.", false,
 		func(u *ComponentUsage) **string { return &u.LimitPeriod }),
 	month("billing_period", "The month, written as its first day, such as `2026-10-01`. Waldur's months are in UTC.",
 		func(u *ComponentUsage) *Month { return &u.BillingPeriod }),
@@ -129,8 +129,11 @@ type Column struct {
 	// decode sets the field in a row from JSON that is not null. Its error reads
 	// on from the field's name.
 	decode func(*ComponentUsage, json.RawMessage, *rowDecoder) error
-	// nullable columns may be null or missing in the server's answer.
+	// nullable columns may be null in the server's answer.
 	nullable bool
+	// omittable columns may be missing in it: the Django REST framework leaves a
+	// field out whose way there ends in nothing.
+	omittable bool
 }
 
 // ColumnByName returns a column by its name, or nil if there is none.
@@ -207,9 +210,9 @@ func text(name, description string, field func(*ComponentUsage) *string) *Column
 	}
 }
 
-func optionalText(name, description string, field func(*ComponentUsage) **string) *Column {
+func optionalText(name, description string, omittable bool, field func(*ComponentUsage) **string) *Column {
 	return &Column{
-		Name: name, Description: description, Kind: Text, nullable: true,
+		Name: name, Description: description, Kind: Text, nullable: true, omittable: omittable,
 		Value:   func(u *ComponentUsage) any { return valueOrNil(*field(u)) },
 		compare: func(a, b *ComponentUsage) int { return cmp.Compare(**field(a), **field(b)) },
 		decode: func(u *ComponentUsage, raw json.RawMessage, d *rowDecoder) error {

@@ -14,7 +14,7 @@ import (
 // rows reads the JSON array of an answer, the wanted columns alone.
 func (a *answer) rows(wanted []*Column) ([]*ComponentUsage, error) {
 	if isHTML(a.header, a.body) {
-		return nil, &HTMLError{Asked: a.Asked, Title: a.redact(pageTitle(a.body))}
+		return nil, &HTMLError{Asked: a.Asked, Title: a.redact(pageTitle(a.body)), At: a.at}
 	}
 	if err := a.checkJSON(); err != nil {
 		return nil, err
@@ -101,8 +101,8 @@ func (d *rowDecoder) row(row *ComponentUsage) *rowError {
 			continue
 		}
 		expected = i + 1
+		given |= 1 << i
 		if column := d.wanted[i]; string(raw) != "null" {
-			given |= 1 << i
 			if err := column.decode(row, raw, d); err != nil {
 				return &rowError{column.Name, err}
 			}
@@ -112,7 +112,7 @@ func (d *rowDecoder) row(row *ComponentUsage) *rowError {
 	}
 	d.text.skip('}')
 	for i, column := range d.wanted {
-		if given&(1<<i) == 0 && !column.nullable {
+		if given&(1<<i) == 0 && !column.omittable {
 			return &rowError{column.Name, errors.New("is missing")}
 		}
 	}

@@ -4,6 +4,7 @@
 package waldur
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -68,10 +69,15 @@ func (e *FilterError) Refuses(parameter string) bool {
 type HTMLError struct {
 	Asked
 	Title string // of the page, if it has one
+	At    string // its address, if a redirect led to another than was asked for
 }
 
 func (e *HTMLError) Error() string {
-	return fmt.Sprintf("%s: 200 OK with an HTML page%s instead of JSON", e.Asked, parenthesized(e.Title))
+	redirected := ""
+	if e.At != "" {
+		redirected = ", after a redirect to " + e.At
+	}
+	return fmt.Sprintf("%s: 200 OK with an HTML page%s instead of JSON%s", e.Asked, parenthesized(e.Title), redirected)
 }
 
 // BodyError is an answer of 200 whose body is not a JSON array of rows.
@@ -102,6 +108,9 @@ func (e *RowError) Error() string {
 type RedirectError struct {
 	Asked
 	Location string
+	// Root is the address of the Waldur there, as [ParseURL] takes it, if the
+	// location is that of the same endpoint.
+	Root string
 }
 
 func (e *RedirectError) Error() string {
@@ -112,17 +121,23 @@ func (e *RedirectError) Error() string {
 // the certificate, a connection that broke, or no time left.
 type ConnectionError struct {
 	Asked
-	Err        error
-	TimedOut   bool   // an attempt had no whole answer within [Client.RequestTimeout]
-	LastAnswer string // the status of the last answer before, if there was one
+	Err      error
+	TimedOut bool   // an attempt had no whole answer within [Client.RequestTimeout]
+	Before   string // what the attempt before ended with, if there was one
 }
 
 func (e *ConnectionError) Error() string {
-	last := ""
-	if e.LastAnswer != "" {
-		last = "; the last answer before was " + e.LastAnswer
+	text := e.Err.Error()
+	switch {
+	case errors.Is(e.Err, context.Canceled):
+		text = "interrupted"
+	case errors.Is(e.Err, context.DeadlineExceeded) && !e.TimedOut:
+		text = "no time is left for the read"
 	}
-	return fmt.Sprintf("%s: %v%s", e.Asked, e.Err, last)
+	if e.Before != "" {
+		text += "; an attempt before ended with: " + e.Before
+	}
+	return fmt.Sprintf("%s: %s", e.Asked, text)
 }
 
 func (e *ConnectionError) Unwrap() error { return e.Err }

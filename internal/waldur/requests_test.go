@@ -127,7 +127,8 @@ func TestRowsOfWrongTypesAreNamed(t *testing.T) {
 		"billing_period":  {`is "2026-10-15", want a month`: "2026-10-15", "is 202610": 202610, "is missing": nil},
 		"total_consumed":  {`is "much", which is not a decimal`: "much", "is true": true, "of at most 40 digits": strings.Repeat("1", 41), "an exponent within ±40": "1e999999999", "is null": "null"},
 		"total_allocated": {"is missing": nil, "is {}": map[string]any{}},
-		"usage_percent":   {`is "", which is not a decimal`: "", "an exponent within": "1e-41"},
+		"offering_type":   {"is missing": nil},
+		"usage_percent":   {"is missing": nil, `is "", which is not a decimal`: "", "an exponent within": "1e-41"},
 	} {
 		for want, value := range values {
 			t.Run(field+" "+want, func(t *testing.T) {
@@ -159,7 +160,7 @@ func TestNumbersMayComeAsJSONNumbers(t *testing.T) {
 	server := waldurtest.Start(t, nil)
 	server.Misbehave(waldurtest.SetHeader("X-Result-Count", "1"), waldurtest.Body("application/json", strings.ReplaceAll(
 		`[{"offering_uuid":"a","offering_name":"","offering_type":"","category_uuid":"","category_title":"","component_type":"","component_name":"\u00fc",
-		"measured_unit":"","billing_type":"","billing_period":"2026-10-01","total_consumed":999999999999999999.99,"total_allocated":1e2,"limit_amount":-1}]`, "\n", "")))
+		"measured_unit":"","billing_type":"","billing_period":"2026-10-01","total_consumed":999999999999999999.99,"total_allocated":1e2,"limit_amount":-1,"limit_period":null,"usage_percent":null}]`, "\n", "")))
 	got, err := client(t, server).ListComponentUsageMonthly(t.Context(), waldur.Query{})
 	if err != nil {
 		t.Fatal(err)

@@ -1,0 +1,73 @@
+// Copyright (c) The terraform-provider-waldur authors
+// SPDX-License-Identifier: MPL-2.0
+
+package provider
+
+import (
+	"context"
+	"fmt"
+	"math/big"
+
+	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+)
+
+// parsedWith returns a validator of strings that some function must be able to
+// parse, so that what is accepted during validation is what can be used later.
+// The errors of that function read on from "… cannot be used: ".
+func parsedWith[T any](summary string, parse func(string) (T, error)) validator.String {
+	return parsedValidator{summary: summary, parse: func(text string) error {
+		_, err := parse(text)
+		return err
+	}}
+}
+
+type parsedValidator struct {
+	summary string
+	parse   func(string) error
+}
+
+func (v parsedValidator) Description(context.Context) string { return "" }
+
+func (v parsedValidator) MarkdownDescription(context.Context) string { return "" }
+
+func (v parsedValidator) ValidateString(_ context.Context, req validator.StringRequest, resp *validator.StringResponse) {
+	if req.ConfigValue.IsNull() || req.ConfigValue.IsUnknown() {
+		return
+	}
+	if err := v.parse(req.ConfigValue.ValueString()); err != nil {
+		resp.Diagnostics.AddAttributeError(req.Path, v.summary, fmt.Sprintf("The argument %s cannot be used: %s.", req.Path, err))
+	}
+}
+
+// wholeNumberBetween returns a validator of whole numbers from min to max. The
+// framework's own types of whole numbers call a fraction a fault of the provider.
+func wholeNumberBetween(min, max int) validator.Number {
+	return wholeNumberValidator{min: min, max: max}
+}
+
+type wholeNumberValidator struct{ min, max int }
+
+func (v wholeNumberValidator) Description(context.Context) string { return "" }
+
+func (v wholeNumberValidator) MarkdownDescription(context.Context) string { return "" }
+
+func (v wholeNumberValidator) ValidateNumber(_ context.Context, req validator.NumberRequest, resp *validator.NumberResponse) {
+	if req.ConfigValue.IsNull() || req.ConfigValue.IsUnknown() {
+		return
+	}
+	n := req.ConfigValue.ValueBigFloat()
+	if !n.IsInt() || n.Cmp(big.NewFloat(float64(v.min))) < 0 || n.Cmp(big.NewFloat(float64(v.max))) > 0 {
+		resp.Diagnostics.AddAttributeError(req.Path, "Invalid Number",
+			fmt.Sprintf("The argument %s cannot be used: %s is not a whole number between %d and %d.", req.Path, n.Text('g', -1), v.min, v.max))
+	}
+}
+
+// wholeNumber returns a number that has passed such a validator; 0 if it is null.
+func wholeNumber(number types.Number) int {
+	if number.IsNull() {
+		return 0
+	}
+	n, _ := number.ValueBigFloat().Int64()
+	return int(n)
+}
