@@ -60,7 +60,8 @@ func main() {
 		fmt.Fprintln(os.Stderr, "\n==> Stopped:", context.Cause(ctx))
 		os.Exit(130)
 	case errors.As(err, &failed):
-		os.Exit(cmp.Or(max(failed.ExitCode(), 0), 1)) // it has said why
+		fmt.Fprintln(os.Stderr, "\n==> Stopped: the error stands above, and nothing is left behind.")
+		os.Exit(cmp.Or(max(failed.ExitCode(), 0), 1))
 	case err != nil:
 		fmt.Fprintln(os.Stderr, "demo:", err)
 		os.Exit(1)

@@ -40,13 +40,14 @@ func (v parsedValidator) ValidateString(_ context.Context, req validator.StringR
 	}
 }
 
-// wholeNumberBetween returns a validator of whole numbers from min to max. The
-// framework's own types of whole numbers call a fraction a fault of the provider.
-func wholeNumberBetween(min, max int) validator.Number {
-	return wholeNumberValidator{min: min, max: max}
+// wholeNumberBetween returns a validator of whole numbers from least to most.
+// The framework's own types of whole numbers call a fraction a fault of the
+// provider.
+func wholeNumberBetween(least, most int) validator.Number {
+	return wholeNumberValidator{least: least, most: most}
 }
 
-type wholeNumberValidator struct{ min, max int }
+type wholeNumberValidator struct{ least, most int }
 
 func (v wholeNumberValidator) Description(context.Context) string { return "" }
 
@@ -57,9 +58,9 @@ func (v wholeNumberValidator) ValidateNumber(_ context.Context, req validator.Nu
 		return
 	}
 	n := req.ConfigValue.ValueBigFloat()
-	if !n.IsInt() || n.Cmp(big.NewFloat(float64(v.min))) < 0 || n.Cmp(big.NewFloat(float64(v.max))) > 0 {
+	if !n.IsInt() || n.Cmp(big.NewFloat(float64(v.least))) < 0 || n.Cmp(big.NewFloat(float64(v.most))) > 0 {
 		resp.Diagnostics.AddAttributeError(req.Path, "Invalid Number",
-			fmt.Sprintf("The argument %s cannot be used: %s is not a whole number between %d and %d.", req.Path, n.Text('g', -1), v.min, v.max))
+			fmt.Sprintf("The argument %s cannot be used: %s is not a whole number between %d and %d.", req.Path, n.Text('g', -1), v.least, v.most))
 	}
 }
 
