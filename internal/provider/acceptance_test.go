@@ -311,7 +311,7 @@ func TestAccErrorsAtTheTerminal(t *testing.T) {
 		"two periods":   {read("billing_period = \"2026-10\"\nstart = \"2026-10\""), []string{`billing_period = "2026-10"`, "cannot be specified when"}},
 		"a bad UUID":    {read(`offering_uuid = "lumi"`), []string{"Invalid UUID", `offering_uuid = "lumi"`, "is not a UUID"}},
 		"a bad order":   {read(`order_by = ["-color"]`), []string{`order_by = ["-color"]`, `"-color" is not a column`}},
-		"a large page":  {read(`page_size = 301`), []string{"page_size = 301", "must be between 1 and 300"}},
+		"a large page":  {read(`page_size = 301`), []string{"page_size = 301", "301 is not a whole number between 1 and 300"}},
 		"a late start":  {read("start = \"2026-10\"\nend = \"2026-09\""), []string{`start = "2026-10"`, "is after end, 2026-09"}},
 		"a bad address": {strings.Replace(read(""), server.URL, "ftp://waldur.example.com", 1), []string{"Invalid Waldur Address", "its scheme is ftp"}},
 		"a bad token":   {strings.Replace(read(""), waldurtest.Token, "0badc0ffee", 1), []string{"Token Refused by Waldur", "401 Unauthorized (Invalid token.)", "WALDUR_ACCESS_TOKEN"}},
