@@ -188,6 +188,10 @@ func (d *componentUsageMonthlyDataSource) Read(ctx context.Context, req datasour
 	if resp.Diagnostics.HasError() {
 		return
 	}
+	if d.client == nil {
+		resp.Diagnostics.AddError("Provider Not Configured", "The data source was read before its provider was configured. This is a fault of the provider. Please report it.")
+		return
+	}
 	query, diags := config.query(ctx)
 	resp.Diagnostics.Append(diags...)
 	timeout, diags := config.Timeouts.Read(ctx, defaultReadTimeout)
