@@ -157,7 +157,7 @@ type answer struct {
 	body    []byte
 	elapsed time.Duration // of the last attempt
 	at      string        // where a redirect led to, if there was one
-	redact  func(string) string
+	client  *Client
 }
 
 // get asks for a resource below the root of the API, with retries, and returns
@@ -217,8 +217,8 @@ func (x *exchange) do(req *retryablehttp.Request) (*answer, error) {
 		x.debugFailure(ctx, err)
 		return nil, err
 	}
-	a := &answer{Asked: x.Asked, header: resp.Header, body: x.body, elapsed: time.Since(x.started), redact: x.client.Token.redact}
-	if at := a.redact(resp.Request.URL.Redacted()); at != x.URL {
+	a := &answer{Asked: x.Asked, header: resp.Header, body: x.body, elapsed: time.Since(x.started), client: x.client}
+	if at := x.client.Token.redact(resp.Request.URL.Redacted()); at != x.URL {
 		a.at = at
 	}
 	return a, nil

@@ -6,6 +6,7 @@ package waldur
 import (
 	"context"
 	"errors"
+	"net/http"
 	"net/url"
 	"regexp"
 	"slices"
@@ -137,16 +138,16 @@ type page struct {
 	hasNext bool // one of them is to a next page
 }
 
-// page reads one page. If the server refuses months written YYYY-MM, it asks
+// fetch asks for one page. If the server refuses months written YYYY-MM, it asks
 // again with first days of months, and keeps to them if they are taken: the
 // published schema of the API calls these parameters dates.
-func (c *Client) page(ctx context.Context, q *Query, r pageRequest) (*page, error) {
+func (c *Client) fetch(ctx context.Context, q *Query, r pageRequest) (*answer, error) {
 	fullDates := c.fullDates.Load()
-	p, err := c.pageWith(ctx, q, r, fullDates)
+	a, err := c.get(ctx, componentUsageMonthlyPath, r.values(q, fullDates))
 	if fullDates || !refusesMonths(err, q) {
-		return p, err
+		return a, err
 	}
-	again, againErr := c.pageWith(ctx, q, r, true)
+	again, againErr := c.get(ctx, componentUsageMonthlyPath, r.values(q, true))
 	if refusesMonths(againErr, q) {
 		return nil, err
 	}
@@ -167,7 +168,8 @@ func refusesMonths(err error, q *Query) bool {
 	return false
 }
 
-func (c *Client) pageWith(ctx context.Context, q *Query, r pageRequest, fullDates bool) (*page, error) {
+// values returns the parameters of a query and one of its pages.
+func (r pageRequest) values(q *Query, fullDates bool) url.Values {
 	values := q.values(fullDates)
 	values.Set("page_size", strconv.Itoa(r.size))
 	if r.number > 1 {
@@ -176,19 +178,21 @@ func (c *Client) pageWith(ctx context.Context, q *Query, r pageRequest, fullDate
 	if r.order != "" {
 		values.Set("o", r.order)
 	}
-	a, err := c.get(ctx, componentUsageMonthlyPath, values)
-	if err != nil {
-		return nil, err
-	}
+	return values
+}
+
+// page reads an answer as the page that was asked for.
+func (a *answer) page(ctx context.Context, q *Query, number int) (*page, error) {
 	rows, err := a.rows(q.columns())
-	c.debugRequest(ctx, a.Asked, a.elapsed, map[string]any{"status": 200, "rows": len(rows)})
+	a.client.debugRequest(ctx, a.Asked, a.elapsed, map[string]any{"status": http.StatusOK, "rows": len(rows)})
 	if err != nil {
 		return nil, err
 	}
-	p := &page{Asked: a.Asked, number: r.number, rows: rows, count: resultCount(a.header.Get("X-Result-Count"))}
 	link := a.header.Get("Link")
-	p.linked, p.hasNext = link != "", nextLink.MatchString(link)
-	return p, nil
+	return &page{
+		Asked: a.Asked, number: number, rows: rows, count: resultCount(a.header.Get("X-Result-Count")),
+		linked: link != "", hasNext: nextLink.MatchString(link),
+	}, nil
 }
 
 // nextLink is a link of RFC 8288 to a next page. Its address is not used: behind

@@ -14,7 +14,7 @@ import (
 // rows reads the JSON array of an answer, the wanted columns alone.
 func (a *answer) rows(wanted []*Column) ([]*ComponentUsage, error) {
 	if isHTML(a.header, a.body) {
-		return nil, &HTMLError{Asked: a.Asked, Title: a.redact(pageTitle(a.body)), At: a.at}
+		return nil, &HTMLError{Asked: a.Asked, Title: a.client.Token.redact(pageTitle(a.body)), At: a.at}
 	}
 	if err := a.checkJSON(); err != nil {
 		return nil, err
@@ -22,7 +22,7 @@ func (a *answer) rows(wanted []*Column) ([]*ComponentUsage, error) {
 	decoder := rowDecoder{text: jsonText{a.body}, wanted: wanted, shared: map[string]string{}}
 	rows, problem := decoder.rows()
 	if problem != nil {
-		return nil, &RowError{Asked: a.Asked, Row: len(rows) + 1, Field: problem.field, Problem: a.redact(problem.Error())}
+		return nil, &RowError{Asked: a.Asked, Row: len(rows) + 1, Field: problem.field, Problem: a.client.Token.redact(problem.Error())}
 	}
 	return rows, nil
 }
@@ -40,7 +40,7 @@ func (a *answer) checkJSON() error {
 	default:
 		return nil
 	}
-	if begin := excerpt([]byte(a.redact(string(a.body)))); begin != "" {
+	if begin := excerpt([]byte(a.client.Token.redact(string(a.body)))); begin != "" {
 		problem += "; it begins with " + begin
 	}
 	return &BodyError{Asked: a.Asked, Problem: problem}
@@ -161,11 +161,13 @@ type jsonText struct{ rest []byte }
 
 // peek returns the first byte of what comes next, 0 at the end.
 func (t *jsonText) peek() byte {
-	t.rest = bytes.TrimLeft(t.rest, " \t\r\n")
-	if len(t.rest) == 0 {
-		return 0
+	for len(t.rest) > 0 {
+		if t.rest[0] > ' ' {
+			return t.rest[0]
+		}
+		t.rest = t.rest[1:]
 	}
-	return t.rest[0]
+	return 0
 }
 
 // skip reads over a punctuation mark if it comes next.

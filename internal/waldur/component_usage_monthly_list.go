@@ -19,7 +19,7 @@ import (
 const (
 	// maxPasses is how often all pages are read at most.
 	maxPasses = 6
-	// parallelPages is how many pages are read at a time.
+	// parallelPages is how many pages are asked for at a time.
 	parallelPages = 4
 )
 
@@ -148,6 +148,8 @@ type pass struct {
 	size   int    // rows to ask for on a page
 	order  string // for the server, its default if empty
 
+	requests chan struct{} // those under way
+
 	mu       sync.Mutex
 	asked    Asked  // what the first page was asked with
 	rows     rowSet // distinct rows received
@@ -169,7 +171,10 @@ func (r *reading) newPass(n int) *pass {
 	if r.size < 16 {
 		size += n
 	}
-	return &pass{client: r.client, query: r.query, size: size, order: serverOrders[n%len(serverOrders)], rows: rowSet{}}
+	return &pass{
+		client: r.client, query: r.query, size: size, order: serverOrders[n%len(serverOrders)],
+		requests: make(chan struct{}, parallelPages), rows: rowSet{},
+	}
 }
 
 // read reads the first page, then those that the server's count makes us expect,
@@ -210,7 +215,7 @@ func (p *pass) readCounted(ctx context.Context, first *page) (last *page, err er
 	}
 	expected := (p.count-1)/len(first.rows) + 1
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(parallelPages)
+	group.SetLimit(2 * parallelPages) // as many may be read as are asked for
 	for number := 2; number <= expected && ctx.Err() == nil; number++ {
 		group.Go(func() error {
 			next, err := p.page(ctx, number)
@@ -254,7 +259,19 @@ func (p *pass) readLinked(ctx context.Context, last *page) error {
 }
 
 func (p *pass) page(ctx context.Context, number int) (*page, error) {
-	return p.client.page(ctx, p.query, pageRequest{number: number, size: p.size, order: p.order})
+	a, err := p.fetch(ctx, pageRequest{number: number, size: p.size, order: p.order})
+	if err != nil {
+		return nil, err
+	}
+	return a.page(ctx, p.query, number)
+}
+
+// fetch takes one of the places for requests while it asks, so that the next
+// request is under way while this page's rows are read.
+func (p *pass) fetch(ctx context.Context, r pageRequest) (*answer, error) {
+	p.requests <- struct{}{}
+	defer func() { <-p.requests }()
+	return p.client.fetch(ctx, p.query, r)
 }
 
 // isGone reports whether a page after the first is past the end of the rows.

@@ -83,7 +83,7 @@ func compareWithEncodingJSON(t *testing.T, body []byte, rows []*ComponentUsage, 
 }
 
 func measureRows(body []byte, columns []*Column) ([]*ComponentUsage, uint64, error) {
-	a := &answer{header: http.Header{}, body: body, redact: Token("").redact}
+	a := &answer{header: http.Header{}, body: body, client: &Client{}}
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	rows, err := a.rows(columns)
