@@ -115,14 +115,24 @@ var precisions = []precision{
 func exactFloat(d decimal.Decimal) *big.Float {
 	digits, places := d.NumDigits()+max(0, int(d.Exponent())), -int(d.Exponent())
 	tier := slices.IndexFunc(precisions, func(p precision) bool { return digits <= p.digits && places <= p.places })
-	f := new(big.Float).SetPrec(precisions[tier].bits).SetInt(d.Coefficient())
-	if places > 0 {
-		return f.Quo(f, powerOfTen(places))
+	f := new(big.Float).SetPrec(precisions[tier].bits)
+	if digits <= 18 {
+		f.SetInt64(d.CoefficientInt64())
+	} else {
+		f.SetInt(d.Coefficient())
 	}
-	return f.Mul(f, powerOfTen(-places))
+	if places > 0 {
+		return f.Quo(f, powersOfTen[places])
+	}
+	return f.Mul(f, powersOfTen[-places])
 }
 
-// powerOfTen returns 10 to a power that is not negative, exactly.
-func powerOfTen(n int) *big.Float {
-	return new(big.Float).SetInt(new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(n)), nil))
-}
+// powersOfTen are exact, and as many as the client lets decimals have.
+var powersOfTen = func() (powers [41]*big.Float) {
+	power := big.NewInt(1)
+	for i := range powers {
+		powers[i] = new(big.Float).SetInt(power)
+		power.Mul(power, big.NewInt(10))
+	}
+	return powers
+}()
