@@ -131,6 +131,7 @@ func TestReadErrors(t *testing.T) {
 		"a missing percent": {fault: waldurtest.EditRows(func(rows []map[string]any) []map[string]any { delete(rows[2], "usage_percent"); return rows }), parts: []string{"row 3: usage_percent is missing"}},
 		"a hanging server":  {fault: waldurtest.Hang(), arguments: map[string]tftypes.Value{"timeouts": timeoutsBlock("300ms")}, parts: []string{"may take 300ms", "timeouts"}},
 		"a hasty provider":  {fault: waldurtest.Delay(time.Minute), parts: []string{"no whole answer within 700ms", "request_timeout"}},
+		"a cut answer":      {fault: waldurtest.CutBody(), parts: []string{"Broke Off", "after ", "page_size"}},
 		"a hang-up":         {fault: waldurtest.HangUp(), parts: []string{"Cannot Be Reached", "EOF"}},
 		"a wrong count":     {fault: waldurtest.SetHeader("X-Result-Count", "11"), parts: []string{"10 distinct rows after 6 passes", "counts 11", "Narrow the filters"}},
 		"a redirected page": {fault: waldurtest.Redirect(301, "http://127.0.0.1:1/"), parts: []string{"http://127.0.0.1:1/"}},

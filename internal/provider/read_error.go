@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"slices"
@@ -154,6 +155,10 @@ func explainConnection(err *waldur.ConnectionError) (summary, advice string) {
 	case err.TimedOut:
 		return "No Answer from Waldur in Time", "One attempt may take as long as request_timeout in the provider block says. " +
 			"Check that the address is right and can be reached from here; if this Waldur is slow, raise request_timeout, or lower page_size."
+	}
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return "Answer from Waldur Broke Off", "The connection ended in the middle of an answer. Run the command again; if it happens again, " +
+			"look at what is between here and the Waldur, such as a proxy, or lower page_size."
 	}
 	return "Waldur Cannot Be Reached", checkURL
 }
