@@ -242,7 +242,7 @@ func (x *exchange) shouldRetry(ctx context.Context, resp *http.Response, err err
 	if resp != nil {
 		x.code = resp.StatusCode
 		if x.code != http.StatusOK {
-			x.current = resp.Status
+			x.current = x.client.Token.redact(resp.Status)
 		}
 		x.wait = retryAfter(resp.Header)
 	}
@@ -303,7 +303,7 @@ func (x *exchange) readBody(resp *http.Response) error {
 // endsWithConnection reports whether only the end of the connection marks the
 // end of the body, so that HTTP itself does not notice a cut.
 func endsWithConnection(resp *http.Response) bool {
-	return resp.ProtoMajor == 1 && resp.ContentLength < 0 && !slices.Contains(resp.TransferEncoding, "chunked")
+	return resp.ProtoMajor == 1 && resp.ContentLength < 0 && !resp.Uncompressed && !slices.Contains(resp.TransferEncoding, "chunked")
 }
 
 func isJSON(header http.Header) bool {
@@ -351,7 +351,7 @@ func (x *exchange) statusError(resp *http.Response) error {
 	if resp.StatusCode == http.StatusBadRequest && len(problems) > 0 {
 		return &FilterError{Asked: x.Asked, Problems: problems}
 	}
-	e := &StatusError{Asked: x.Asked, StatusCode: resp.StatusCode, Status: resp.Status, RetryAfter: x.wait}
+	e := &StatusError{Asked: x.Asked, StatusCode: resp.StatusCode, Status: x.client.Token.redact(resp.Status), RetryAfter: x.wait}
 	if e.HTML = isHTML(resp.Header, x.body); e.HTML {
 		detail = pageTitle(x.body)
 	}

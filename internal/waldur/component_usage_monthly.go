@@ -151,7 +151,9 @@ func (c *Client) fetch(ctx context.Context, q *Query, r pageRequest) (*answer, e
 	if refusesMonths(againErr, q) {
 		return nil, err
 	}
-	c.fullDates.Store(againErr == nil)
+	if againErr == nil {
+		c.fullDates.Store(true)
+	}
 	return again, againErr
 }
 
@@ -188,16 +190,19 @@ func (a *answer) page(ctx context.Context, q *Query, number int) (*page, error) 
 	if err != nil {
 		return nil, err
 	}
-	link := a.header.Get("Link")
+	link := strings.Join(a.header.Values("Link"), ", ")
 	return &page{
 		Asked: a.Asked, number: number, rows: rows, count: resultCount(a.header.Get("X-Result-Count")),
-		linked: link != "", hasNext: nextLink.MatchString(link),
+		linked: pageLink.MatchString(link), hasNext: nextLink.MatchString(link),
 	}, nil
 }
 
 // nextLink is a link of RFC 8288 to a next page. Its address is not used: behind
 // a proxy it may be one that only the server can reach.
-var nextLink = regexp.MustCompile(`;\s*rel="?next"?`)
+var nextLink = regexp.MustCompile(`(?i);\s*rel=["']?next\b`)
+
+// pageLink is a link that a server sends with any page.
+var pageLink = regexp.MustCompile(`(?i);\s*rel=["']?(first|prev|next|last)\b`)
 
 // resultCount returns the number that a server counts, or -1 if the header is
 // missing or is no count.

@@ -101,6 +101,9 @@ func (d *rowDecoder) row(row *ComponentUsage) *rowError {
 			continue
 		}
 		expected = i + 1
+		if given&(1<<i) != 0 {
+			return &rowError{d.wanted[i].Name, errors.New("comes twice")}
+		}
 		given |= 1 << i
 		if column := d.wanted[i]; string(raw) != "null" {
 			if err := column.decode(row, raw, d); err != nil {

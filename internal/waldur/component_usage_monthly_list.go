@@ -277,7 +277,7 @@ func (p *pass) fetch(ctx context.Context, r pageRequest) (*answer, error) {
 // isGone reports whether a page after the first is past the end of the rows.
 func isGone(err error) bool {
 	var status *StatusError
-	return errors.As(err, &status) && status.StatusCode == http.StatusNotFound
+	return errors.As(err, &status) && status.StatusCode == http.StatusNotFound && !status.HTML
 }
 
 // take adds the rows of a page.
@@ -288,6 +288,9 @@ func (p *pass) take(received *page) error {
 	p.received += len(received.rows)
 	if received.count != p.count {
 		return disturbance(fmt.Sprintf("it counted %s rows at first, and %s on page %d", countText(p.count), countText(received.count), received.number))
+	}
+	if p.counted && p.received > 2*p.count+2*p.size {
+		return disturbance(fmt.Sprintf("it counts %d rows, and goes on sending", p.count))
 	}
 	known := len(p.rows)
 	if !p.rows.extend(received.rows...) {
