@@ -62,9 +62,10 @@ type reading struct {
 	query  *Query
 	size   int // rows to ask for on a page
 
-	rows          rowSet // gathered in the passes since the data last changed
-	again         rowSet // those of them that came after the first of these passes
-	count         int    // how many there are, by those passes
+	rows          rowSet      // gathered in the passes since the data last changed
+	since         int         // the first of these passes
+	first, last   map[Key]int // passes that a row came in
+	count         int         // how many there are, by those passes
 	passes, pages int
 }
 
@@ -99,20 +100,31 @@ func (r *reading) read(ctx context.Context) error {
 // their place if the two are not of the same data. It reports whether the rows
 // are all there are.
 //
-// Where only the pages themselves say how many that is, and they are several, a
-// row that vanished between two pages goes unnoticed: all rows have to come once
-// more after the pass that is the measure.
+// Rows of several passes are a list only if there was a moment at which all of
+// them were there: none may have come for the last time before another came for
+// the first. Where only the pages themselves say how many rows there are, and
+// they are several, all rows have to come once more after the pass that is the
+// measure: a row that vanished between two pages goes unnoticed in one.
 func (r *reading) add(p *pass) (complete bool) {
 	sameData := r.rows != nil && p.count == r.count && r.rows.extend(slices.Collect(maps.Values(p.rows))...)
 	if !sameData || len(r.rows) > r.count {
-		r.rows, r.count, r.again = p.rows, p.count, rowSet{}
-	} else {
-		r.again.extend(slices.Collect(maps.Values(p.rows))...)
+		r.rows, r.count, r.since = p.rows, p.count, r.passes
+		r.first, r.last = map[Key]int{}, map[Key]int{}
+	}
+	for key := range p.rows {
+		if _, known := r.first[key]; !known {
+			r.first[key] = r.passes
+		}
+		r.last[key] = r.passes
+	}
+	newest, oldest := r.since, r.passes
+	for key := range r.rows {
+		newest, oldest = max(newest, r.first[key]), min(oldest, r.last[key])
 	}
 	if !p.counted && p.pages > 1 {
-		return len(r.again) == r.count
+		return len(r.rows) == r.count && oldest >= newest && oldest > r.since
 	}
-	return len(r.rows) == r.count
+	return len(r.rows) == r.count && oldest >= newest
 }
 
 // extend adds rows to the set. It reports false if one of them is in the set
