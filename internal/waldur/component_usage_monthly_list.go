@@ -90,6 +90,9 @@ func (r *reading) read(ctx context.Context) error {
 			return nil
 		default:
 			reason = "its pages repeat some rows and leave out others"
+			if len(r.rows) == r.count {
+				reason = "nothing shows that all rows were there at one time"
+			}
 		}
 	}
 	rows := max(len(r.rows), len(p.rows))
