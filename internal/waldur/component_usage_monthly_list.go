@@ -109,6 +109,11 @@ func (r *reading) read(ctx context.Context) error {
 // they are several, all rows have to come once more after the pass that is the
 // measure: a row that vanished between two pages goes unnoticed in one.
 func (r *reading) add(p *pass) (complete bool) {
+	conclusive := p.counted || p.pages == 1
+	if conclusive && len(p.rows) == p.count { // it needs no other, as most do not
+		r.rows, r.count = p.rows, p.count
+		return true
+	}
 	sameData := r.rows != nil && p.count == r.count && r.rows.extend(slices.Collect(maps.Values(p.rows))...)
 	if !sameData || len(r.rows) > r.count {
 		r.rows, r.count, r.since = p.rows, p.count, r.passes
@@ -124,10 +129,7 @@ func (r *reading) add(p *pass) (complete bool) {
 	for key := range r.rows {
 		newest, oldest = max(newest, r.first[key]), min(oldest, r.last[key])
 	}
-	if !p.counted && p.pages > 1 {
-		return len(r.rows) == r.count && oldest >= newest && oldest > r.since
-	}
-	return len(r.rows) == r.count && oldest >= newest
+	return len(r.rows) == r.count && oldest >= newest && (conclusive || oldest > r.since)
 }
 
 // extend adds rows to the set. It reports false if one of them is in the set
