@@ -18,6 +18,7 @@ import (
 	"fmt"
 	"html"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -79,8 +80,9 @@ type Client struct {
 	// Debug, if set, is told about each request and each read.
 	Debug func(ctx context.Context, message string, fields ...map[string]any)
 
-	initHTTP sync.Once
+	prepared sync.Once // for the first request
 	http     *http.Client
+	redactor redactor
 
 	// fullDates is set once this server has refused a month written YYYY-MM and
 	// taken it written YYYY-MM-01.
@@ -92,11 +94,12 @@ type Client struct {
 // prefix. User info, a query or a fragment is an error.
 func ParseURL(text string) (*url.URL, error) {
 	u, err := url.Parse(text)
-	if err != nil {
-		// The text of err repeats the address, in which a password may stand.
-		if inner := (&url.Error{}); errors.As(err, &inner) {
-			err = inner.Err
-		}
+	switch inner := (&url.Error{}); {
+	case err != nil && strings.Contains(text, "@"): // what err repeats of it may be a password
+		return nil, errors.New("it cannot be read as an address; it must be like https://waldur.example.com, without user info (the part before the @)")
+	case errors.As(err, &inner):
+		return nil, fmt.Errorf("it cannot be read as an address: %w", inner.Err)
+	case err != nil:
 		return nil, fmt.Errorf("it cannot be read as an address: %w", err)
 	}
 	port, portErr := strconv.ParseUint(u.Port(), 10, 16)
@@ -117,37 +120,11 @@ func ParseURL(text string) (*url.URL, error) {
 		return nil, errors.New("it has a fragment (the part after the #), as the addresses of Waldur's web pages do; write it without")
 	}
 	prefix := strings.TrimRight(strings.TrimSuffix(strings.TrimRight(u.EscapedPath(), "/"), "/api"), "/")
-	return url.Parse(u.Scheme + "://" + u.Host + prefix + "/api/")
-}
-
-// Token is a secret that stands for a user. Printed with fmt it shows nothing.
-type Token string
-
-// String returns a placeholder.
-func (Token) String() string { return "(token)" }
-
-// GoString returns a placeholder.
-func (Token) GoString() string { return "(token)" }
-
-// jwt is the form of a JSON Web Token (RFC 7519): three parts in base64url, of
-// which the first is that of a JSON object, `{"…`.
-var jwt = regexp.MustCompile(`^ey[\w-]+\.[\w-]+\.[\w-]*$`)
-
-// authorization returns the value of the header, with the scheme that Waldur
-// wants for the kind of token. It refuses each kind under the other's scheme.
-func (t Token) authorization() string {
-	if strings.HasPrefix(string(t), "w_") || jwt.MatchString(string(t)) {
-		return "Bearer " + string(t)
+	path, err := url.PathUnescape(prefix)
+	if err != nil {
+		return nil, fmt.Errorf("it cannot be read as an address: %w", err)
 	}
-	return "Token " + string(t)
-}
-
-// redact takes the token out of a text that came from the server.
-func (t Token) redact(text string) string {
-	if t == "" {
-		return text
-	}
-	return strings.ReplaceAll(text, string(t), t.String())
+	return &url.URL{Scheme: u.Scheme, Host: u.Host, Path: path + "/api/", RawPath: prefix + "/api/"}, nil
 }
 
 // answer is what the server sent to a request that it took.
@@ -156,13 +133,16 @@ type answer struct {
 	header  http.Header
 	body    []byte
 	elapsed time.Duration // of the last attempt
-	at      string        // where a redirect led to, if there was one
 	client  *Client
+
+	at        string // where a redirect led to, if there was one
+	queryLost bool   // on the way there
 }
 
 // get asks for a resource below the root of the API, with retries, and returns
 // the answer if its status is 200. The errors are those of errors.go.
 func (c *Client) get(ctx context.Context, path string, query url.Values) (*answer, error) {
+	c.prepared.Do(c.prepare)
 	address := *c.URL.JoinPath(path)
 	address.RawQuery = query.Encode()
 	req, err := retryablehttp.NewRequestWithContext(ctx, http.MethodGet, address.String(), nil)
@@ -174,7 +154,7 @@ func (c *Client) get(ctx context.Context, path string, query url.Values) (*answe
 	if c.UserAgent != "" {
 		req.Header.Set("User-Agent", c.UserAgent)
 	}
-	x := &exchange{client: c, Asked: Asked{Method: req.Method, URL: c.Token.redact(address.String())}}
+	x := &exchange{client: c, Asked: Asked{Method: req.Method, URL: c.redactor.redact(address.String())}}
 	return x.do(req)
 }
 
@@ -187,6 +167,7 @@ type exchange struct {
 	body    []byte        // the last attempt's, nil until it is read
 	before  string        // what the attempt before ended with
 	current string        // what the last attempt ended with, if not well
+	logged  int           // the last attempt that a debug line told of
 	wait    time.Duration // that the last answer asked for
 }
 
@@ -194,7 +175,7 @@ func (x *exchange) do(req *retryablehttp.Request) (*answer, error) {
 	ctx := req.Context()
 	req.SetResponseHandler(x.readBody)
 	retrying := retryablehttp.Client{
-		HTTPClient:     x.client.httpClient(),
+		HTTPClient:     x.client.http,
 		RetryMax:       x.client.MaxRetries,
 		RequestLogHook: x.startAttempt,
 		CheckRetry:     x.shouldRetry,
@@ -218,8 +199,9 @@ func (x *exchange) do(req *retryablehttp.Request) (*answer, error) {
 		return nil, err
 	}
 	a := &answer{Asked: x.Asked, header: resp.Header, body: x.body, elapsed: time.Since(x.started), client: x.client}
-	if at := x.client.Token.redact(resp.Request.URL.Redacted()); at != x.URL {
-		a.at = at
+	if at := resp.Request.URL; at.String() != req.URL.String() {
+		a.at = x.client.redactor.redact(at.Redacted())
+		a.queryLost = !maps.EqualFunc(at.Query(), req.URL.Query(), slices.Equal)
 	}
 	return a, nil
 }
@@ -242,12 +224,12 @@ func (x *exchange) shouldRetry(ctx context.Context, resp *http.Response, err err
 	if resp != nil {
 		x.code = resp.StatusCode
 		if x.code != http.StatusOK {
-			x.current = x.client.Token.redact(resp.Status)
+			x.current = x.client.redactor.excerpt([]byte(resp.Status))
 		}
 		x.wait = retryAfter(resp.Header)
 	}
 	if err != nil && ctx.Err() == nil {
-		x.current = x.client.words(err).Error()
+		x.current = x.words(err).Error()
 	}
 	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < x.wait {
 		return false, nil // to wait would only end in an error that tells less
@@ -322,110 +304,147 @@ func (x *exchange) connectionError(ctx context.Context, err error) error {
 		return redirect
 	}
 	if errors.Is(err, errBodyTooLarge) {
-		return &BodyError{Asked: x.Asked, Problem: err.Error()}
+		return &BodyError{Asked: x.Asked, Problem: err.Error(), TooLarge: true}
 	}
 	if ctx.Err() != nil {
 		return &ConnectionError{Asked: x.Asked, Err: ctx.Err(), Before: cmp.Or(x.current, x.before)}
 	}
-	words := x.client.words(err)
+	words := x.words(err)
 	return &ConnectionError{Asked: x.Asked, Err: words, TimedOut: errors.Is(words, errNoAnswer)}
 }
 
 var errNoAnswer = errors.New("no whole answer")
 
 // words returns an error of an attempt without what is said elsewhere of it.
-func (c *Client) words(err error) error {
+func (x *exchange) words(err error) error {
+	limit := cmp.Or(x.client.RequestTimeout, defaultRequestTimeout)
 	var timeout net.Error
-	if errors.As(err, &timeout) && timeout.Timeout() {
-		return fmt.Errorf("%w within %s", errNoAnswer, cmp.Or(c.RequestTimeout, defaultRequestTimeout))
+	if errors.As(err, &timeout) && timeout.Timeout() && time.Since(x.started) >= limit {
+		return fmt.Errorf("%w within %s", errNoAnswer, limit)
 	}
 	var inner *url.Error
 	if errors.As(err, &inner) { // its text repeats the method and the address
-		return inner.Err
+		err = inner.Err
+	}
+	if text := x.client.redactor.excerpt([]byte(err.Error())); text != err.Error() { // it quotes the server
+		return &quotingError{text, err}
 	}
 	return err
 }
 
+// quotingError is an error whose own text is not to be shown as it is.
+type quotingError struct {
+	text string
+	err  error
+}
+
+func (e *quotingError) Error() string { return e.text }
+
+func (e *quotingError) Unwrap() error { return e.err }
+
 func (x *exchange) statusError(resp *http.Response) error {
-	detail, problems := readProblem([]byte(x.client.Token.redact(string(x.body))))
+	redactor := x.client.redactor
+	detail, problems := redactor.problem(x.body)
 	if resp.StatusCode == http.StatusBadRequest && len(problems) > 0 {
 		return &FilterError{Asked: x.Asked, Problems: problems}
 	}
-	e := &StatusError{Asked: x.Asked, StatusCode: resp.StatusCode, Status: x.client.Token.redact(resp.Status), RetryAfter: x.wait}
+	e := &StatusError{Asked: x.Asked, StatusCode: resp.StatusCode, Status: redactor.excerpt([]byte(resp.Status)), Detail: detail, RetryAfter: x.wait}
 	if e.HTML = isHTML(resp.Header, x.body); e.HTML {
-		detail = pageTitle(x.body)
+		e.Detail = redactor.pageTitle(x.body)
 	}
-	e.Detail = x.client.Token.redact(detail)
 	return e
 }
 
-// readProblem reads what the Django REST framework says in the body of an error:
+// problem reads what the Django REST framework says in the body of an error:
 // {"detail": "…"}, or {"PARAMETER": ["…"], …} for parameters that it refuses.
-func readProblem(body []byte) (detail string, problems map[string][]string) {
+func (r redactor) problem(body []byte) (detail string, problems map[string][]string) {
 	var object map[string]json.RawMessage
 	if json.Unmarshal(body, &object) != nil {
-		return excerpt(body), nil
+		return r.excerpt(body), nil
 	}
 	if json.Unmarshal(object["detail"], &detail) == nil {
-		return excerpt([]byte(detail)), nil
+		return r.excerpt([]byte(detail)), nil
 	}
 	problems = map[string][]string{}
 	for parameter, raw := range object {
 		var texts []string
 		if json.Unmarshal(raw, &texts) != nil {
-			return excerpt(body), nil
+			return r.excerpt(body), nil
 		}
 		for i := range texts {
-			texts[i] = excerpt([]byte(texts[i]))
+			texts[i] = r.excerpt([]byte(texts[i]))
 		}
-		problems[parameter] = texts
+		problems[r.excerpt([]byte(parameter))] = texts
 	}
 	return "", problems
 }
 
 var titleTag = regexp.MustCompile(`(?is)<title[^>]*>(.*?)</title>`)
 
-func pageTitle(body []byte) string {
-	if match := titleTag.FindSubmatch(body[:min(len(body), 1<<16)]); match != nil {
-		return excerpt([]byte(html.UnescapeString(string(match[1]))))
+// pageTitle returns the title of an HTML page, if it has one.
+func (r redactor) pageTitle(body []byte) string {
+	if match := titleTag.FindSubmatch(body[:min(len(body), maxSearched)]); match != nil {
+		return r.excerpt([]byte(html.UnescapeString(string(match[1]))))
 	}
 	return ""
 }
 
-// httpClient returns the client for single attempts. Its connections are kept
-// for the next page.
-func (c *Client) httpClient() *http.Client {
-	c.initHTTP.Do(func() {
-		transport := cleanhttp.DefaultPooledTransport()
-		transport.MaxIdleConnsPerHost = parallelPages
-		transport.TLSClientConfig = &tls.Config{
-			MinVersion:         tls.VersionTLS12,
-			RootCAs:            c.RootCAs,
-			InsecureSkipVerify: c.InsecureSkipVerify, //nolint:gosec // asked for by the user, and warned about
-		}
-		c.http = &http.Client{
-			Transport:     transport,
-			Timeout:       cmp.Or(c.RequestTimeout, defaultRequestTimeout),
-			CheckRedirect: c.checkRedirect,
-		}
-	})
-	return c.http
+// prepare makes the client for single attempts, whose connections are kept for
+// the next page, and what keeps the token out of texts.
+func (c *Client) prepare() {
+	c.redactor = c.Token.redactor()
+	transport := cleanhttp.DefaultPooledTransport()
+	transport.MaxIdleConnsPerHost = parallelPages
+	// RequestTimeout is the limit of all that an attempt does.
+	transport.DialContext = (&net.Dialer{}).DialContext
+	transport.TLSHandshakeTimeout = 0
+	transport.TLSClientConfig = &tls.Config{
+		MinVersion:         tls.VersionTLS12,
+		RootCAs:            c.RootCAs,
+		InsecureSkipVerify: c.InsecureSkipVerify, //nolint:gosec // asked for by the user, and warned about
+	}
+	c.http = &http.Client{
+		Transport:     readableRedirects{transport, c.redactor},
+		Timeout:       cmp.Or(c.RequestTimeout, defaultRequestTimeout),
+		CheckRedirect: c.checkRedirect,
+	}
 }
 
 // checkRedirect refuses to leave the origin (RFC 6454) that the token is for.
 func (c *Client) checkRedirect(req *http.Request, via []*http.Request) error {
-	if origin(req.URL) != origin(c.URL) {
-		root, _, _ := strings.Cut(req.URL.Path, "/api/"+componentUsageMonthlyPath)
-		redirect := &RedirectError{Location: c.Token.redact(req.URL.Redacted())}
-		if root != req.URL.Path {
-			redirect.Root = c.Token.redact(req.URL.Scheme + "://" + req.URL.Host + root)
+	redirect := &RedirectError{Location: c.redactor.redact(req.URL.Redacted())}
+	switch {
+	case origin(req.URL) != origin(c.URL):
+		redirect.Problem = "its scheme, host or port is another"
+		if root, _, found := strings.Cut(req.URL.Path, "/api/"+componentUsageMonthlyPath); found {
+			redirect.Root = c.redactor.redact(req.URL.Scheme + "://" + req.URL.Host + root)
 		}
-		return redirect
+	case len(via) > maxRedirects:
+		redirect.Problem = fmt.Sprintf("it comes after %d others", maxRedirects)
+	default:
+		return nil
 	}
-	if len(via) > maxRedirects {
-		return fmt.Errorf("stopped after %d redirects", maxRedirects)
+	return redirect
+}
+
+// readableRedirects makes a redirect to what is no address an error of its own,
+// which net/http describes in words alone.
+type readableRedirects struct {
+	*http.Transport
+	redactor redactor
+}
+
+// RoundTrip sends a request, and looks at where the answer redirects to.
+func (r readableRedirects) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := r.Transport.RoundTrip(req)
+	if err != nil || resp.StatusCode/100 != 3 {
+		return resp, err
 	}
-	return nil
+	if _, err := resp.Location(); err == nil || errors.Is(err, http.ErrNoLocation) {
+		return resp, nil
+	}
+	_ = resp.Body.Close()
+	return nil, &RedirectError{Location: r.redactor.excerpt([]byte(resp.Header.Get("Location"))), Problem: "it is no address"}
 }
 
 func origin(u *url.URL) string {
@@ -436,13 +455,14 @@ func origin(u *url.URL) string {
 	return u.Scheme + "://" + net.JoinHostPort(strings.ToLower(u.Hostname()), port)
 }
 
-// CloseIdleConnections closes the connections that are kept for the next page.
-func (c *Client) CloseIdleConnections() { c.httpClient().CloseIdleConnections() }
-
-// debugFailure tells of an attempt that brought no rows.
+// debugFailure tells of the last attempt, if it brought no rows, once.
 func (x *exchange) debugFailure(ctx context.Context, err error) {
+	if x.logged == x.Attempts {
+		return
+	}
+	x.logged = x.Attempts
 	x.client.debugRequest(ctx, x.Asked, time.Since(x.started), map[string]any{
-		"status": x.code, "rows": 0, "error": x.client.Token.redact(err.Error()),
+		"status": x.code, "rows": 0, "error": x.client.redactor.redact(err.Error()),
 	})
 }
 

@@ -5,7 +5,9 @@ package waldur
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -73,7 +75,7 @@ func (q *Query) values(fullDates bool) url.Values {
 		"offering_uuid": q.OfferingUUID, "customer_uuid": q.CustomerUUID, "project_uuid": q.ProjectUUID,
 	} {
 		if id.Valid {
-			values.Set(parameter, strings.ReplaceAll(id.UUID.String(), "-", ""))
+			values.Set(parameter, hex.EncodeToString(id.UUID[:]))
 		}
 	}
 	for parameter, text := range map[string]string{
@@ -89,6 +91,28 @@ func (q *Query) values(fullDates bool) url.Values {
 		}
 	}
 	return values
+}
+
+// unasked returns what a row is of that the query leaves out, or nothing. It goes
+// by the columns that are always read.
+func (q *Query) unasked(row *ComponentUsage) string {
+	month := row.BillingPeriod
+	switch {
+	case !q.BillingPeriod.IsZero() && month != q.BillingPeriod,
+		!q.Start.IsZero() && month.Compare(q.Start) < 0,
+		!q.End.IsZero() && month.Compare(q.End) > 0:
+		return "the month " + month.String()
+	case q.OfferingUUID.Valid && !isUUID(row.OfferingUUID, q.OfferingUUID.UUID):
+		return "the offering " + row.OfferingUUID
+	case q.ComponentType != "" && row.ComponentType != q.ComponentType:
+		return "the component " + row.ComponentType
+	}
+	return ""
+}
+
+func isUUID(text string, id uuid.UUID) bool {
+	parsed, err := uuid.Parse(text)
+	return err == nil && parsed == id
 }
 
 // columns returns the columns to read, in the API's order.
@@ -189,6 +213,14 @@ func (a *answer) page(ctx context.Context, q *Query, number int) (*page, error) 
 	a.client.debugRequest(ctx, a.Asked, a.elapsed, map[string]any{"status": http.StatusOK, "rows": len(rows)})
 	if err != nil {
 		return nil, err
+	}
+	if a.queryLost {
+		return nil, &LostQueryError{Asked: a.Asked, Problem: "a redirect led to " + a.at + ", whose query is another"}
+	}
+	for i, row := range rows {
+		if unasked := q.unasked(row); unasked != "" {
+			return nil, &LostQueryError{Asked: a.Asked, Problem: fmt.Sprintf("row %d is of %s, which was not asked for", i+1, a.client.redactor.excerpt([]byte(unasked)))}
+		}
 	}
 	link := strings.Join(a.header.Values("Link"), ", ")
 	return &page{

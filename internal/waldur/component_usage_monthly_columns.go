@@ -4,7 +4,6 @@
 package waldur
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/json"
 	"fmt"
@@ -51,8 +50,8 @@ func (u *ComponentUsage) Key() Key {
 	return Key{u.OfferingUUID, u.ComponentType, u.BillingPeriod}
 }
 
-// Columns are the fields of a row, in the API's order. Decoding, ordering, and
-// what Terraform's users see of a row all come from this table.
+// Columns are the fields of a row, in the API's order. Decoding, ordering
+// and descriptions all come from this table.
 var Columns = []*Column{
 	text("offering_uuid", "UUID of the offering, 32 hexadecimal digits without dashes.",
 		func(u *ComponentUsage) *string { return &u.OfferingUUID }),
@@ -116,7 +115,7 @@ const (
 
 // Column is a field of a [ComponentUsage].
 type Column struct {
-	Name        string // in Waldur's API and in Terraform
+	Name        string // in Waldur's API
 	Description string // in Markdown
 	Kind        Kind
 
@@ -228,12 +227,12 @@ func wholeNumber(name, description string, field func(*ComponentUsage) **int32) 
 		Name: name, Description: description, Kind: WholeNumber, nullable: true,
 		Value:   func(u *ComponentUsage) any { return valueOrNil(*field(u)) },
 		compare: func(a, b *ComponentUsage) int { return cmp.Compare(**field(a), **field(b)) },
-		decode: func(u *ComponentUsage, raw json.RawMessage, _ *rowDecoder) error {
+		decode: func(u *ComponentUsage, raw json.RawMessage, d *rowDecoder) error {
 			n, err := strconv.ParseInt(string(raw), 10, 32)
 			amount := int32(n)
 			*field(u) = &amount
 			if err != nil {
-				return fmt.Errorf("is %s, want a whole number of 32 bits", excerpt(raw))
+				return d.problem(raw, "want a whole number of 32 bits")
 			}
 			return nil
 		},
@@ -250,8 +249,8 @@ func month(name, description string, field func(*ComponentUsage) *Month) *Column
 			if err != nil {
 				return err
 			}
-			if *field(u), err = ParseMonth(text); err != nil {
-				return fmt.Errorf("is %s, want a month written YYYY-MM-01", excerpt(raw))
+			if *field(u), err = ParseMonth(text); err != nil || text != field(u).FirstDay() {
+				return d.problem(raw, "want a month written YYYY-MM-01")
 			}
 			return nil
 		},
@@ -263,8 +262,8 @@ func number(name, description string, field func(*ComponentUsage) *decimal.Decim
 		Name: name, Description: description, Kind: Number,
 		Value:   func(u *ComponentUsage) any { return *field(u) },
 		compare: func(a, b *ComponentUsage) int { return field(a).Cmp(*field(b)) },
-		decode: func(u *ComponentUsage, raw json.RawMessage, _ *rowDecoder) error {
-			return decodeNumber(raw, field(u))
+		decode: func(u *ComponentUsage, raw json.RawMessage, d *rowDecoder) error {
+			return d.number(raw, field(u))
 		},
 	}
 }
@@ -279,9 +278,9 @@ func optionalNumber(name, description string, field func(*ComponentUsage) *decim
 			return field(u).Decimal
 		},
 		compare: func(a, b *ComponentUsage) int { return field(a).Decimal.Cmp(field(b).Decimal) },
-		decode: func(u *ComponentUsage, raw json.RawMessage, _ *rowDecoder) error {
+		decode: func(u *ComponentUsage, raw json.RawMessage, d *rowDecoder) error {
 			field(u).Valid = true
-			return decodeNumber(raw, &field(u).Decimal)
+			return d.number(raw, &field(u).Decimal)
 		},
 	}
 }
@@ -291,16 +290,4 @@ func valueOrNil[T any](value *T) any {
 		return nil
 	}
 	return *value
-}
-
-// decodeNumber reads a decimal, which Waldur writes as a JSON string. A JSON
-// number, which the same server writes when it is set up to, is as exact: it is
-// read from its digits and never passes through binary floating point.
-func decodeNumber(raw json.RawMessage, number *decimal.Decimal) error {
-	d, err := parseDecimal(string(bytes.Trim(raw, `"`)))
-	if err != nil {
-		return fmt.Errorf("is %s, which %w", excerpt(raw), err)
-	}
-	*number = d
-	return nil
 }

@@ -9,20 +9,22 @@ import (
 	"errors"
 	"fmt"
 	"unicode/utf8"
+
+	"github.com/shopspring/decimal"
 )
 
 // rows reads the JSON array of an answer, the wanted columns alone.
 func (a *answer) rows(wanted []*Column) ([]*ComponentUsage, error) {
 	if isHTML(a.header, a.body) {
-		return nil, &HTMLError{Asked: a.Asked, Title: a.client.Token.redact(pageTitle(a.body)), At: a.at}
+		return nil, &HTMLError{Asked: a.Asked, Title: a.client.redactor.pageTitle(a.body), At: a.at}
 	}
 	if err := a.checkJSON(); err != nil {
 		return nil, err
 	}
-	decoder := rowDecoder{text: jsonText{a.body}, wanted: wanted, shared: map[string]string{}}
+	decoder := rowDecoder{text: jsonText{a.body}, wanted: wanted, shared: map[string]string{}, redactor: a.client.redactor}
 	rows, problem := decoder.rows()
 	if problem != nil {
-		return nil, &RowError{Asked: a.Asked, Row: len(rows) + 1, Field: problem.field, Problem: a.client.Token.redact(problem.Error())}
+		return nil, &RowError{Asked: a.Asked, Row: len(rows) + 1, Field: problem.field, Problem: problem.Error()}
 	}
 	return rows, nil
 }
@@ -40,7 +42,7 @@ func (a *answer) checkJSON() error {
 	default:
 		return nil
 	}
-	if begin := excerpt([]byte(a.client.Token.redact(string(a.body)))); begin != "" {
+	if begin := a.client.redactor.excerpt(a.body); begin != "" {
 		problem += "; it begins with " + begin
 	}
 	return &BodyError{Asked: a.Asked, Problem: problem}
@@ -60,9 +62,10 @@ func syntaxError(text []byte) error {
 // rowDecoder reads rows out of an array in valid JSON. The rows are most of what
 // is read of a Waldur, so they are read without copying, apart from their texts.
 type rowDecoder struct {
-	text   jsonText
-	wanted []*Column
-	shared map[string]string // equal texts, of which there are many, share their memory
+	text     jsonText
+	wanted   []*Column
+	shared   map[string]string // equal texts, of which there are many, share their memory
+	redactor redactor
 }
 
 // rowError is what is wrong with a row, in words that read on from the field.
@@ -86,7 +89,7 @@ func (d *rowDecoder) rows() (rows []*ComponentUsage, problem *rowError) {
 
 func (d *rowDecoder) row(row *ComponentUsage) *rowError {
 	if d.text.peek() != '{' {
-		return &rowError{error: fmt.Errorf("is %s, want an object", excerpt(d.text.value()))}
+		return &rowError{error: d.problem(d.text.value(), "want an object")}
 	}
 	var given uint64 // a bit for each wanted column
 	expected := 0    // the server sends the fields in the order of the columns
@@ -122,6 +125,11 @@ func (d *rowDecoder) row(row *ComponentUsage) *rowError {
 	return nil
 }
 
+// problem says what a field is, and what instead it should be.
+func (d *rowDecoder) problem(raw json.RawMessage, want string) error {
+	return fmt.Errorf("is %s, %s", d.redactor.excerpt(raw), want)
+}
+
 // find returns the place of a field among the wanted columns, or -1.
 func (d *rowDecoder) find(name json.RawMessage, expected int) int {
 	text := name[1 : len(name)-1]
@@ -143,7 +151,7 @@ func (d *rowDecoder) find(name json.RawMessage, expected int) int {
 // string reads a JSON string.
 func (d *rowDecoder) string(raw json.RawMessage) (string, error) {
 	if raw[0] != '"' {
-		return "", fmt.Errorf("is %s, want a string", excerpt(raw))
+		return "", d.problem(raw, "want a string")
 	}
 	text := raw[1 : len(raw)-1]
 	if bytes.IndexByte(text, '\\') >= 0 {
@@ -157,6 +165,16 @@ func (d *rowDecoder) string(raw json.RawMessage) (string, error) {
 		d.shared[shared] = shared
 	}
 	return shared, nil
+}
+
+// number reads a decimal, which Waldur writes as a JSON string. A JSON number,
+// which the same server writes when it is set up to, is as exact: it is read from
+// its digits and never passes through binary floating point.
+func (d *rowDecoder) number(raw json.RawMessage, number *decimal.Decimal) (err error) {
+	if *number, err = parseDecimal(string(bytes.Trim(raw, `"`))); err != nil {
+		return d.problem(raw, err.Error())
+	}
+	return nil
 }
 
 // jsonText is what is left to read of a text in valid JSON.

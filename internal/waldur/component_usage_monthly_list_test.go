@@ -29,9 +29,7 @@ func client(tb testing.TB, server *waldurtest.Server) *waldur.Client {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	c := &waldur.Client{URL: u, Token: waldurtest.Token, RetryWait: time.Millisecond}
-	tb.Cleanup(c.CloseIdleConnections)
-	return c
+	return &waldur.Client{URL: u, Token: waldurtest.Token, RetryWait: time.Millisecond}
 }
 
 // value is what a row of the server has in a column, in the terms of

@@ -19,7 +19,7 @@ const (
 	maxDecimalText = 100
 )
 
-var errDecimal = fmt.Errorf("is not a decimal of at most %d digits and an exponent within ±%d", maxDecimalDigits, maxDecimalExponent)
+var errDecimal = fmt.Errorf("want a decimal of at most %d digits and an exponent within ±%d", maxDecimalDigits, maxDecimalExponent)
 
 // parseDecimal reads a decimal exactly, with an exponent or without. It is an
 // error if the text is no decimal or lies beyond the bounds.

@@ -80,10 +80,12 @@ func (e *HTMLError) Error() string {
 	return fmt.Sprintf("%s: 200 OK with an HTML page%s instead of JSON%s", e.Asked, parenthesized(e.Title), redirected)
 }
 
-// BodyError is an answer of 200 whose body is not a JSON array of rows.
+// BodyError is an answer of 200 whose body is not a JSON array of rows, or more
+// than is read of one.
 type BodyError struct {
 	Asked
-	Problem string
+	Problem  string
+	TooLarge bool
 }
 
 func (e *BodyError) Error() string { return fmt.Sprintf("%s: %s", e.Asked, e.Problem) }
@@ -103,19 +105,30 @@ func (e *RowError) Error() string {
 	return fmt.Sprintf("%s: row %d: %s %s", e.Asked, e.Row, e.Field, e.Problem)
 }
 
-// RedirectError is a redirect to another scheme, host or port. It was not
-// followed, so that the token stays with the address that it was given for.
+// RedirectError is a redirect that was not followed: to another scheme, host or
+// port, so that the token stays with the address that it was given for, or one
+// that leads nowhere.
 type RedirectError struct {
 	Asked
 	Location string
+	Problem  string // why it was not followed
 	// Root is the address of the Waldur there, as [ParseURL] takes it, if the
 	// location is that of the same endpoint.
 	Root string
 }
 
 func (e *RedirectError) Error() string {
-	return fmt.Sprintf("%s: refused a redirect to %s", e.Asked, e.Location)
+	return fmt.Sprintf("%s: refused a redirect to %s: %s", e.Asked, e.Location, e.Problem)
 }
+
+// LostQueryError is an answer of 200 to something else than was asked, because
+// the query, or a part of it, did not reach the Waldur.
+type LostQueryError struct {
+	Asked
+	Problem string
+}
+
+func (e *LostQueryError) Error() string { return fmt.Sprintf("%s: %s", e.Asked, e.Problem) }
 
 // ConnectionError is a request without an answer: no connection, no trust in
 // the certificate, a connection that broke, or no time left.
@@ -174,20 +187,3 @@ func parenthesized(text string) string {
 	}
 	return " (" + text + ")"
 }
-
-// excerpt returns the beginning of a server's text on one line, short enough
-// for an error message.
-func excerpt(text []byte) string {
-	const most = 200
-	cut := len(text) > most
-	if cut {
-		text = text[:most]
-	}
-	line := strings.Join(strings.FieldsFunc(strings.ToValidUTF8(string(text), "�"), isSpaceOrControl), " ")
-	if cut {
-		line += "…"
-	}
-	return line
-}
-
-func isSpaceOrControl(r rune) bool { return r <= ' ' || r == 0x7f || (r >= 0x80 && r <= 0x9f) }

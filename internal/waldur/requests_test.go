@@ -124,11 +124,11 @@ func TestRowsOfWrongTypesAreNamed(t *testing.T) {
 		"offering_name":   {"is [], want a string": []any{}, "is null": "null"},
 		"limit_amount":    {"is 2147483648, want a whole number of 32 bits": 1 << 31, `is "5"`: "5", "is 1.5": 1.5},
 		"limit_period":    {"is true": true},
-		"billing_period":  {`is "2026-10-15", want a month`: "2026-10-15", "is 202610": 202610, "is missing": nil},
-		"total_consumed":  {`is "much", which is not a decimal`: "much", "is true": true, "of at most 40 digits": strings.Repeat("1", 41), "an exponent within ±40": "1e999999999", "is null": "null"},
+		"billing_period":  {`is "2026-10-15", want a month`: "2026-10-15", `is "2026-10", want a month written YYYY-MM-01`: "2026-10", "is 202610": 202610, "is missing": nil},
+		"total_consumed":  {`is "much", want a decimal`: "much", "is true": true, "of at most 40 digits": strings.Repeat("1", 41), "an exponent within ±40": "1e999999999", "is null": "null"},
 		"total_allocated": {"is missing": nil, "is {}": map[string]any{}},
 		"offering_type":   {"is missing": nil},
-		"usage_percent":   {"is missing": nil, `is "", which is not a decimal`: "", "an exponent within": "1e-41"},
+		"usage_percent":   {"is missing": nil, `is "", want a decimal`: "", "an exponent within": "1e-41"},
 	} {
 		for want, value := range values {
 			t.Run(field+" "+want, func(t *testing.T) {
@@ -331,18 +331,78 @@ func TestRedirects(t *testing.T) {
 	if n := len(elsewhere.Requests()); n != 0 {
 		t.Fatalf("%d requests went elsewhere", n)
 	}
+}
 
-	within := waldurtest.Start(t, rows)
-	within.Misbehave(waldurtest.First(1, waldurtest.Redirect(http.StatusFound, waldurtest.Path+"?page_size=300")))
-	if got, err := client(t, within).ListComponentUsageMonthly(t.Context(), waldur.Query{}); err != nil || len(got) == 0 {
-		t.Fatalf("a redirect within the server: %d rows, %v", len(got), err)
+func TestRedirectsWithinTheServer(t *testing.T) {
+	t.Parallel()
+	same := waldurtest.Path + "?page_size=300&start=1900-01"
+	type lost = *waldur.LostQueryError
+	type refused = *waldur.RedirectError
+	for name, test := range map[string]struct {
+		fault    waldurtest.Fault
+		requests int
+		as       any // what the error is, or nil for all rows
+		want     string
+	}{
+		"with the query":             {waldurtest.First(1, waldurtest.Redirect(http.StatusFound, same)), 2, nil, ""},
+		"without the query":          {waldurtest.First(1, waldurtest.Redirect(http.StatusFound, waldurtest.Path)), 2, new(lost), "a redirect led to http://127.0.0.1:"},
+		"to another month":           {waldurtest.First(1, waldurtest.Redirect(http.StatusFound, waldurtest.Path+"?start=2026-08&page_size=300")), 2, new(lost), "start=2026-08&page_size=300, whose query is another"},
+		"in a circle":                {waldurtest.Redirect(http.StatusFound, same), 6, new(refused), "it comes after 5 others"},
+		"to what is no address":      {waldurtest.Redirect(http.StatusFound, "http://%zz/"), 1, new(refused), "redirect to http://%zz/: it is no address"},
+		"to a user at the address":   {waldurtest.Redirect(http.StatusFound, "http://me:word@elsewhere.example/"), 1, new(refused), "http://me:xxxxx@elsewhere.example/"},
+		"without saying where it is": {waldurtest.Status(http.StatusFound, nil, ""), 1, new(*waldur.StatusError), "302 Found"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := waldurtest.Start(t, waldurtest.ContractRows())
+			server.Misbehave(test.fault)
+			c := client(t, server)
+			c.MaxRetries = 3
+			rows, err := c.ListComponentUsageMonthly(t.Context(), allMonths)
+			if test.as == nil {
+				if err != nil || len(rows) != 35 {
+					t.Fatalf("got %d rows, %v", len(rows), err)
+				}
+			} else if err == nil || !errors.As(err, test.as) || !strings.Contains(err.Error(), test.want) {
+				t.Fatalf("got %v, want a %T with %q", err, test.as, test.want)
+			}
+			if n := len(server.Requests()); n != test.requests {
+				t.Fatalf("%d requests, want %d", n, test.requests)
+			}
+		})
 	}
-	within.Misbehave(waldurtest.Redirect(http.StatusFound, waldurtest.Path))
-	c := client(t, within)
-	c.MaxRetries = 3
-	within.ResetRequests()
-	if _, err := c.ListComponentUsageMonthly(t.Context(), waldur.Query{}); err == nil || !strings.Contains(err.Error(), "redirects") || len(within.Requests()) > 7 {
-		t.Fatalf("redirects in a circle: %v after %d requests", err, len(within.Requests()))
+}
+
+// TestFiltersThatDoNotReachTheServer: a proxy that drops the query would give
+// the rows of another month, or of all offerings.
+func TestFiltersThatDoNotReachTheServer(t *testing.T) {
+	t.Parallel()
+	dropped := func(n int, r *http.Request, next http.Handler) http.Handler {
+		r.URL.RawQuery = "start=1900-01&page_size=300"
+		return next
+	}
+	id := uuid.NullUUID{UUID: uuid.MustParse(waldurtest.ContractRows()[0].OfferingUUID), Valid: true}
+	for _, test := range []struct {
+		query waldur.Query
+		want  string
+	}{
+		{waldur.Query{BillingPeriod: waldur.NewMonth(2026, 8)}, "is of the month 2026-"},
+		{waldur.Query{Start: waldur.NewMonth(2026, 10)}, "is of the month 2026-0"},
+		{waldur.Query{End: waldur.NewMonth(2026, 8)}, "is of the month 2026-"},
+		{waldur.Query{Start: waldur.NewMonth(1900, 1), OfferingUUID: id}, "is of the offering "},
+		{waldur.Query{Start: waldur.NewMonth(1900, 1), ComponentType: "ram"}, "is of the component "},
+	} {
+		server := waldurtest.Start(t, waldurtest.ContractRows())
+		c := client(t, server)
+		if _, err := c.ListComponentUsageMonthly(t.Context(), test.query); err != nil {
+			t.Fatal(err)
+		}
+		server.Misbehave(dropped)
+		rows, err := c.ListComponentUsageMonthly(t.Context(), test.query)
+		var lost *waldur.LostQueryError
+		if !errors.As(err, &lost) || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("got %d rows, %v; want an error with %q", len(rows), err, test.want)
+		}
 	}
 }
 
