@@ -94,13 +94,13 @@ type Client struct {
 // prefix. User info, a query or a fragment is an error.
 func ParseURL(text string) (*url.URL, error) {
 	u, err := url.Parse(text)
-	switch inner := (&url.Error{}); {
-	case err != nil && strings.Contains(text, "@"): // what err repeats of it may be a password
-		return nil, errors.New("it cannot be read as an address; it must be like https://waldur.example.com, without user info (the part before the @)")
-	case errors.As(err, &inner):
+	if err != nil {
+		if strings.Contains(text, "@") { // what err quotes of it may be a password
+			return nil, errors.New("it cannot be read as an address; write it like https://waldur.example.com, without user info (the part before the @)")
+		}
+		inner := &url.Error{Err: err}
+		errors.As(err, &inner) // its own text repeats the address
 		return nil, fmt.Errorf("it cannot be read as an address: %w", inner.Err)
-	case err != nil:
-		return nil, fmt.Errorf("it cannot be read as an address: %w", err)
 	}
 	port, portErr := strconv.ParseUint(u.Port(), 10, 16)
 	switch {
@@ -120,11 +120,7 @@ func ParseURL(text string) (*url.URL, error) {
 		return nil, errors.New("it has a fragment (the part after the #), as the addresses of Waldur's web pages do; write it without")
 	}
 	prefix := strings.TrimRight(strings.TrimSuffix(strings.TrimRight(u.EscapedPath(), "/"), "/api"), "/")
-	path, err := url.PathUnescape(prefix)
-	if err != nil {
-		return nil, fmt.Errorf("it cannot be read as an address: %w", err)
-	}
-	return &url.URL{Scheme: u.Scheme, Host: u.Host, Path: path + "/api/", RawPath: prefix + "/api/"}, nil
+	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: "/"}).JoinPath(prefix, "api/"), nil
 }
 
 // answer is what the server sent to a request that it took.
@@ -145,7 +141,11 @@ func (c *Client) get(ctx context.Context, path string, query url.Values) (*answe
 	c.prepared.Do(c.prepare)
 	address := *c.URL.JoinPath(path)
 	address.RawQuery = query.Encode()
-	req, err := retryablehttp.NewRequestWithContext(ctx, http.MethodGet, address.String(), nil)
+	x := &exchange{client: c, Asked: Asked{Method: http.MethodGet, URL: c.redactor.redact(address.String())}}
+	if err := ctx.Err(); err != nil {
+		return nil, &ConnectionError{Asked: x.Asked, Err: err}
+	}
+	req, err := retryablehttp.NewRequestWithContext(ctx, x.Method, address.String(), nil)
 	if err != nil {
 		return nil, err
 	}
@@ -154,7 +154,6 @@ func (c *Client) get(ctx context.Context, path string, query url.Values) (*answe
 	if c.UserAgent != "" {
 		req.Header.Set("User-Agent", c.UserAgent)
 	}
-	x := &exchange{client: c, Asked: Asked{Method: req.Method, URL: c.redactor.redact(address.String())}}
 	return x.do(req)
 }
 

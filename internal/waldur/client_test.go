@@ -23,6 +23,9 @@ func TestParseURL(t *testing.T) {
 		"https://waldur.example.com/rapi":         "https://waldur.example.com/rapi/api/",
 		"HTTPS://waldur.example.com:8443":         "https://waldur.example.com:8443/api/",
 		"http://[::1]:8080/api":                   "http://[::1]:8080/api/",
+		"http://[fe80::1%25eth0]/":                "http://[fe80::1%25eth0]/api/",
+		"https://waldur.example.com//a/../b//":    "https://waldur.example.com/b/api/",
+		"https://waldur.example.com/%C3%BC ber":   "https://waldur.example.com/%C3%BC%20ber/api/",
 	} {
 		if got, err := ParseURL(text); err != nil || got.String() != want {
 			t.Errorf("%s was read as %v, %v; want %s", text, got, err, want)
@@ -52,6 +55,8 @@ func TestParseURLRefuses(t *testing.T) {
 		"https://waldur example.com":            "as an address",
 		"https://me:secret@waldur example.com":  "as an address",
 		"https://%zz":                           "as an address",
+		"https://me:sec/ret:secret@[":           "without user info",
+		"https://me:secret/@waldur.example.com": "without user info",
 	} {
 		got, err := ParseURL(text)
 		if err == nil || !strings.Contains(err.Error(), reason) {

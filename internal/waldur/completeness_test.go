@@ -122,20 +122,33 @@ func TestListReadsNoMoreThanItNeeds(t *testing.T) {
 	}
 }
 
-// TestListUnderDrift changes one row before a request now and then: the list is
-// what the server held before or after one of the changes, or an error.
+// TestListUnderDrift changes a row before a request now and then: the list is
+// what the server held before or after one of the changes, or an error. Without
+// Consistent that holds for changes that the answers show at all: in the number
+// of rows, or in a single total.
 func TestListUnderDrift(t *testing.T) {
 	t.Parallel()
+	t.Run("of the number of rows", func(t *testing.T) {
+		t.Parallel()
+		checkDrift(t, false, 3, "add", "remove")
+	})
+	t.Run("of a total", func(t *testing.T) {
+		t.Parallel()
+		checkDrift(t, false, 1, "total")
+	})
+	t.Run("of any kind, with a consistent read", func(t *testing.T) {
+		t.Parallel()
+		checkDrift(t, true, 4, "add", "remove", "total", "swap")
+	})
+}
+
+func checkDrift(t *testing.T, consistent bool, most int, kinds ...string) {
 	server := waldurtest.Start(t, nil)
 	c := client(t, server)
 	lists := 0
 	rapid.Check(t, func(rt *rapid.T) {
 		rows := drawRows(rt, 400)
-		at := rapid.SliceOfN(rapid.IntRange(1, 12), 1, 3).Draw(rt, "at")
-		change := rapid.SampledFrom([]string{"add", "remove", "total"}).Draw(rt, "change")
-		if change == "total" {
-			at = at[:1] // of two changed totals, pages may show the one and not the other, and nothing tells
-		}
+		changes := rapid.MapOfN(rapid.IntRange(1, 14), rapid.SampledFrom(kinds), 1, most).Draw(rt, "changes before requests")
 		place := rapid.IntRange(0, 400).Draw(rt, "place")
 		server.SetRows(rows)
 		server.PlaceEqualRowsAnew(rapid.Uint64().Draw(rt, "seed"))
@@ -148,13 +161,14 @@ func TestListUnderDrift(t *testing.T) {
 		server.Misbehave(append(faults, func(n int, _ *http.Request, next http.Handler) http.Handler {
 			mu.Lock()
 			defer mu.Unlock()
-			if slices.Contains(at, n) {
-				server.Update(func(rows []waldurtest.Row) []waldurtest.Row { return drift(rows, change, place, len(held)) })
+			if change, ok := changes[n]; ok {
+				server.Update(func(rows []waldurtest.Row) []waldurtest.Row { return drift(rows, change, place*n, len(held)) })
 				held = append(held, server.Rows())
 			}
 			return next
 		})...)
 		query := allMonths
+		query.Consistent = consistent
 		query.PageSize = rapid.IntRange(max(1, len(rows)/20), 100).Draw(rt, "page_size")
 		got, err := c.ListComponentUsageMonthly(t.Context(), query)
 		server.Misbehave()
@@ -177,6 +191,7 @@ func TestListUnderDrift(t *testing.T) {
 	if lists == 0 {
 		t.Fatal("nothing but errors")
 	}
+	t.Logf("%d lists", lists)
 }
 
 func drift(rows []waldurtest.Row, change string, place, times int) []waldurtest.Row {
@@ -187,9 +202,107 @@ func drift(rows []waldurtest.Row, change string, place, times int) []waldurtest.
 		return rows
 	case change == "remove":
 		return slices.Delete(rows, place%len(rows), place%len(rows)+1)
+	case change == "swap":
+		other := place * 7 % len(rows)
+		month := rows[other].BillingPeriod
+		return slices.Insert(slices.Delete(rows, place%len(rows), place%len(rows)+1), other, testRow(1000+times, 0, month))
 	}
-	rows[place%len(rows)].TotalConsumed = "777.77"
+	rows[place%len(rows)].TotalConsumed = fmt.Sprintf("777.%02d", times)
 	return rows
+}
+
+// TestConsistentReads changes rows between the first page and the others so that
+// their number stays. A read of each page once cannot tell; a consistent one does.
+func TestConsistentReads(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func([]waldurtest.Row) []waldurtest.Row{
+		"a row goes and another comes": func(rows []waldurtest.Row) []waldurtest.Row {
+			return append(rows[1:], testRow(1000, 0, "1999-01-01"))
+		},
+		"two totals change": func(rows []waldurtest.Row) []waldurtest.Row {
+			rows[0].TotalConsumed, rows[999].TotalConsumed = "7.77", "7.77"
+			return rows
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			read := func(consistent bool) (got []*waldur.ComponentUsage, held [][]waldurtest.Row, requests int) {
+				server := waldurtest.Start(t, tiedRows(1000))
+				before := server.Rows()
+				var once sync.Once
+				server.Misbehave(func(n int, _ *http.Request, next http.Handler) http.Handler {
+					if n > 0 {
+						once.Do(func() { server.Update(change) })
+					}
+					return next
+				})
+				query := allMonths
+				query.Consistent = consistent
+				got, err := client(t, server).ListComponentUsageMonthly(t.Context(), query)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return got, [][]waldurtest.Row{before, server.Rows()}, len(server.Requests())
+			}
+			got, held, requests := read(false)
+			if requests != 4 || difference(got, expected(held[0], nil), nil) == "" || difference(got, expected(held[1], nil), nil) == "" {
+				t.Fatalf("a plain read takes %d requests, and tells: this change shows nothing", requests)
+			}
+			got, held, requests = read(true)
+			if diff := difference(got, expected(held[1], nil), nil); diff != "" || requests != 12 {
+				t.Fatalf("after %d requests: %s", requests, diff)
+			}
+		})
+	}
+	t.Run("nothing changes", func(t *testing.T) {
+		t.Parallel()
+		for rows, requests := range map[int]int{0: 1, 300: 1, 301: 4, 1000: 8} {
+			server := waldurtest.Start(t, tiedRows(rows))
+			query := allMonths
+			query.Consistent = true
+			got, err := client(t, server).ListComponentUsageMonthly(t.Context(), query)
+			if n := len(server.Requests()); err != nil || len(got) != rows || n != requests {
+				t.Errorf("%d of %d rows after %d requests, want %d, %v", len(got), rows, n, requests, err)
+			}
+		}
+	})
+}
+
+// TestListUnitesOnlyRowsThatWereThereTogether: the first pass lacks a row, then
+// one goes and another comes, and the second pass lacks that one. Together they
+// have as many rows as the server counts, and not those that it has.
+func TestListUnitesOnlyRowsThatWereThereTogether(t *testing.T) {
+	t.Parallel()
+	rows := tiedRows(1000)
+	server := waldurtest.Start(t, rows)
+	fresh := testRow(1000, 0, rows[0].BillingPeriod)
+	lacking := func(row waldurtest.Row) waldurtest.Fault {
+		return waldurtest.EditRows(func(rows []map[string]any) []map[string]any {
+			return slices.DeleteFunc(rows, func(r map[string]any) bool {
+				return r["offering_uuid"] == row.OfferingUUID && r["billing_period"] == row.BillingPeriod
+			})
+		})
+	}
+	var once sync.Once
+	server.Misbehave(func(n int, r *http.Request, next http.Handler) http.Handler {
+		switch {
+		case n < 4:
+			return lacking(rows[500])(n, r, next)
+		case n < 8:
+			once.Do(func() {
+				server.Update(func(rows []waldurtest.Row) []waldurtest.Row { return append(rows[1:], fresh) })
+			})
+			return lacking(fresh)(n, r, next)
+		}
+		return next
+	})
+	got, err := client(t, server).ListComponentUsageMonthly(t.Context(), allMonths)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := difference(got, expected(server.Rows(), nil), nil); diff != "" {
+		t.Fatal(diff)
+	}
 }
 
 // TestListStaysExactUnderFaults reads 1,000 rows by 300 from a server with a

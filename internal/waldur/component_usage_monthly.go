@@ -47,6 +47,12 @@ type Query struct {
 	// the offering's UUID and the component's type.
 	OrderBy []Ordering
 
+	// Consistent asks for rows that were all there at one moment, with the values
+	// that the list has, even if the data change while they are read: all pages are
+	// read at least twice, unless there is only one, until the server has sent
+	// every row alike before that moment and after it.
+	Consistent bool
+
 	// PageSize is the number of rows to ask for in a request, MaxPageSize if it is 0.
 	PageSize int
 }

@@ -33,9 +33,11 @@ const (
 // read in further passes, with the borders of pages elsewhere, until none is
 // missing. Pages that show the data change are not mixed with those before.
 //
-// One page is of one moment. Pages are not: where a total changes between two of
-// them, and the number of rows does not, a list may hold some rows as of before
-// and others as of after the change. The API has no sign to tell that by.
+// One page is of one moment, and pages are not. Where totals change between two
+// of them, or one row goes and another comes, and the number of rows stays, their
+// answers are the same as those of a server on which nothing changes: the list
+// may then have some rows as of before and others as of after, or lack one. Only
+// [Query.Consistent] excludes that, at the price of reading all pages twice.
 func (c *Client) ListComponentUsageMonthly(ctx context.Context, q Query) ([]*ComponentUsage, error) {
 	r := &reading{client: c, query: &q, size: q.PageSize}
 	if r.size <= 0 || r.size > MaxPageSize {
@@ -63,7 +65,6 @@ type reading struct {
 	size   int // rows to ask for on a page
 
 	rows          rowSet      // gathered in the passes since the data last changed
-	since         int         // the first of these passes
 	first, last   map[Key]int // passes that a row came in
 	count         int         // how many there are, by those passes
 	passes, pages int
@@ -103,20 +104,20 @@ func (r *reading) read(ctx context.Context) error {
 // their place if the two are not of the same data. It reports whether the rows
 // are all there are.
 //
-// Rows of several passes are a list only if there was a moment at which all of
-// them were there: none may have come for the last time before another came for
-// the first. Where only the pages themselves say how many rows there are, and
-// they are several, all rows have to come once more after the pass that is the
-// measure: a row that vanished between two pages goes unnoticed in one.
+// A pass that has as many rows as the server counts is enough, unless more is
+// asked for. Rows of several passes are a list only if there was a pass with all
+// of them there: none may have come for the last time in a pass before another
+// came for the first. Where a pass cannot be trusted to notice what changes in
+// the middle of it, that has to hold between two passes.
 func (r *reading) add(p *pass) (complete bool) {
-	conclusive := p.counted || p.pages == 1
-	if conclusive && len(p.rows) == p.count { // it needs no other, as most do not
+	trusted := p.atOneMoment() || (p.counted && !r.query.Consistent)
+	if trusted && len(p.rows) == p.count { // as in most reads
 		r.rows, r.count = p.rows, p.count
 		return true
 	}
 	sameData := r.rows != nil && p.count == r.count && r.rows.extend(slices.Collect(maps.Values(p.rows))...)
 	if !sameData || len(r.rows) > r.count {
-		r.rows, r.count, r.since = p.rows, p.count, r.passes
+		r.rows, r.count = p.rows, p.count
 		r.first, r.last = map[Key]int{}, map[Key]int{}
 	}
 	for key := range p.rows {
@@ -125,12 +126,16 @@ func (r *reading) add(p *pass) (complete bool) {
 		}
 		r.last[key] = r.passes
 	}
-	newest, oldest := r.since, r.passes
+	newest, oldest := 0, r.passes
 	for key := range r.rows {
 		newest, oldest = max(newest, r.first[key]), min(oldest, r.last[key])
 	}
-	return len(r.rows) == r.count && oldest >= newest && (conclusive || oldest > r.since)
+	return len(r.rows) == r.count && (oldest > newest || (trusted && oldest == newest))
 }
+
+// atOneMoment reports whether the server answered with a single page, and said
+// so: what it does not say, it may have had on another.
+func (p *pass) atOneMoment() bool { return p.pages == 1 && (p.counted || p.linked) }
 
 // extend adds rows to the set. It reports false if one of them is in the set
 // with other values.
@@ -174,6 +179,7 @@ type pass struct {
 	repeated int    // rows received since there was a new one among them
 	pages    int    // pages with rows received, and the first
 	counted  bool   // the server says how many rows there are
+	linked   bool   // the first page has links to others
 	count    int    // and this many it says; else, in the end, as many as were received
 }
 
@@ -202,7 +208,7 @@ func (p *pass) read(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p.asked, p.count, p.counted = first.Asked, first.count, first.count >= 0
+	p.asked, p.count, p.counted, p.linked = first.Asked, first.count, first.count >= 0, first.linked
 	if err := p.take(first); err != nil {
 		return err
 	}
@@ -215,9 +221,6 @@ func (p *pass) read(ctx context.Context) error {
 	}
 	if !p.counted {
 		p.count = p.received // pages repeat rows in the place of others, so the sum is right
-	}
-	if len(p.rows) > p.count {
-		return disturbance(fmt.Sprintf("it counts %d rows, and sent %d", p.count, len(p.rows)))
 	}
 	return nil
 }
@@ -238,6 +241,9 @@ func (p *pass) readCounted(ctx context.Context, first *page) (last *page, err er
 			next, err := p.page(ctx, number)
 			if isGone(err) || (err == nil && len(next.rows) == 0) {
 				return disturbance(fmt.Sprintf("it counts %d rows, and has none on page %d of %d", p.count, number, expected))
+			}
+			if isUnsent(err) {
+				return nil // why the read is over is known to those that were sent
 			}
 			if err != nil {
 				return err
@@ -297,6 +303,12 @@ func isGone(err error) bool {
 	return errors.As(err, &status) && status.StatusCode == http.StatusNotFound && !status.HTML
 }
 
+// isUnsent reports whether the read was over before a request could be sent.
+func isUnsent(err error) bool {
+	var connection *ConnectionError
+	return errors.As(err, &connection) && connection.Attempts == 0
+}
+
 // take adds the rows of a page.
 func (p *pass) take(received *page) error {
 	p.mu.Lock()
@@ -306,12 +318,12 @@ func (p *pass) take(received *page) error {
 	if received.count != p.count {
 		return disturbance(fmt.Sprintf("it counted %s rows at first, and %s on page %d", countText(p.count), countText(received.count), received.number))
 	}
-	if p.counted && p.received > 2*p.count+2*p.size {
-		return disturbance(fmt.Sprintf("it counts %d rows, and goes on sending", p.count))
-	}
 	known := len(p.rows)
 	if !p.rows.extend(received.rows...) {
 		return disturbance("a row came twice with different values")
+	}
+	if p.counted && len(p.rows) > p.count {
+		return disturbance(fmt.Sprintf("it counts %d rows, and sent %d", p.count, len(p.rows)))
 	}
 	if p.repeated += len(received.rows); len(p.rows) > known {
 		p.repeated = 0
