@@ -4,10 +4,14 @@
 package waldur
 
 import (
+	"errors"
 	"fmt"
+	"net"
 	"net/url"
+	"os"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestParseURL(t *testing.T) {
@@ -84,6 +88,27 @@ func TestTokenScheme(t *testing.T) {
 		if shown := fmt.Sprintf("%s %v %+v %#v", token, token, struct{ T Token }{token}, token); strings.Contains(shown, string(token)) {
 			t.Errorf("the token shows when printed: %s", shown)
 		}
+	}
+}
+
+// TestOnlyRequestTimeoutLimitsAnAttempt: libraries set limits of their own for
+// parts of it, which a user could not raise.
+func TestOnlyRequestTimeoutLimitsAnAttempt(t *testing.T) {
+	t.Parallel()
+	c := &Client{RequestTimeout: time.Hour}
+	c.prepare()
+	transport := c.http.Transport.(readableRedirects).Transport
+	if transport.TLSHandshakeTimeout != 0 || transport.ResponseHeaderTimeout != 0 || c.http.Timeout != time.Hour {
+		t.Fatalf("limits of %s, %s and %s", transport.TLSHandshakeTimeout, transport.ResponseHeaderTimeout, c.http.Timeout)
+	}
+	// The operating system gives up to connect after some minutes.
+	x := &exchange{client: c, started: time.Now().Add(-2 * time.Minute)}
+	if err := x.words(&net.OpError{Op: "dial", Err: os.ErrDeadlineExceeded}); errors.Is(err, errNoAnswer) {
+		t.Fatalf("after two minutes of an hour: %v", err)
+	}
+	x.started = time.Now().Add(-time.Hour)
+	if err := x.words(os.ErrDeadlineExceeded); err.Error() != "no whole answer within 1h0m0s" {
+		t.Fatalf("after an hour: %v", err)
 	}
 }
 

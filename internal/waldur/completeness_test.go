@@ -7,7 +7,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strconv"
 	"strings"
@@ -313,6 +315,24 @@ func TestListStaysExactUnderFaults(t *testing.T) {
 	firstRows := func(n int) fault {
 		return waldurtest.EditRows(func(rows []map[string]any) []map[string]any { return rows[:min(n, len(rows))] })
 	}
+	onePage := func(_ int, _ *http.Request, next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			query := r.URL.Query()
+			query.Del("page")
+			r.URL.RawQuery = query.Encode()
+			next.ServeHTTP(w, r)
+		})
+	}
+	// linesOfLinks sends each link of an answer in a header of its own.
+	linesOfLinks := func(_ int, _ *http.Request, next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			answer := httptest.NewRecorder()
+			next.ServeHTTP(answer, r)
+			maps.Copy(w.Header(), answer.Header())
+			w.Header()["Link"] = append([]string{`</help>; rel="help"`}, strings.Split(answer.Header().Get("Link"), ", ")...)
+			_, _ = w.Write(answer.Body.Bytes())
+		})
+	}
 	repeated := waldurtest.EditRows(func(rows []map[string]any) []map[string]any { return append(rows, rows...) })
 	for name, test := range map[string]struct {
 		faults []fault
@@ -346,17 +366,15 @@ func TestListStaysExactUnderFaults(t *testing.T) {
 		"an empty first page for once":     {faults: []fault{waldurtest.OnPage(1, waldurtest.First(1, firstRows(0)))}},
 		"a page that lacks a row":          {faults: []fault{waldurtest.OnPage(2, waldurtest.First(1, firstRows(299)))}},
 		"a first page of one row for once": {faults: []fault{waldurtest.OnPage(1, waldurtest.First(1, firstRows(1)))}},
-		"one page for all numbers": {faults: []fault{func(_ int, _ *http.Request, next http.Handler) http.Handler {
-			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				query := r.URL.Query()
-				query.Del("page")
-				r.URL.RawQuery = query.Encode()
-				next.ServeHTTP(w, r)
-			})
-		}}, want: "300 distinct rows after 6 passes, where the server counts 1000"},
-		"links to another host":     {faults: []fault{waldurtest.SetHeader("Link", `<http://elsewhere.example/?page=2>; rel="next"`)}},
-		"a page gone in the middle": {faults: []fault{waldurtest.OnPage(3, waldurtest.First(1, waldurtest.Status(404, nil, `{"detail":"Invalid page."}`)))}},
-		"a page gone for good":      {faults: []fault{waldurtest.OnPage(3, waldurtest.Status(404, nil, `{"detail":"Invalid page."}`))}, want: "has none on page 3"},
+		"one page for all numbers":         {faults: []fault{onePage}, want: "300 distinct rows after 6 passes, where the server counts 1000"},
+		"one page for all numbers, without a count": {faults: []fault{
+			waldurtest.DropHeader("X-Result-Count"), waldurtest.SetHeader("Link", `</?page=2>; rel="next"`), onePage,
+		}, want: "it sends the same rows on every page"},
+		"a next page without end":         {faults: []fault{waldurtest.SetHeader("Link", `</?page=2>; rel="next"`)}},
+		"a next page in the third header": {faults: []fault{waldurtest.DropHeader("X-Result-Count"), linesOfLinks}},
+		"links to another host":           {faults: []fault{waldurtest.SetHeader("Link", `<http://elsewhere.example/?page=2>; rel="next"`)}},
+		"a page gone in the middle":       {faults: []fault{waldurtest.OnPage(3, waldurtest.First(1, waldurtest.Status(404, nil, `{"detail":"Invalid page."}`)))}},
+		"a page gone for good":            {faults: []fault{waldurtest.OnPage(3, waldurtest.Status(404, nil, `{"detail":"Invalid page."}`))}, want: "has none on page 3"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -382,6 +400,38 @@ func TestListStaysExactUnderFaults(t *testing.T) {
 				if "http://"+request.Host != server.URL {
 					t.Fatalf("a request went to %s", request.Host)
 				}
+			}
+		})
+	}
+}
+
+// TestAPageThatNothingSaysIsTheOnlyOne: where neither a count nor links tell that
+// there are no more rows, one that moved off an empty second page is not missed.
+func TestAPageThatNothingSaysIsTheOnlyOne(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func([]waldurtest.Row) []waldurtest.Row{
+		"nothing changes": func(rows []waldurtest.Row) []waldurtest.Row { return rows },
+		"a row goes":      func(rows []waldurtest.Row) []waldurtest.Row { return rows[1:] },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := waldurtest.Start(t, tiedRows(301))
+			if name == "nothing changes" {
+				server.SetRows(tiedRows(300))
+			}
+			server.Misbehave(waldurtest.DropHeader("X-Result-Count"), waldurtest.DropHeader("Link"),
+				waldurtest.OnPage(2, func(n int, _ *http.Request, next http.Handler) http.Handler {
+					if n == 0 {
+						server.Update(change)
+					}
+					return next
+				}))
+			got, err := client(t, server).ListComponentUsageMonthly(t.Context(), allMonths)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := difference(got, expected(server.Rows(), nil), nil); diff != "" {
+				t.Fatal(diff)
 			}
 		})
 	}

@@ -6,9 +6,13 @@ package waldur_test
 import (
 	"context"
 	"crypto/x509"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"html"
+	"net"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -246,6 +250,20 @@ func TestAServerThatNeverAnswers(t *testing.T) {
 			t.Fatalf("got %v", err)
 		}
 	})
+	t.Run("ends with the request's time in a handshake", func(t *testing.T) {
+		t.Parallel()
+		silent, err := net.Listen("tcp", "127.0.0.1:0") // it takes connections, and nobody accepts them
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = silent.Close() }()
+		c := &waldur.Client{URL: &url.URL{Scheme: "https", Host: silent.Addr().String(), Path: "/api/"}, RequestTimeout: 50 * time.Millisecond}
+		_, err = c.ListComponentUsageMonthly(t.Context(), allMonths)
+		var connection *waldur.ConnectionError
+		if !errors.As(err, &connection) || !connection.TimedOut || !strings.HasSuffix(err.Error(), "no whole answer within 50ms") {
+			t.Fatalf("got %v", err)
+		}
+	})
 	t.Run("ends with the read's time", func(t *testing.T) {
 		t.Parallel()
 		c, _ := hanging(t)
@@ -258,6 +276,8 @@ func TestAServerThatNeverAnswers(t *testing.T) {
 	t.Run("ends at once when canceled", func(t *testing.T) {
 		t.Parallel()
 		c, server := hanging(t)
+		log := &debugLog{}
+		c.Debug, c.MaxRetries = log.add, 3
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		go func() {
@@ -272,6 +292,9 @@ func TestAServerThatNeverAnswers(t *testing.T) {
 		}
 		if n := len(server.Requests()); n != 5 {
 			t.Fatalf("%d requests, want the first and 4 at a time", n)
+		}
+		if n := len(log.lines); n != 6 {
+			t.Fatalf("%d lines for 5 requests and a read:\n%s", n, strings.Join(log.lines, "\n"))
 		}
 	})
 }
@@ -430,6 +453,23 @@ func TestMonthsAreSentAsDatesWhereMonthsAreRefused(t *testing.T) {
 	}
 }
 
+// TestReadsAtATimeLearnTheFormOfMonths: several data sources share a client.
+func TestReadsAtATimeLearnTheFormOfMonths(t *testing.T) {
+	t.Parallel()
+	server := waldurtest.Start(t, waldurtest.ContractRows())
+	server.TakeFullDates(true)
+	c := client(t, server)
+	var reads sync.WaitGroup
+	for range 8 {
+		reads.Go(func() {
+			if rows, err := c.ListComponentUsageMonthly(t.Context(), waldur.Query{Start: waldur.NewMonth(2026, 8), PageSize: 7}); err != nil || len(rows) != 34 {
+				t.Errorf("got %d rows, %v", len(rows), err)
+			}
+		})
+	}
+	reads.Wait()
+}
+
 func TestMonthsThatAreRefusedInBothForms(t *testing.T) {
 	t.Parallel()
 	server := waldurtest.Start(t, nil)
@@ -441,39 +481,82 @@ func TestMonthsThatAreRefusedInBothForms(t *testing.T) {
 	}
 }
 
+// TestTheTokenIsInNoErrorAndNoLog reads from servers that repeat it, in all the
+// places that an error shows.
 func TestTheTokenIsInNoErrorAndNoLog(t *testing.T) {
 	t.Parallel()
-	secret := waldur.Token("s3cret-of-forty-characters-and-some-more")
-	header := http.Header{"Location": {"http://elsewhere.example/" + string(secret)}}
-	for name, fault := range map[string]waldurtest.Fault{
-		"a detail":   waldurtest.Status(403, nil, `{"detail":"`+string(secret)+`"}`),
-		"a filter":   waldurtest.Status(400, nil, `{"start":["`+string(secret)+`"]}`),
-		"a title":    waldurtest.Status(500, http.Header{"Content-Type": {"text/html"}}, "<title>"+string(secret)+"</title>"),
-		"a text":     waldurtest.Status(418, nil, "You sent "+string(secret)),
-		"a redirect": waldurtest.Status(302, header, ""),
-		"an object":  waldurtest.Body("application/json", `{"token":"`+string(secret)+`"}`),
-		"a page":     waldurtest.Body("text/html", "<title>"+string(secret)+"</title>"),
-		"a row":      waldurtest.Body("application/json", `[{"offering_uuid":"1","offering_name":"","offering_type":"","category_uuid":{"t":"`+string(secret)+`"}}]`),
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			server := waldurtest.Start(t, nil)
-			server.SetToken(string(secret), waldurtest.TokenActive)
-			server.Misbehave(fault)
-			c := client(t, server)
-			c.Token = secret
-			log := &debugLog{}
-			c.Debug = log.add
-			_, err := c.ListComponentUsageMonthly(t.Context(), allMonths)
-			if err == nil || len(log.lines) == 0 {
-				t.Fatalf("got the error %v and %d lines", err, len(log.lines))
-			}
-			for _, text := range append(log.lines, err.Error(), fmt.Sprintf("%+v", err)) {
-				if strings.Contains(text, string(secret)) {
-					t.Errorf("the token shows: %s", text)
+	secrets := map[string]string{
+		"a key":  "s3cret-of-forty-characters-and-some-more",
+		"a JWT":  "eyJhbGciOiJIUzI1NiJ9." + strings.Repeat("claims", 60) + ".c2lnbmF0dXJl",
+		"a text": `+se/cr\"et=?&`,
+	}
+	for kind, secret := range secrets {
+		var escaped strings.Builder
+		for i := range len(secret) {
+			fmt.Fprintf(&escaped, `\u%04X`, secret[i])
+		}
+		quoted, err := json.Marshal(secret)
+		if err != nil {
+			t.Fatal(err)
+		}
+		inJSON := string(quoted[1 : len(quoted)-1])
+		page := "<title>" + strings.Repeat("-", 190) + html.EscapeString(secret) + "</title>"
+		firstRow := `[{"offering_uuid":"1","offering_name":"","offering_type":"","category_uuid":%s}]`
+		for place, fault := range map[string]waldurtest.Fault{
+			"a detail":                 waldurtest.Status(403, nil, `{"detail":"`+inJSON+`"}`),
+			"a detail in escapes":      waldurtest.Status(403, nil, `{"detail":"`+escaped.String()+`"}`),
+			"a filter":                 waldurtest.Status(400, nil, `{"start":["`+inJSON+`"]}`),
+			"a filter in escapes":      waldurtest.Status(400, nil, `{"start":["`+escaped.String()+`"]}`),
+			"a filter's name":          waldurtest.Status(400, nil, `{"`+inJSON+`":["no"]}`),
+			"an object in escapes":     waldurtest.Status(400, nil, `{"a":{"b":"`+escaped.String()+`"}}`),
+			"a title":                  waldurtest.Status(500, http.Header{"Content-Type": {"text/html"}}, page),
+			"a text":                   waldurtest.Status(418, nil, strings.Repeat("-", 190)+secret),
+			"a redirect":               waldurtest.Status(302, http.Header{"Location": {"http://elsewhere.example/" + url.PathEscape(secret)}}, ""),
+			"a redirect's query":       waldurtest.Status(302, http.Header{"Location": {"http://elsewhere.example/?next=" + url.QueryEscape(secret)}}, ""),
+			"a redirect to no address": waldurtest.Status(302, http.Header{"Location": {"http://%zz/" + secret}}, ""),
+			"an answer that is no row": waldurtest.Body("application/json", `{"token":"`+inJSON+`"}`),
+			"an answer of one text":    waldurtest.Body("application/json", `"`+escaped.String()+`"`),
+			"a page":                   waldurtest.Body("text/html", page),
+			"a field":                  waldurtest.Body("application/json", fmt.Sprintf(firstRow, `{"t":"`+inJSON+`"}`)),
+			"a number":                 waldurtest.Body("application/json", fmt.Sprintf(`[{"total_consumed":"%s"}]`, escaped.String())),
+			"a row of another month":   waldurtest.EditRows(setFirst("billing_period", secret)),
+			"a row of another kind":    waldurtest.EditRows(setFirst("component_type", secret)),
+			"a reason":                 waldurtest.Raw("HTTP/1.1 403 " + secret + "\r\nContent-Length: 0\r\n\r\n"),
+			"a reason to try again":    waldurtest.Raw("HTTP/1.1 500 " + secret + "\r\nContent-Length: 0\r\n\r\n"),
+			"a malformed status":       waldurtest.Raw("HTTP/1.1 " + secret + "\r\n\r\n"),
+			"a malformed header":       waldurtest.Raw("HTTP/1.1 200 OK\r\n" + secret + "\r\n\r\n"),
+		} {
+			t.Run(kind+" in "+place, func(t *testing.T) {
+				t.Parallel()
+				server := waldurtest.Start(t, waldurtest.ContractRows())
+				server.SetToken(secret, waldurtest.TokenActive)
+				server.Misbehave(fault)
+				c := client(t, server)
+				c.Token, c.MaxRetries = waldur.Token(secret), 1
+				log := &debugLog{}
+				c.Debug = log.add
+				query := allMonths
+				query.ComponentType = "cores"
+				_, err := c.ListComponentUsageMonthly(t.Context(), query)
+				if err == nil || len(log.lines) == 0 {
+					t.Fatalf("got the error %v and %d lines", err, len(log.lines))
 				}
-			}
-		})
+				for _, text := range append(log.lines, err.Error(), fmt.Sprintf("%+v", err)) {
+					for _, part := range []string{secret, inJSON, url.QueryEscape(secret), escaped.String()[:60], secret[:8]} {
+						if strings.Contains(text, part) {
+							t.Errorf("the token shows: %s", text)
+						}
+					}
+				}
+			})
+		}
+	}
+}
+
+func setFirst(field string, value any) func([]map[string]any) []map[string]any {
+	return func(rows []map[string]any) []map[string]any {
+		rows[0][field] = value
+		return rows
 	}
 }
 

@@ -124,6 +124,18 @@ func Body(contentType, body string) Fault {
 	})
 }
 
+// Raw answers with those bytes, which need not be HTTP, and closes the connection.
+func Raw(answer string) Fault {
+	return around(func(w http.ResponseWriter, _ *http.Request, _ http.Handler) {
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			panic(err) // it is HTTP/2, which this server does not speak
+		}
+		_, _ = conn.Write([]byte(answer)) // a client that has gone does not wait for it
+		_ = conn.Close()
+	})
+}
+
 // Redirect answers with that status, for instance 302, and sends the client to the address as given.
 func Redirect(status int, to string) Fault {
 	return around(func(w http.ResponseWriter, _ *http.Request, _ http.Handler) {
