@@ -249,14 +249,15 @@ output "nulls" {
 func TestAccArgumentsSelectAndOrder(t *testing.T) {
 	accept(t, settings(recorded(t))+`
 data "waldur_component_usage_monthly" "all_filters" {
-  start          = "2026-08"
-  end            = "2026-09-01"
-  offering_uuid  = "082c3b9f86e2538c93de8d7a91eef3dd"
-  customer_uuid  = "637a0e36-84c9-5897-86e8-1789c13ab9c6"
-  offering_type  = "OpenStack.Tenant"
-  component_type = "storage"
-  billing_type   = "limit"
-  page_size      = 1
+  start           = "2026-08"
+  end             = "2026-09-01"
+  offering_uuid   = "082c3b9f86e2538c93de8d7a91eef3dd"
+  customer_uuid   = "637a0e36-84c9-5897-86e8-1789c13ab9c6"
+  offering_type   = "OpenStack.Tenant"
+  component_type  = "storage"
+  billing_type    = "limit"
+  page_size       = 1
+  consistent_read = true
   timeouts {
     read = "1m"
   }
@@ -323,7 +324,7 @@ terraform {
 }
 provider "waldur" {}
 data "waldur_component_usage_monthly" "this" {}
-`, []string{"WALDUR_"}},
+`, []string{"Missing Waldur Address", "There is no url", "WALDUR_API_URL", "Missing Waldur Token", "There is no token", "WALDUR_ACCESS_TOKEN"}},
 		"an unknown address": {strings.Replace(read(""), fmt.Sprintf("%q", server.URL), "terraform_data.address.output", 1) + `
 resource "terraform_data" "address" {
   input = plantimestamp()

@@ -62,6 +62,7 @@ type componentUsageMonthlyArguments struct {
 	Fields        types.Set      `tfsdk:"fields"`
 	OrderBy       types.List     `tfsdk:"order_by"`
 	PageSize      types.Number   `tfsdk:"page_size"`
+	Consistent    types.Bool     `tfsdk:"consistent_read"`
 	Timeouts      timeouts.Value `tfsdk:"timeouts"`
 }
 
@@ -73,7 +74,6 @@ func (d *componentUsageMonthlyDataSource) Schema(ctx context.Context, _ datasour
 	month := []validator.String{parsedWith("Invalid Billing Period", waldur.ParseMonth)}
 	id := []validator.String{parsedWith("Invalid UUID", parseUUID)}
 	name := []validator.String{parsedWith("Invalid Filter", parseName)}
-	summary := schema.NestedAttributeObject{Attributes: summaryAttributes()}
 	resp.Schema = schema.Schema{
 		MarkdownDescription: "Reads how much of each offering's components was consumed and allocated in a month, as Waldur sums it up: every row that the token's user may see, exactly, in a stable order. " +
 			"Without `billing_period`, `start` and `end` it reads the current month, in UTC.",
@@ -148,11 +148,15 @@ func (d *componentUsageMonthlyDataSource) Schema(ctx context.Context, _ datasour
 				Optional:            true,
 				Validators:          []validator.Number{wholeNumberBetween(1, waldur.MaxPageSize)},
 			},
+			"consistent_read": schema.BoolAttribute{
+				MarkdownDescription: "Whether the rows must all be of one moment, even if Waldur writes usage while its pages are read. All pages are then read at least twice, until two readings agree; a list of one page takes one request as ever. See *Large reads*. Default: `false`.",
+				Optional:            true,
+			},
 			"summaries": schema.ListNestedAttribute{
 				MarkdownDescription: "One object for each month, offering and component. A component that neither consumed nor allocated anything in a month has none for it.",
 				Computed:            true,
-				NestedObject:        summary,
-				CustomType:          listType{types.ListType{ElemType: summary.Type()}},
+				NestedObject:        summaryObject(),
+				CustomType:          listType{types.ListType{ElemType: summaryObject().Type()}},
 			},
 		},
 		Blocks: map[string]schema.Block{
@@ -207,7 +211,7 @@ func (d *componentUsageMonthlyDataSource) Read(ctx context.Context, req datasour
 		reportReadError(ctx, err, timeout, &resp.Diagnostics)
 		return
 	}
-	if err := setSummaries(&resp.State, summariesValue(rows, query.Fields)); err != nil {
+	if err := setSummaries(&resp.State, summariesValue(ctx, rows, query.Fields)); err != nil {
 		resp.Diagnostics.AddError("Unusable State", err.Error())
 	}
 }
@@ -240,31 +244,15 @@ func (m *componentUsageMonthlyArguments) query(ctx context.Context) (waldur.Quer
 		ComponentType: parsed(m.ComponentType, "component_type", parseName, &diags),
 		BillingType:   m.BillingType.ValueString(),
 		PageSize:      wholeNumber(m.PageSize),
+		Consistent:    m.Consistent.ValueBool(),
 	}
-	for _, name := range fields {
+	for _, name := range fields { // the schema allows no others
 		q.Fields = append(q.Fields, waldur.ColumnByName(name))
 	}
 	for _, text := range orderBy {
-		ordering, err := waldur.ParseOrdering(text)
-		if err != nil {
-			diags.AddAttributeError(path.Root("order_by"), "Invalid Order", err.Error())
-		}
-		q.OrderBy = append(q.OrderBy, ordering)
+		q.OrderBy = append(q.OrderBy, parsed(types.StringValue(text), "order_by", waldur.ParseOrdering, &diags))
 	}
 	return q, diags
-}
-
-// parsed returns an argument's value, or the zero one if it is not set. What the
-// schema's validators have seen is no error; a text that was not known then may be.
-func parsed[T any](argument types.String, name string, parse func(string) (T, error), diags *diag.Diagnostics) (value T) {
-	if argument.IsNull() {
-		return value
-	}
-	value, err := parse(argument.ValueString())
-	if err != nil {
-		diags.AddAttributeError(path.Root(name), "Invalid Argument", fmt.Sprintf("The argument %s cannot be used: %s.", name, err))
-	}
-	return value
 }
 
 // parseName reads a text to filter by. Waldur takes white space off its ends, and

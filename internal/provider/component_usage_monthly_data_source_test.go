@@ -106,35 +106,40 @@ func TestReadErrors(t *testing.T) {
 		at        string
 		parts     []string
 	}{
-		"no credentials":    {fault: status(401, nil, `{"detail":"Authentication credentials were not provided."}`), parts: append(token, "credentials were not provided")},
-		"unknown token":     {fault: status(401, nil, `{"detail":"Invalid token."}`), parts: append(token, "Invalid token.")},
-		"expired token":     {fault: status(401, nil, `{"detail":"Token has expired."}`), parts: append(token, "Token has expired.")},
-		"inactive user":     {fault: status(401, nil, `{"detail":"User inactive or deleted."}`), parts: append(token, "User inactive")},
-		"403":               {fault: status(403, nil, `{"detail":"No."}`), parts: []string{"403 Forbidden (No.)", "role"}},
-		"404 as JSON":       {fault: status(404, nil, `{"detail":"Not found."}`), parts: []string{"8.0.8", "Check url", urlVariable}},
-		"404 as HTML":       {fault: waldurtest.HTML(404), parts: []string{"8.0.8", "web front end", "Check url"}},
-		"200 as HTML":       {fault: waldurtest.HTML(200), parts: []string{"web front end and not the API", "Check url"}},
-		"no array":          {fault: waldurtest.Body("application/json", "{}"), parts: []string{"not a JSON array", "Check url"}},
-		"a row":             {fault: waldurtest.Body("application/json", `[{"offering_uuid":1}]`), parts: []string{"row 1: offering_uuid is 1, want a string"}},
-		"an exponent":       {fault: waldurtest.EditRows(setField("usage_percent", "1e999999999")), parts: []string{"row 1: usage_percent", "exponent"}},
-		"a bad filter":      {fault: status(400, nil, `{"offering_type":["No such plugin."]}`), arguments: map[string]tftypes.Value{"offering_type": text("x")}, at: "offering_type", parts: []string{"No such plugin.", "offering_type=x"}},
-		"bad months":        {fault: status(400, nil, `{"start":["Bad."],"end":["Worse."]}`), arguments: map[string]tftypes.Value{"start": text("2026-01"), "end": text("2026-02")}, at: "end", parts: []string{"Worse.", "end=2026-02"}},
-		"a bad parameter":   {fault: status(400, nil, `{"field":["Bad."]}`), parts: []string{"field", "Bad."}},
-		"429 to the end":    {fault: status(429, nil, ""), retries: 2, parts: []string{"(sent 3 times): 429 Too Many Requests", "max_retries"}},
-		"503 to the end":    {fault: status(503, http.Header{"Retry-After": {"0"}}, ""), retries: 1, parts: []string{"(sent 2 times): 503 Service Unavailable"}},
-		"a long wait":       {fault: status(429, http.Header{"Retry-After": {"7200"}}, ""), retries: 2, parts: []string{"429", "asks to wait 2h0m0s, which is longer than the read has left"}},
-		"a redirect":        {fault: waldurtest.Redirect(302, "https://elsewhere.example/api/"), parts: []string{"https://elsewhere.example/api/", "token was not sent", "login page"}},
-		"another Waldur":    {fault: waldurtest.Redirect(302, "https://elsewhere.example/up"+waldurtest.Path+"?page=1"), parts: []string{urlVariable + ") to https://elsewhere.example/up."}},
-		"a login page":      {fault: login, parts: []string{"after a redirect to http://127.0.0.1", "/login", "web front end"}},
-		"a proxy's refusal": {fault: waldurtest.HTML(403), parts: []string{"something in front of it"}},
-		"a slow failure":    {fault: status(500, nil, ""), retries: 9, arguments: map[string]tftypes.Value{"timeouts": timeoutsBlock("900ms")}, parts: []string{"no time is left", "ended with: 500 Internal Server Error", "see to that first"}},
-		"a missing percent": {fault: waldurtest.EditRows(func(rows []map[string]any) []map[string]any { delete(rows[2], "usage_percent"); return rows }), parts: []string{"row 3: usage_percent is missing"}},
-		"a hanging server":  {fault: waldurtest.Hang(), arguments: map[string]tftypes.Value{"timeouts": timeoutsBlock("300ms")}, parts: []string{"may take 300ms", "timeouts"}},
-		"a hasty provider":  {fault: waldurtest.Delay(time.Minute), parts: []string{"no whole answer within 700ms", "request_timeout"}},
-		"a cut answer":      {fault: waldurtest.CutBody(), parts: []string{"Broke Off", "after ", "page_size"}},
-		"a hang-up":         {fault: waldurtest.HangUp(), parts: []string{"Cannot Be Reached", "EOF"}},
-		"a wrong count":     {fault: waldurtest.SetHeader("X-Result-Count", "11"), parts: []string{"10 distinct rows after 6 passes", "counts 11", "Narrow the filters"}},
-		"a redirected page": {fault: waldurtest.Redirect(301, "http://127.0.0.1:1/"), parts: []string{"http://127.0.0.1:1/"}},
+		"no credentials":     {fault: status(401, nil, `{"detail":"Authentication credentials were not provided."}`), parts: append(token, "credentials were not provided")},
+		"unknown token":      {fault: status(401, nil, `{"detail":"Invalid token."}`), parts: append(token, "Invalid token.")},
+		"expired token":      {fault: status(401, nil, `{"detail":"Token has expired."}`), parts: append(token, "Token has expired.")},
+		"inactive user":      {fault: status(401, nil, `{"detail":"User inactive or deleted."}`), parts: append(token, "User inactive")},
+		"403":                {fault: status(403, nil, `{"detail":"No."}`), parts: []string{"403 Forbidden (No.)", "role"}},
+		"404 as JSON":        {fault: status(404, nil, `{"detail":"Not found."}`), parts: []string{"8.0.8", "Check url", urlVariable}},
+		"404 as HTML":        {fault: waldurtest.HTML(404), parts: []string{"8.0.8", "web front end", "Check url"}},
+		"200 as HTML":        {fault: waldurtest.HTML(200), parts: []string{"web front end and not the API", "Check url"}},
+		"no array":           {fault: waldurtest.Body("application/json", "{}"), parts: []string{"not a JSON array", "Check url"}},
+		"a row":              {fault: waldurtest.Body("application/json", `[{"offering_uuid":1}]`), parts: []string{"row 1: offering_uuid is 1, want a string"}},
+		"an exponent":        {fault: waldurtest.EditRows(setField("usage_percent", "1e999999999")), parts: []string{"row 1: usage_percent", "exponent"}},
+		"a bad filter":       {fault: status(400, nil, `{"offering_type":["No such plugin."]}`), arguments: map[string]tftypes.Value{"offering_type": text("x")}, at: "offering_type", parts: []string{"No such plugin.", "offering_type=x"}},
+		"bad months":         {fault: status(400, nil, `{"start":["Bad."],"end":["Worse."]}`), arguments: map[string]tftypes.Value{"start": text("2026-01"), "end": text("2026-02")}, at: "end", parts: []string{"Worse.", "end=2026-02"}},
+		"a bad parameter":    {fault: status(400, nil, `{"accept":["Bad."]}`), parts: []string{"accept", "Bad.", "Check the filters"}},
+		"bad fields":         {fault: status(400, nil, `{"field":["Bad."]}`), arguments: map[string]tftypes.Value{"fields": set(text("component_type"))}, at: "fields", parts: []string{"value of fields", "Bad."}},
+		"a lost query":       {fault: waldurtest.EditRows(setField("billing_period", "2026-10-01")), arguments: map[string]tftypes.Value{"billing_period": text("2026-11")}, parts: []string{"Filters Lost", "row 1 is of the month 2026-10, which was not asked for", "Check url"}},
+		"a redirect circle":  {fault: waldurtest.Redirect(302, waldurtest.Path), retries: 3, parts: []string{"Redirect Refused", "it comes after 5 others", "Check url"}},
+		"a redirect to /%zz": {fault: waldurtest.Redirect(302, "/%zz"), retries: 3, parts: []string{"Redirect Refused", "/%zz: it is no address", "Check url"}},
+		"a huge answer":      {fault: waldurtest.Body("application/json", "["+strings.Repeat(" ", 64<<20)+"]"), parts: []string{"larger than 64 MiB", "lower page_size"}},
+		"429 to the end":     {fault: status(429, nil, ""), retries: 2, parts: []string{"(sent 3 times): 429 Too Many Requests", "max_retries"}},
+		"503 to the end":     {fault: status(503, http.Header{"Retry-After": {"0"}}, ""), retries: 1, parts: []string{"(sent 2 times): 503 Service Unavailable"}},
+		"a long wait":        {fault: status(429, http.Header{"Retry-After": {"7200"}}, ""), retries: 2, parts: []string{"429", "asks to wait 2h0m0s, which is longer than the read has left"}},
+		"a redirect":         {fault: waldurtest.Redirect(302, "https://elsewhere.example/api/"), parts: []string{"https://elsewhere.example/api/", "token was not sent", "login page"}},
+		"another Waldur":     {fault: waldurtest.Redirect(302, "https://elsewhere.example/up"+waldurtest.Path+"?page=1"), parts: []string{urlVariable + ") to https://elsewhere.example/up."}},
+		"a login page":       {fault: login, parts: []string{"after a redirect to http://127.0.0.1", "/login", "web front end"}},
+		"a proxy's refusal":  {fault: waldurtest.HTML(403), parts: []string{"something in front of it"}},
+		"a slow failure":     {fault: status(500, nil, ""), retries: 9, arguments: map[string]tftypes.Value{"timeouts": timeoutsBlock("900ms")}, parts: []string{"no time is left", "ended with: 500 Internal Server Error", "see to that first"}},
+		"a missing percent":  {fault: waldurtest.EditRows(func(rows []map[string]any) []map[string]any { delete(rows[2], "usage_percent"); return rows }), parts: []string{"row 3: usage_percent is missing"}},
+		"a hanging server":   {fault: waldurtest.Hang(), arguments: map[string]tftypes.Value{"timeouts": timeoutsBlock("300ms")}, parts: []string{"may take 300ms", "timeouts"}},
+		"a hasty provider":   {fault: waldurtest.Delay(time.Minute), parts: []string{"no whole answer within 700ms", "request_timeout"}},
+		"a cut answer":       {fault: waldurtest.CutBody(), parts: []string{"Broke Off", "after ", "page_size"}},
+		"a hang-up":          {fault: waldurtest.HangUp(), parts: []string{"Cannot Be Reached", "EOF"}},
+		"a wrong count":      {fault: waldurtest.SetHeader("X-Result-Count", "11"), parts: []string{"10 distinct rows after 6 passes", "counts 11", "Narrow the filters"}},
+		"a redirected page":  {fault: waldurtest.Redirect(301, "http://127.0.0.1:1/"), parts: []string{"http://127.0.0.1:1/"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -186,6 +191,25 @@ func TestReadEndsWhenTerraformIsInterrupted(t *testing.T) {
 	}()
 	if _, diags := c.read(ctx, nil); !reported(diags, tfprotov6.DiagnosticSeverityError, "", "Canceled") {
 		t.Fatalf("got %s", describe(diags))
+	}
+}
+
+func TestConsistentReadReadsAllPagesTwice(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		arguments map[string]tftypes.Value
+		requests  int
+	}{
+		{map[string]tftypes.Value{"page_size": tftypes.NewValue(tftypes.Number, 20)}, 2},
+		{map[string]tftypes.Value{"page_size": tftypes.NewValue(tftypes.Number, 20), "consistent_read": tftypes.NewValue(tftypes.Bool, true)}, 4},
+		{map[string]tftypes.Value{"consistent_read": tftypes.NewValue(tftypes.Bool, true)}, 1},
+	} {
+		server := waldurtest.Start(t, waldurtest.ContractRows())
+		test.arguments["start"] = text("2000-01")
+		_, diags := configured(t, server, nil).read(t.Context(), test.arguments)
+		if n := len(server.Requests()); hasError(diags) || n != test.requests {
+			t.Errorf("%d requests, want %d: %s", n, test.requests, describe(diags))
+		}
 	}
 }
 

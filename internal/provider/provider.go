@@ -11,9 +11,11 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -38,10 +40,7 @@ const (
 	tokenVariable = "WALDUR_ACCESS_TOKEN"
 )
 
-const (
-	defaultRequestTimeout = 30 * time.Second
-	defaultMaxRetries     = 4
-)
+const defaultMaxRetries = 4
 
 var (
 	_ provider.Provider              = &waldurProvider{}
@@ -121,21 +120,16 @@ func (p *waldurProvider) Configure(ctx context.Context, req provider.ConfigureRe
 	}
 	client := &waldur.Client{
 		UserAgent:          fmt.Sprintf("Terraform/%s (+https://www.terraform.io) terraform-provider-waldur/%s", req.TerraformVersion, p.version),
-		RequestTimeout:     defaultRequestTimeout,
+		RequestTimeout:     parsed(config.RequestTimeout, "request_timeout", parseRequestTimeout, &resp.Diagnostics),
+		RootCAs:            parsed(config.CACertPEM, "ca_cert_pem", parseCertificates, &resp.Diagnostics),
 		MaxRetries:         defaultMaxRetries,
 		InsecureSkipVerify: config.Insecure.ValueBool(),
 		Debug:              tflog.Debug,
 	}
 	client.URL = setting(config.URL, "url", urlVariable, "Waldur Address", parseAddress, &resp.Diagnostics)
 	client.Token = setting(config.Token, "token", tokenVariable, "Waldur Token", parseToken, &resp.Diagnostics)
-	if !config.RequestTimeout.IsNull() {
-		client.RequestTimeout, _ = parseRequestTimeout(config.RequestTimeout.ValueString())
-	}
 	if !config.MaxRetries.IsNull() {
 		client.MaxRetries = wholeNumber(config.MaxRetries)
-	}
-	if !config.CACertPEM.IsNull() {
-		client.RootCAs, _ = parseCertificates(config.CACertPEM.ValueString())
 	}
 	if resp.Diagnostics.HasError() {
 		return
@@ -153,8 +147,8 @@ func refuseUnknown(req provider.ConfigureRequest, diags *diag.Diagnostics) {
 		return
 	}
 	variables := map[string]string{"url": urlVariable, "token": tokenVariable}
-	for name, value := range arguments {
-		if value.IsKnown() {
+	for _, name := range slices.Sorted(maps.Keys(arguments)) {
+		if arguments[name].IsKnown() {
 			continue
 		}
 		advice := "Set it from a variable or as text"

@@ -20,11 +20,13 @@ import (
 	"terraform-provider-waldur/internal/waldur"
 )
 
-// filterArguments are the arguments that have a query parameter of their name,
-// so that what the server says of one can be reported at the other.
-var filterArguments = []string{
-	"billing_period", "start", "end", "offering_uuid", "customer_uuid", "project_uuid",
-	"offering_type", "component_type", "billing_type", "page_size",
+// parameterArguments are the arguments by the query parameter that they are sent
+// as, so that what the server says of one can be reported at the other.
+var parameterArguments = map[string]string{
+	"billing_period": "billing_period", "start": "start", "end": "end",
+	"offering_uuid": "offering_uuid", "customer_uuid": "customer_uuid", "project_uuid": "project_uuid",
+	"offering_type": "offering_type", "component_type": "component_type", "billing_type": "billing_type",
+	"field": "fields", "page_size": "page_size",
 }
 
 // reportReadError reports why a read failed and what to do about it: at the
@@ -42,9 +44,9 @@ func reportReadError(ctx context.Context, err error, timeout time.Duration, diag
 func reportFilters(err *waldur.FilterError, diags *diag.Diagnostics) {
 	for _, parameter := range slices.Sorted(maps.Keys(err.Problems)) {
 		words := strings.Join(err.Problems[parameter], " ")
-		if slices.Contains(filterArguments, parameter) {
-			diags.AddAttributeError(path.Root(parameter), "Filter Refused by Waldur",
-				fmt.Sprintf("%s: Waldur refuses the value of %s and says: %s\n\nCorrect the argument, or leave it out.", err.Asked, parameter, words))
+		if argument, ok := parameterArguments[parameter]; ok {
+			diags.AddAttributeError(path.Root(argument), "Filter Refused by Waldur",
+				fmt.Sprintf("%s: Waldur refuses the value of %s and says: %s\n\nCorrect the argument, or leave it out.", err.Asked, argument, words))
 		} else {
 			diags.AddError("Request Refused by Waldur",
 				fmt.Sprintf("%s: Waldur says of %s: %s\n\nCheck the filters; if they are right, this Waldur may not be one that the provider knows.", err.Asked, parameter, words))
@@ -60,6 +62,7 @@ func explain(ctx context.Context, err error, timeout time.Duration) (summary, ad
 		body       *waldur.BodyError
 		row        *waldur.RowError
 		redirect   *waldur.RedirectError
+		lost       *waldur.LostQueryError
 		connection *waldur.ConnectionError
 		incomplete *waldur.IncompleteError
 	)
@@ -73,7 +76,9 @@ func explain(ctx context.Context, err error, timeout time.Duration) (summary, ad
 	case errors.As(err, &html):
 		return "Not the API of a Waldur", "This looks like a web front end and not the API: it answers any address with a page. " + checkURL
 	case errors.As(err, &redirect):
-		return "Redirect to Another Address Refused", explainRedirect(redirect)
+		return "Redirect Refused", explainRedirect(redirect)
+	case errors.As(err, &lost):
+		return "Filters Lost on the Way to Waldur", "The answer is not one to what was asked, as if the query, with its filters, had not reached the Waldur. " + checkURL
 	case errors.As(err, &connection):
 		return explainConnection(connection)
 	case errors.As(err, &incomplete):
@@ -83,6 +88,8 @@ func explain(ctx context.Context, err error, timeout time.Duration) (summary, ad
 	case errors.As(err, &row):
 		return "Unexpected Row from Waldur", "The row is not as Waldur's API documents it, so its numbers cannot be trusted. " +
 			"Report it to those who run this Waldur. If the field is not needed, leave it out with fields."
+	case errors.As(err, &body) && body.TooLarge:
+		return "Answer from Waldur Too Large", "More is not read of an answer. A page of 300 rows usually has some 200 KB: lower page_size, or leave columns out with fields."
 	case errors.As(err, &body):
 		return "Unexpected Answer from Waldur", "The answer is not the list of rows that Waldur's API documents. " + checkURL
 	}
@@ -103,8 +110,11 @@ func explainTimeout(err error, timeout time.Duration) string {
 
 func explainRedirect(err *waldur.RedirectError) string {
 	const notSent = "The token was not sent there. "
+	if !err.Elsewhere {
+		return checkURL
+	}
 	if err.Root == "" {
-		return notSent + "It is not the address of Waldur's API, so it may be that of a login page. " + checkURL
+		return notSent + "It is not the address of the Waldur's API; it may be that of a login page. " + checkURL
 	}
 	return notSent + fmt.Sprintf("If the Waldur is there, set url in the provider block (or %s) to %s.", urlVariable, err.Root)
 }

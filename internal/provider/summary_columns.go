@@ -4,6 +4,7 @@
 package provider
 
 import (
+	"context"
 	"math"
 	"math/big"
 	"slices"
@@ -15,13 +16,13 @@ import (
 	"terraform-provider-waldur/internal/waldur"
 )
 
-// summaryAttributes returns the attributes of a summary: one for each column.
-func summaryAttributes() map[string]schema.Attribute {
+// summaryObject returns the schema of a summary: an attribute for each column.
+func summaryObject() schema.NestedAttributeObject {
 	attributes := make(map[string]schema.Attribute, len(waldur.Columns))
 	for _, column := range waldur.Columns {
 		attributes[column.Name] = summaryAttribute(column)
 	}
-	return attributes
+	return schema.NestedAttributeObject{Attributes: attributes}
 }
 
 func summaryAttribute(column *waldur.Column) schema.Attribute {
@@ -35,26 +36,11 @@ func summaryAttribute(column *waldur.Column) schema.Attribute {
 	}
 }
 
-// summaryTypes are Terraform's types of a column's values.
-var summaryTypes = map[waldur.Kind]tftypes.Type{
-	waldur.Text:        tftypes.String,
-	waldur.WholeNumber: tftypes.Number,
-	waldur.Number:      tftypes.Number,
-}
-
-// summariesType is the type of the list of rows.
-func summariesType() tftypes.List {
-	attributes := make(map[string]tftypes.Type, len(waldur.Columns))
-	for _, column := range waldur.Columns {
-		attributes[column.Name] = summaryTypes[column.Kind]
-	}
-	return tftypes.List{ElementType: tftypes.Object{AttributeTypes: attributes}}
-}
-
 // summariesValue returns rows as Terraform's list of objects. Columns that are
 // not among fields are null, unless fields is empty, which means all.
-func summariesValue(rows []*waldur.ComponentUsage, fields []*waldur.Column) tftypes.Value {
-	listType := summariesType()
+func summariesValue(ctx context.Context, rows []*waldur.ComponentUsage, fields []*waldur.Column) tftypes.Value {
+	objectType := summaryObject().Type().TerraformType(ctx)
+	columnTypes := objectType.(tftypes.Object).AttributeTypes
 	texts := map[string]tftypes.Value{} // most texts stand in many rows
 	summaries := make([]tftypes.Value, len(rows))
 	for i, row := range rows {
@@ -64,11 +50,11 @@ func summariesValue(rows []*waldur.ComponentUsage, fields []*waldur.Column) tfty
 			if len(fields) == 0 || slices.Contains(fields, column) {
 				value = column.Value(row)
 			}
-			values[column.Name] = terraformValue(value, summaryTypes[column.Kind], texts)
+			values[column.Name] = terraformValue(value, columnTypes[column.Name], texts)
 		}
-		summaries[i] = tftypes.NewValue(listType.ElementType, values)
+		summaries[i] = tftypes.NewValue(objectType, values)
 	}
-	return tftypes.NewValue(listType, summaries)
+	return tftypes.NewValue(tftypes.List{ElementType: objectType}, summaries)
 }
 
 // terraformValue returns a column's value, or null, as one of that type. Equal

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"math/big"
 
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 )
@@ -38,6 +40,19 @@ func (v parsedValidator) ValidateString(_ context.Context, req validator.StringR
 	if err := v.parse(req.ConfigValue.ValueString()); err != nil {
 		resp.Diagnostics.AddAttributeError(req.Path, v.summary, fmt.Sprintf("The argument %s cannot be used: %s.", req.Path, err))
 	}
+}
+
+// parsed returns the value of an argument that parsedWith has checked, or the zero
+// one if it is not set.
+func parsed[T any](argument types.String, name string, parse func(string) (T, error), diags *diag.Diagnostics) (value T) {
+	if argument.IsNull() {
+		return value
+	}
+	value, err := parse(argument.ValueString())
+	if err != nil {
+		diags.AddAttributeError(path.Root(name), "Invalid Argument", fmt.Sprintf("The argument %s cannot be used: %s.", name, err))
+	}
+	return value
 }
 
 // wholeNumberBetween returns a validator of whole numbers from least to most.

@@ -414,7 +414,7 @@ func (c *Client) checkRedirect(req *http.Request, via []*http.Request) error {
 	redirect := &RedirectError{Location: c.redactor.redact(req.URL.Redacted())}
 	switch {
 	case origin(req.URL) != origin(c.URL):
-		redirect.Problem = "its scheme, host or port is another"
+		redirect.Problem, redirect.Elsewhere = "its scheme, host or port is another", true
 		if root, _, found := strings.Cut(req.URL.Path, "/api/"+componentUsageMonthlyPath); found {
 			redirect.Root = c.redactor.redact(req.URL.Scheme + "://" + req.URL.Host + root)
 		}

@@ -110,8 +110,9 @@ func (e *RowError) Error() string {
 // that leads nowhere.
 type RedirectError struct {
 	Asked
-	Location string
-	Problem  string // why it was not followed
+	Location  string
+	Problem   string // why it was not followed
+	Elsewhere bool   // it is to another scheme, host or port
 	// Root is the address of the Waldur there, as [ParseURL] takes it, if the
 	// location is that of the same endpoint.
 	Root string
