@@ -124,7 +124,6 @@ func TestReadErrors(t *testing.T) {
 		"a lost query":       {fault: waldurtest.EditRows(setField("billing_period", "2026-10-01")), arguments: map[string]tftypes.Value{"billing_period": text("2026-11")}, parts: []string{"Filters Lost", "row 1 is of the month 2026-10, which was not asked for", "Check url"}},
 		"a redirect circle":  {fault: waldurtest.Redirect(302, waldurtest.Path), retries: 3, parts: []string{"Redirect Refused", "it comes after 5 others", "Check url"}},
 		"a redirect to /%zz": {fault: waldurtest.Redirect(302, "/%zz"), retries: 3, parts: []string{"Redirect Refused", "/%zz: it is no address", "Check url"}},
-		"a huge answer":      {fault: waldurtest.Body("application/json", "["+strings.Repeat(" ", 64<<20)+"]"), parts: []string{"larger than 64 MiB", "lower page_size"}},
 		"429 to the end":     {fault: status(429, nil, ""), retries: 2, parts: []string{"(sent 3 times): 429 Too Many Requests", "max_retries"}},
 		"503 to the end":     {fault: status(503, http.Header{"Retry-After": {"0"}}, ""), retries: 1, parts: []string{"(sent 2 times): 503 Service Unavailable"}},
 		"a long wait":        {fault: status(429, http.Header{"Retry-After": {"7200"}}, ""), retries: 2, parts: []string{"429", "asks to wait 2h0m0s, which is longer than the read has left"}},
@@ -158,6 +157,16 @@ func TestReadErrors(t *testing.T) {
 				t.Fatalf("the token shows: %s", shown)
 			}
 		})
+	}
+}
+
+func TestAnAnswerLargerThanIsRead(t *testing.T) {
+	t.Parallel()
+	server := waldurtest.Start(t, nil)
+	server.Misbehave(waldurtest.Body("application/json", "["+strings.Repeat(" ", 64<<20)+"]"))
+	_, diags := configured(t, server, nil).read(t.Context(), nil)
+	if !reported(diags, tfprotov6.DiagnosticSeverityError, "", "Too Large", "larger than 64 MiB", "lower page_size") {
+		t.Fatalf("got %s", describe(diags))
 	}
 }
 

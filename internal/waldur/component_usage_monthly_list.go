@@ -170,8 +170,6 @@ type pass struct {
 	size   int    // rows to ask for on a page
 	order  string // for the server, its default if empty
 
-	requests chan struct{} // those under way
-
 	mu       sync.Mutex
 	asked    Asked  // what the first page was asked with
 	rows     rowSet // distinct rows received
@@ -195,8 +193,7 @@ func (r *reading) newPass(n int) *pass {
 		size += n
 	}
 	return &pass{
-		client: r.client, query: r.query, size: size, order: serverOrders[n%len(serverOrders)],
-		requests: make(chan struct{}, parallelPages), rows: rowSet{},
+		client: r.client, query: r.query, size: size, order: serverOrders[n%len(serverOrders)], rows: rowSet{},
 	}
 }
 
@@ -234,16 +231,23 @@ func (p *pass) readCounted(ctx context.Context, first *page) (last *page, err er
 		return last, nil
 	}
 	expected := (p.count-1)/len(first.rows) + 1
+	requests := make(chan struct{}, parallelPages) // those under way
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(2 * parallelPages) // as many may be read as are asked for
+	group.SetLimit(2 * parallelPages) // as many pages may be read as are asked for
 	for number := 2; number <= expected && ctx.Err() == nil; number++ {
+		requests <- struct{}{}
 		group.Go(func() error {
-			next, err := p.page(ctx, number)
-			if isGone(err) || (err == nil && len(next.rows) == 0) {
-				return disturbance(fmt.Sprintf("it counts %d rows, and has none on page %d of %d", p.count, number, expected))
-			}
+			a, err := p.fetch(ctx, number)
+			<-requests // so the next page is asked for while this one's rows are read
 			if isUnsent(err) {
 				return nil // why the read is over is known to those that were sent
+			}
+			var next *page
+			if err == nil {
+				next, err = a.page(ctx, p.query, number)
+			}
+			if isGone(err) || (err == nil && len(next.rows) == 0) {
+				return disturbance(fmt.Sprintf("it counts %d rows, and has none on page %d of %d", p.count, number, expected))
 			}
 			if err != nil {
 				return err
@@ -282,19 +286,15 @@ func (p *pass) readLinked(ctx context.Context, last *page) error {
 }
 
 func (p *pass) page(ctx context.Context, number int) (*page, error) {
-	a, err := p.fetch(ctx, pageRequest{number: number, size: p.size, order: p.order})
+	a, err := p.fetch(ctx, number)
 	if err != nil {
 		return nil, err
 	}
 	return a.page(ctx, p.query, number)
 }
 
-// fetch takes one of the places for requests while it asks, so that the next
-// request is under way while this page's rows are read.
-func (p *pass) fetch(ctx context.Context, r pageRequest) (*answer, error) {
-	p.requests <- struct{}{}
-	defer func() { <-p.requests }()
-	return p.client.fetch(ctx, p.query, r)
+func (p *pass) fetch(ctx context.Context, number int) (*answer, error) {
+	return p.client.fetch(ctx, p.query, pageRequest{number: number, size: p.size, order: p.order})
 }
 
 // isGone reports whether a page after the first is past the end of the rows.
