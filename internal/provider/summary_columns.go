@@ -39,8 +39,11 @@ func summaryAttribute(column *waldur.Column) schema.Attribute {
 // summariesValue returns rows as Terraform's list of objects. Columns that are
 // not among fields are null, unless fields is empty, which means all.
 func summariesValue(ctx context.Context, rows []*waldur.ComponentUsage, fields []*waldur.Column) tftypes.Value {
-	objectType := summaryObject().Type().TerraformType(ctx)
-	columnTypes := objectType.(tftypes.Object).AttributeTypes
+	columnTypes := make(map[string]tftypes.Type, len(waldur.Columns))
+	for _, column := range waldur.Columns {
+		columnTypes[column.Name] = summaryAttribute(column).GetType().TerraformType(ctx)
+	}
+	objectType := tftypes.Object{AttributeTypes: columnTypes}
 	texts := map[string]tftypes.Value{} // most texts stand in many rows
 	summaries := make([]tftypes.Value, len(rows))
 	for i, row := range rows {

@@ -400,7 +400,7 @@ func TestRedirectsWithinTheServer(t *testing.T) {
 // the rows of another month, or of all offerings.
 func TestFiltersThatDoNotReachTheServer(t *testing.T) {
 	t.Parallel()
-	dropped := func(n int, r *http.Request, next http.Handler) http.Handler {
+	dropped := func(_ int, r *http.Request, next http.Handler) http.Handler {
 		r.URL.RawQuery = "start=1900-01&page_size=300"
 		return next
 	}
