@@ -16,6 +16,7 @@ import (
 	"strings"
 
 	"github.com/google/uuid"
+	"github.com/shopspring/decimal"
 )
 
 // componentUsageMonthlyPath is below the root of the API, new in Waldur 8.0.8.
@@ -23,6 +24,43 @@ const componentUsageMonthlyPath = "marketplace-component-usage-monthly/"
 
 // MaxPageSize is the most rows that the server puts on a page.
 const MaxPageSize = 300
+
+// ComponentUsage is a row of Waldur's monthly usage: what was consumed and
+// allocated of a component of an offering, over all its resources, in a month.
+// Its fields are those of ComponentUsageMonthly in Waldur's API reference; what
+// each means is said in [Columns]. Fields that were not asked for are zero.
+type ComponentUsage struct {
+	OfferingUUID        string
+	OfferingName        string
+	OfferingType        string
+	ServiceProviderUUID *string
+	ServiceProviderName *string
+	CategoryUUID        string
+	CategoryTitle       string
+	ComponentType       string
+	ComponentName       string
+	MeasuredUnit        string
+	BillingType         string
+	LimitAmount         *int32
+	LimitPeriod         *string
+	BillingPeriod       Month
+	TotalConsumed       decimal.Decimal
+	TotalAllocated      decimal.Decimal
+	UsagePercent        decimal.NullDecimal
+}
+
+// Key identifies a row. The server's database holds one row for a component and
+// a month, and one component for an offering and a type.
+type Key struct {
+	OfferingUUID  string
+	ComponentType string
+	BillingPeriod Month
+}
+
+// Key returns what identifies the row.
+func (u *ComponentUsage) Key() Key {
+	return Key{u.OfferingUUID, u.ComponentType, u.BillingPeriod}
+}
 
 // Query selects and orders rows. The zero Query asks for all columns of what the
 // server gives without a filter: the current month, in UTC.
