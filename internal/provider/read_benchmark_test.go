@@ -5,11 +5,10 @@ package provider
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"math/big"
-	"net/http"
+	"strconv"
 	"testing"
 
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
@@ -204,7 +203,8 @@ func benchmarkFloor(b *testing.B, server *waldurtest.Server, n int) {
 	for b.Loop() {
 		var rows []map[string]any
 		for page := 1; len(rows) < n; page++ {
-			rows = append(rows, fetch(b, fmt.Sprintf("%s%s?start=1900-01&page_size=300&page=%d", server.URL, waldurtest.Path, page))...)
+			received, _ := waldurtest.FetchPage[map[string]any](b, server, "start=1900-01&page_size=300&page="+strconv.Itoa(page))
+			rows = append(rows, received...)
 		}
 		encoder := msgpack.NewEncoder(io.Discard)
 		_ = encoder.EncodeArrayLen(len(rows))
@@ -218,22 +218,4 @@ func benchmarkFloor(b *testing.B, server *waldurtest.Server, n int) {
 		server.ResetRequests()
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/row")
-}
-
-func fetch(b *testing.B, address string) (rows []map[string]any) {
-	b.Helper()
-	req, err := http.NewRequestWithContext(b.Context(), http.MethodGet, address, nil)
-	if err != nil {
-		b.Fatal(err)
-	}
-	req.Header.Set("Authorization", "Token "+waldurtest.Token)
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer func() { _ = resp.Body.Close() }()
-	if err := json.NewDecoder(resp.Body).Decode(&rows); err != nil {
-		b.Fatal(err)
-	}
-	return rows
 }

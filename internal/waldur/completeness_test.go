@@ -4,12 +4,12 @@
 package waldur_test
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -40,26 +40,12 @@ func naiveWalk(t *testing.T, server *waldurtest.Server, query string) (received,
 	t.Helper()
 	keys := map[[3]string]bool{}
 	for page := 1; ; page++ {
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+waldurtest.Path+"?page="+strconv.Itoa(page)+"&"+query, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		req.Header.Set("Authorization", "Token "+waldurtest.Token)
-		resp, err := http.DefaultClient.Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var rows []waldurtest.Row
-		err = json.NewDecoder(resp.Body).Decode(&rows)
-		_ = resp.Body.Close()
-		if err != nil {
-			t.Fatal(err)
-		}
+		rows, header := waldurtest.FetchPage[waldurtest.Row](t, server, "page="+strconv.Itoa(page)+"&"+query)
 		received += len(rows)
 		for _, row := range rows {
 			keys[[3]string{row.OfferingUUID, row.ComponentType, row.BillingPeriod}] = true
 		}
-		if !strings.Contains(resp.Header.Get("Link"), `rel="next"`) {
+		if !strings.Contains(header.Get("Link"), `rel="next"`) {
 			return received, len(keys)
 		}
 	}
@@ -315,14 +301,7 @@ func TestListStaysExactUnderFaults(t *testing.T) {
 	firstRows := func(n int) fault {
 		return waldurtest.EditRows(func(rows []map[string]any) []map[string]any { return rows[:min(n, len(rows))] })
 	}
-	onePage := func(_ int, _ *http.Request, next http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			query := r.URL.Query()
-			query.Del("page")
-			r.URL.RawQuery = query.Encode()
-			next.ServeHTTP(w, r)
-		})
-	}
+	onePage := waldurtest.EditQuery(func(query url.Values) { query.Del("page") })
 	// linesOfLinks sends each link of an answer in a header of its own.
 	linesOfLinks := func(_ int, _ *http.Request, next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -449,14 +428,9 @@ func TestListWithOtherPagesThanAskedFor(t *testing.T) {
 				rows = rows[:20]
 			}
 			server := waldurtest.Start(t, rows)
-			server.Misbehave(func(_ int, _ *http.Request, next http.Handler) http.Handler {
-				return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-					query := r.URL.Query()
-					query.Set("page_size", strconv.Itoa(min(size, waldur.MaxPageSize)))
-					r.URL.RawQuery = query.Encode()
-					next.ServeHTTP(w, r)
-				})
-			})
+			server.Misbehave(waldurtest.EditQuery(func(query url.Values) {
+				query.Set("page_size", strconv.Itoa(min(size, waldur.MaxPageSize)))
+			}))
 			got, err := client(t, server).ListComponentUsageMonthly(t.Context(), allMonths)
 			if err != nil {
 				t.Fatal(err)

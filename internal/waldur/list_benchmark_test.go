@@ -4,9 +4,7 @@
 package waldur_test
 
 import (
-	"encoding/json"
 	"fmt"
-	"net/http"
 	"testing"
 	"time"
 
@@ -30,27 +28,10 @@ func BenchmarkList(b *testing.B) {
 	b.Run("way=sequential", func(b *testing.B) {
 		for b.Loop() {
 			for page := range pages {
-				fetchPage(b, server, page+1)
+				if rows, _ := waldurtest.FetchPage[waldurtest.Row](b, server, fmt.Sprintf("start=1900-01&page_size=300&page=%d", page+1)); len(rows) != 300 {
+					b.Fatal(len(rows))
+				}
 			}
 		}
 	})
-}
-
-func fetchPage(b *testing.B, server *waldurtest.Server, page int) {
-	b.Helper()
-	address := fmt.Sprintf("%s%s?start=1900-01&page_size=300&page=%d", server.URL, waldurtest.Path, page)
-	req, err := http.NewRequestWithContext(b.Context(), http.MethodGet, address, nil)
-	if err != nil {
-		b.Fatal(err)
-	}
-	req.Header.Set("Authorization", "Token "+waldurtest.Token)
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer func() { _ = resp.Body.Close() }()
-	var rows []waldurtest.Row
-	if err := json.NewDecoder(resp.Body).Decode(&rows); err != nil || len(rows) != 300 {
-		b.Fatal(len(rows), err)
-	}
 }

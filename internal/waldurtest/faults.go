@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/textproto"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -152,6 +153,16 @@ func CutBody() Fault {
 		send(w, a, len(whole))
 		_ = http.NewResponseController(w).Flush()
 		panic(http.ErrAbortHandler)
+	})
+}
+
+// EditQuery changes a request's parameters on their way, as a proxy may.
+func EditQuery(edit func(query url.Values)) Fault {
+	return around(func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+		query := r.URL.Query()
+		edit(query)
+		r.URL.RawQuery = query.Encode()
+		next.ServeHTTP(w, r)
 	})
 }
 

@@ -1,0 +1,33 @@
+// Copyright (c) The terraform-provider-waldur authors
+// SPDX-License-Identifier: MPL-2.0
+
+package waldurtest
+
+import (
+	"encoding/json"
+	"net/http"
+	"testing"
+)
+
+// FetchPage asks the server once, with the active token and a query such as "page=2", and returns the rows
+// of the answer, each as a T, and its headers. That is all that a simple client of Waldur does for a page.
+func FetchPage[T any](tb testing.TB, s *Server, query string) (rows []T, header http.Header) {
+	tb.Helper()
+	req, err := http.NewRequestWithContext(tb.Context(), http.MethodGet, s.URL+Path+"?"+query, nil)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Token "+Token)
+	resp, err := s.http.Client().Do(req)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if resp.StatusCode != http.StatusOK {
+		tb.Fatalf("%s: %s", req.URL, resp.Status)
+	}
+	if err := json.NewDecoder(resp.Body).Decode(&rows); err != nil {
+		tb.Fatal(err)
+	}
+	return rows, resp.Header
+}
