@@ -27,6 +27,8 @@ func FuzzPage(f *testing.F) {
 	for _, body := range []string{
 		``, `[]`, `[{}]`, `{}`, `[null]`, `[[[[`, `[{"a":[[[[[]]]]]}]`, `<html>`, `[{"offering_uuid":"\ud800"}]`, `[]x`, `[{"usage\u005fpercent":"1","offering_uuid":"\"]}"}]`, "[{\"offering_uuid\":\"\xff\"}]",
 		`[{"offering_uuid":"","component_type":"","billing_period":"2026-10-01","total_consumed":"1e99999999999"}]`,
+		`[{"offering_uuid":"","component_type":"","billing_period":"2026-10-01","total_consumed":"1.00","total_consumed":null}]`,
+		`[{"offering_uuid":"","component_type":"","billing_period":"2026-10","total_consumed":-0.10e1}]`,
 	} {
 		f.Add([]byte(body))
 	}
@@ -68,9 +70,6 @@ func compareWithEncodingJSON(t *testing.T, body []byte, rows []*ComponentUsage, 
 				continue
 			case int32:
 				got = json.Number(strconv.Itoa(int(value)))
-			}
-			if column.Name == "billing_period" && want == row.BillingPeriod.String() {
-				continue // written without its first day
 			}
 			if want == json.Number("-0") {
 				want = json.Number("0")

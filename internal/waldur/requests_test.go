@@ -93,6 +93,7 @@ var failures = map[string]struct {
 	"200 that is no UTF-8":       {waldurtest.Body("application/json", "[{\"a\":\"\xff\"}]"), []string{"not UTF-8"}},
 	"200 with numbers for rows":  {waldurtest.Body("application/json", `[1]`), []string{"row 1 is 1, want an object"}},
 	"200 with null for a row":    {waldurtest.Body("application/json", `[null]`), []string{"row 1 is null, want an object"}},
+	"200 with a field twice":     {waldurtest.Body("application/json", `[{"offering_uuid":"1","offering_uuid":null}]`), []string{"row 1: offering_uuid comes twice"}},
 	"200 with an empty row":      {waldurtest.Body("application/json", `[{}]`), []string{"row 1: offering_uuid is missing"}},
 }
 
