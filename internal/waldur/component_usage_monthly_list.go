@@ -4,6 +4,7 @@
 package waldur
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -39,7 +40,7 @@ const (
 // may then have some rows as of before and others as of after, or lack one. Only
 // [Query.Consistent] excludes that, at the price of reading all pages twice.
 func (c *Client) ListComponentUsageMonthly(ctx context.Context, q Query) ([]*ComponentUsage, error) {
-	r := &reading{client: c, query: &q, size: q.PageSize}
+	r := &reading{client: c, query: &q, size: q.PageSize, lost: map[string]int{}}
 	if r.size <= 0 || r.size > MaxPageSize {
 		r.size = MaxPageSize
 	}
@@ -64,9 +65,10 @@ type reading struct {
 	query  *Query
 	size   int // rows to ask for on a page
 
-	rows          rowSet      // gathered in the passes since the data last changed
-	first, last   map[Key]int // passes that a row came in
-	count         int         // how many there are, by those passes
+	rows          rowSet         // gathered in the passes since the data last changed
+	first, last   map[Key]int    // passes that a row came in
+	lost          map[string]int // rows that the last pass in an order left out
+	count         int            // how many there are, by those passes
 	passes, pages int
 }
 
@@ -115,6 +117,7 @@ func (r *reading) add(p *pass) (complete bool) {
 		r.rows, r.count = p.rows, p.count
 		return true
 	}
+	r.lost[p.order] = p.count - len(p.rows)
 	sameData := r.rows != nil && p.count == r.count && r.rows.extend(slices.Collect(maps.Values(p.rows))...)
 	if !sameData || len(r.rows) > r.count {
 		r.rows, r.count = p.rows, p.count
@@ -181,20 +184,24 @@ type pass struct {
 	count    int    // and this many it says; else, in the end, as many as were received
 }
 
-// serverOrders are the orders that passes ask for in turn. What is equal in one
-// is rarely so in the other.
+// serverOrders are the orders that passes ask for. What is equal in one is rarely
+// so in the other.
 var serverOrders = []string{"", "usage_percent,total_consumed,total_allocated,billing_period"}
 
 // newPass returns the pass to follow n others over the same data. It differs
-// from those in the order of the rows and in where the borders of the pages fall.
+// from those in where the borders of the pages fall, and in the order of the
+// rows: they take turns while rows are missing. When all that is missing is that
+// they were there together, it is the order that lost fewest.
 func (r *reading) newPass(n int) *pass {
 	size := r.size - n*(r.size/16)
 	if r.size < 16 {
 		size += n
 	}
-	return &pass{
-		client: r.client, query: r.query, size: size, order: serverOrders[n%len(serverOrders)], rows: rowSet{},
+	order := serverOrders[n%len(serverOrders)]
+	if len(r.rows) == r.count {
+		order = slices.MinFunc(serverOrders, func(a, b string) int { return cmp.Compare(r.lost[a], r.lost[b]) })
 	}
+	return &pass{client: r.client, query: r.query, size: size, order: order, rows: rowSet{}}
 }
 
 // read reads the first page, then those that the server's count makes us expect,
