@@ -18,7 +18,6 @@ import (
 	"fmt"
 	"html"
 	"io"
-	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -132,7 +131,7 @@ type answer struct {
 	client  *Client
 
 	at        string // where a redirect led to, if there was one
-	queryLost bool   // on the way there
+	queryLost bool   // on the way there, or a part of it
 }
 
 // get asks for a resource below the root of the API, with retries, and returns
@@ -200,7 +199,9 @@ func (x *exchange) do(req *retryablehttp.Request) (*answer, error) {
 	a := &answer{Asked: x.Asked, header: resp.Header, body: x.body, elapsed: time.Since(x.started), client: x.client}
 	if at := resp.Request.URL; at.String() != req.URL.String() {
 		a.at = x.client.redactor.redact(at.Redacted())
-		a.queryLost = !maps.EqualFunc(at.Query(), req.URL.Query(), slices.Equal)
+		for parameter, values := range req.URL.Query() {
+			a.queryLost = a.queryLost || !slices.Equal(at.Query()[parameter], values)
+		}
 	}
 	return a, nil
 }

@@ -259,7 +259,7 @@ func (a *answer) page(ctx context.Context, q *Query, number int) (*page, error) 
 		return nil, err
 	}
 	if a.queryLost {
-		return nil, &LostQueryError{Asked: a.Asked, Problem: "a redirect led to " + a.at + ", whose query is another"}
+		return nil, &LostQueryError{Asked: a.Asked, Problem: "a redirect led to " + a.at + ", without the query or with another"}
 	}
 	for i, row := range rows {
 		if unasked := q.unasked(row); unasked != "" {
