@@ -3,78 +3,53 @@
 
 package waldurtest
 
-import (
-	"net/http"
-	"strings"
-)
+import "strings"
 
-// Token is the API token that the recordings use. It is active on every new server.
+// Token is the API token of the recorded requests. It is active on every new server.
 const Token = "c0ffee0000000000000000000000000000000000"
 
-// TokenState is what the server thinks of a token that it knows.
+// TokenState is the state of a token that the server knows.
 type TokenState int
 
 const (
-	// TokenActive is a token that is let in.
+	// TokenActive is a valid token.
 	TokenActive TokenState = iota
-	// TokenExpired is answered 401 "Token has expired.", by default an hour after a token's last use.
+	// TokenExpired is a token past its lifetime. The response is a 401 "Token has expired.", or "Invalid
+	// token." for a personal access token.
 	TokenExpired
-	// TokenInactiveUser is answered 401 with "User inactive or deleted.".
+	// TokenInactiveUser is the token of a user who was switched off. The response is a 401 "User inactive or
+	// deleted.", or "Invalid token." for a personal access token.
 	TokenInactiveUser
+	// TokenOpaque is a valid OIDC access token that is not a JWT. It is accepted as Bearer only, although
+	// nothing in the token itself says so.
+	TokenOpaque
 )
 
-// The server's own words, as recorded.
-const (
-	notProvided  = "Authentication credentials were not provided."
-	invalidToken = "Invalid token."
-	expiredToken = "Token has expired."
-	inactiveUser = "User inactive or deleted."
-)
+// refusal returns the detail of the 401 response, or "" if the credentials are accepted.
+func (s *Server) refusal(authorization string) string {
+	scheme, token, _ := strings.Cut(authorization, " ")
+	scheme = strings.ToLower(scheme)
 
-// refusal returns why a request's credentials are not accepted, or nothing if they are.
-func refusal(header http.Header, tokens map[string]TokenState) string {
-	scheme, token, reason := parseAuthorization(header.Get("Authorization"))
-	if reason != "" {
-		return reason
-	}
-	state, known := tokens[token]
-	if !known || scheme != schemeOf(token) {
-		return invalidToken
-	}
-	switch state {
-	case TokenExpired:
-		return expiredToken
-	case TokenInactiveUser:
-		return inactiveUser
-	}
-	return ""
-}
+	s.mu.Lock()
+	state, known := s.tokens[token]
+	s.mu.Unlock()
+	personal := strings.HasPrefix(token, "w_")
+	oidc := strings.Count(token, ".") == 2 || state == TokenOpaque
 
-// parseAuthorization follows the Django REST framework's TokenAuthentication, which takes its keyword in
-// either case and complains about its own keyword's malformed headers only.
-func parseAuthorization(header string) (scheme, token, refusal string) {
-	words := strings.Fields(header)
-	if len(words) == 0 {
-		return "", "", notProvided
+	switch {
+	case scheme != "token" && scheme != "bearer":
+		return "Authentication credentials were not provided."
+	case scheme == "bearer" && !personal && !oidc:
+		return "Invalid JWT token."
+	case !known, scheme == "token" && (personal || oidc):
+		return "Invalid token."
+	case state == TokenActive, state == TokenOpaque:
+		return ""
+	case personal:
+		return "Invalid token."
+	case state == TokenExpired:
+		return "Token has expired."
+	default:
+		return "User inactive or deleted."
 	}
-	scheme = strings.ToLower(words[0])
-	if scheme != "token" && scheme != "bearer" {
-		return "", "", notProvided
-	}
-	switch len(words) {
-	case 1:
-		return "", "", "Invalid token header. No credentials provided."
-	case 2:
-		return scheme, words[1], ""
-	}
-	return "", "", "Invalid token header. Token string should not contain spaces."
-}
-
-// schemeOf returns the only scheme under which Waldur takes the token: "bearer" for a personal access
-// token, which begins with w_, and for an OIDC access token, a JWT; "token" for a user's API token.
-func schemeOf(token string) string {
-	if strings.HasPrefix(token, "w_") || strings.Count(token, ".") == 2 {
-		return "bearer"
-	}
-	return "token"
 }

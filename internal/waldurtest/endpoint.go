@@ -4,18 +4,16 @@
 package waldurtest
 
 import (
-	"encoding/json"
+	"bytes"
 	"fmt"
-	"math/rand/v2"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
-	"sync"
-	"time"
 )
 
-// Path is where the endpoint is, below the server's URL.
+// Path is the path of the endpoint below the server's URL.
 const Path = "/api/marketplace-component-usage-monthly/"
 
 const (
@@ -23,7 +21,7 @@ const (
 	contentHTML = "text/html; charset=utf-8"
 )
 
-// notFoundPage is what Django answers for a path that it does not route.
+// notFoundPage is Django's page for an unknown path.
 const notFoundPage = `
 <!doctype html>
 <html lang="en">
@@ -36,136 +34,91 @@ const notFoundPage = `
 </html>
 `
 
-// moment is the server's state for one request.
-type moment struct {
-	table     *table
-	now       time.Time
-	fullDates bool
-	refusal   string
-	chance    *rand.Rand // nil: equal rows stay as they are
-}
-
-// route answers one well-behaved request.
-func (s *Server) route(w http.ResponseWriter, r *http.Request) {
+// respond is the handler without faults. As in Django, it redirects before it checks credentials.
+func (s *Server) respond(w http.ResponseWriter, r *http.Request) {
 	switch r.URL.Path {
 	case Path:
-		s.moment(r).answer(w, r)
+		s.authenticate(w, r)
 	case strings.TrimSuffix(Path, "/"):
-		redirectToSlash(w, r)
+		location := url.URL{Path: Path, RawQuery: r.URL.RawQuery}
+		w.Header().Set("Location", location.String())
+		write(w, http.StatusMovedPermanently, contentHTML, nil)
 	default:
 		write(w, http.StatusNotFound, contentHTML, []byte(notFoundPage))
 	}
 }
 
-// redirectToSlash is Django's APPEND_SLASH. It comes before the credentials are looked at.
-func redirectToSlash(w http.ResponseWriter, r *http.Request) {
-	location := Path
-	if r.URL.RawQuery != "" {
-		location += "?" + r.URL.RawQuery
-	}
-	w.Header().Set("Location", location)
-	write(w, http.StatusMovedPermanently, contentHTML, nil)
-}
-
-// answer checks in the order of the Django REST framework: credentials, method, filters, page.
-func (m moment) answer(w http.ResponseWriter, r *http.Request) {
+// authenticate checks the credentials and then the method, in the order of the Django REST framework.
+func (s *Server) authenticate(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Allow", "GET, HEAD, OPTIONS")
-	if m.refusal != "" {
+	if detail := s.refusal(r.Header.Get("Authorization")); detail != "" {
 		w.Header().Set("WWW-Authenticate", "Token")
-		writeDetail(w, http.StatusUnauthorized, m.refusal)
+		writeDetail(w, http.StatusUnauthorized, detail)
 		return
 	}
-	switch r.Method {
-	case http.MethodGet, http.MethodHead:
-		m.list(w, r)
-	case http.MethodOptions:
-		write(w, http.StatusOK, contentJSON, []byte(`{"name":"Component usage monthly"}`))
-	default:
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		writeDetail(w, http.StatusMethodNotAllowed, fmt.Sprintf("Method %q not allowed.", r.Method))
+		return
 	}
+	s.list(w, r)
 }
 
-func (m moment) list(w http.ResponseWriter, r *http.Request) {
-	values := r.URL.Query()
-	q, bad := parseQuery(values, m.now, m.fullDates)
-	if bad != nil {
-		write(w, http.StatusBadRequest, contentJSON, []byte(bad.json()))
+// list responds with one page. Count and selection are two steps, and the rows may change between them. As
+// in Django, the headers and the length of the page come from the count, and the rows from the selection.
+func (s *Server) list(w http.ResponseWriter, r *http.Request) {
+	q, invalid := s.parseQuery(r.URL.Query())
+	if invalid != nil {
+		write(w, http.StatusBadRequest, contentJSON, []byte("{"+strings.Join(invalid, ",")+"}"))
 		return
 	}
-	found := m.table.find(q.filters, q.order)
-	pages := max(1, (len(found.rows)+q.pageSize-1)/q.pageSize)
-	page, ok := pageNumber(q.page, pages)
-	if !ok {
+	count := s.count(q)
+	lastPage := max(1, (count+q.pageSize-1)/q.pageSize)
+	page, err := strconv.Atoi(q.page)
+	if err != nil || page < 1 || page > lastPage {
 		writeDetail(w, http.StatusNotFound, "Invalid page.")
 		return
 	}
-	w.Header().Set("X-Result-Count", strconv.Itoa(len(found.rows)))
-	w.Header().Set("Link", links(r, values, page, pages))
+	s.callAfterCount()
 	start := (page - 1) * q.pageSize
-	end := min(start+q.pageSize, len(found.rows))
-	m.writeRows(w, q.columns, found.page(start, end, m.chance))
+	rows := s.selectRows(q, start, min(start+q.pageSize, count))
+	w.Header().Set("X-Result-Count", strconv.Itoa(count))
+	w.Header().Set("Link", linkHeader(r, page, lastPage))
+	write(w, http.StatusOK, contentJSON, slices.Concat([]byte("["), bytes.Join(rows, []byte(",")), []byte("]")))
 }
 
-// pageNumber returns the page that is meant, from 1. Django also knows the last page by that name.
-func pageNumber(value string, pages int) (int, bool) {
-	switch value {
-	case "":
-		return 1, true
-	case "last":
-		return pages, true
-	}
-	page, err := strconv.Atoi(value)
-	return page, err == nil && page >= 1 && page <= pages
-}
-
-// links returns the Link header. Its addresses come from the request's Host, which behind a proxy need not
-// be what the client was given.
-func links(r *http.Request, values url.Values, page, pages int) string {
-	relations := []string{link(r, values, 1, "first")}
-	if page > 1 {
-		relations = append(relations, link(r, values, page-1, "prev"))
-	}
-	if page < pages {
-		relations = append(relations, link(r, values, page+1, "next"))
-	}
-	relations = append(relations, link(r, values, pages, "last"))
-	return strings.Join(relations, ", ")
-}
-
-// link keeps the request's parameters, sorted by name; the first page goes without a number. It changes
-// values' page, which nobody reads any more.
-func link(r *http.Request, values url.Values, page int, relation string) string {
-	values.Set("page", strconv.Itoa(page))
-	if page == 1 {
-		values.Del("page")
-	}
-	address := url.URL{Scheme: "http", Host: r.Host, Path: r.URL.Path, RawQuery: values.Encode()}
+// linkHeader returns the Link header. Its URLs have the request's Host, which behind a proxy can differ from the
+// host that the client used. They keep the request's parameters, sorted by name. Page 1 has no page parameter.
+func linkHeader(r *http.Request, page, lastPage int) string {
+	query := r.URL.Query()
+	address := url.URL{Scheme: "http", Host: r.Host, Path: r.URL.Path}
 	if r.TLS != nil {
 		address.Scheme = "https"
 	}
-	return fmt.Sprintf("<%s>; rel=%q", address.String(), relation)
-}
-
-// pageBuffers saves a benchmark from measuring the allocation of pages.
-var pageBuffers = sync.Pool{New: func() any { return new([]byte) }}
-
-func (m moment) writeRows(w http.ResponseWriter, set columnSet, rows []int32) {
-	buffer := pageBuffers.Get().(*[]byte)
-	defer pageBuffers.Put(buffer)
-	*buffer = m.table.encode(set).appendArray((*buffer)[:0], rows)
-	write(w, http.StatusOK, contentJSON, *buffer)
+	var links []string
+	link := func(relation string, page int) {
+		query.Set("page", strconv.Itoa(page))
+		if page == 1 {
+			query.Del("page")
+		}
+		address.RawQuery = query.Encode()
+		links = append(links, fmt.Sprintf("<%s>; rel=%q", &address, relation))
+	}
+	link("first", 1)
+	if page > 1 {
+		link("prev", page-1)
+	}
+	if page < lastPage {
+		link("next", page+1)
+	}
+	link("last", lastPage)
+	return strings.Join(links, ", ")
 }
 
 func writeDetail(w http.ResponseWriter, status int, detail string) {
-	body, err := json.Marshal(map[string]string{"detail": detail})
-	if err != nil {
-		panic(err) // a string always encodes
-	}
-	write(w, status, contentJSON, body)
+	write(w, status, contentJSON, fmt.Appendf(nil, `{"detail":%q}`, detail))
 }
 
-// write ignores that the client may have left: there is nobody to tell. To a HEAD, net/http sends the
-// headers only.
+// write ignores a client that has left. For HEAD, net/http sends the headers only.
 func write(w http.ResponseWriter, status int, contentType string, body []byte) {
 	w.Header().Set("Content-Type", contentType)
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))

@@ -5,6 +5,7 @@ package waldurtest
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"encoding/json"
 	"maps"
@@ -19,23 +20,21 @@ import (
 	"time"
 )
 
-// Fault decides whether and how the server misbehaves in a request. It returns next for no fault, a handler
-// around next to change its answer, or another handler. n counts the requests since Misbehave, from 0;
-// within [On] and [OnPage] it counts the requests that they match.
+// Fault decides whether and how the server misbehaves in a request. It returns next for no fault, a handler around
+// next to change the response, or another handler. n is the number of requests since Misbehave, from 0. Within [On]
+// and [OnPage] it is the number of matching requests.
 type Fault func(n int, r *http.Request, next http.Handler) http.Handler
 
-// Misbehave makes the server misbehave from now on; it replaces earlier faults, and without faults the
-// server behaves well again. The first fault is outermost: it sees the answers of those after it. Faults
-// that cut or hold the connection belong first.
+// Misbehave replaces the server's faults. Without arguments, the server behaves well again. The first fault is
+// outermost: it sees the responses of those after it. Faults that break or hold the connection belong first.
 func (s *Server) Misbehave(faults ...Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.faults, s.faultable = slices.Clone(faults), 0
+	s.faults, s.faultRequests = slices.Clone(faults), 0
 }
 
-// On has the fault in the requests that match only, and counts those for it: On(match, First(1, f)) is f in
-// the first request that matches. The count goes on for as long as the fault lives, so make a new one for
-// every Misbehave.
+// On applies the fault to the matching requests only, and counts only those: On(match, First(1, f)) is f in the first
+// matching request. The count belongs to the fault, so make a new fault for every Misbehave.
 func On(match func(n int, r *http.Request) bool, f Fault) Fault {
 	var matched atomic.Int64
 	return func(n int, r *http.Request, next http.Handler) http.Handler {
@@ -46,7 +45,7 @@ func On(match func(n int, r *http.Request) bool, f Fault) Fault {
 	}
 }
 
-// First has the fault in the first count requests only.
+// First applies the fault to the first count requests only.
 func First(count int, f Fault) Fault {
 	return func(n int, r *http.Request, next http.Handler) http.Handler {
 		if n >= count {
@@ -56,19 +55,16 @@ func First(count int, f Fault) Fault {
 	}
 }
 
-// OnPage has the fault in requests for one page only, and counts those for it, as [On] does. A request
-// without a page asks for page 1.
+// OnPage applies the fault to the requests for one page only, and counts only those, as [On] does. Without a page
+// parameter, a request is for page 1.
 func OnPage(page int, f Fault) Fault {
 	return On(func(_ int, r *http.Request) bool {
-		asked := last(r.URL.Query(), "page")
-		if asked == "" {
-			asked = "1"
-		}
-		return asked == strconv.Itoa(page)
+		p := parameters{values: r.URL.Query()}
+		return cmp.Or(p.text("page"), "1") == strconv.Itoa(page)
 	}, f)
 }
 
-// Delay waits before the request is served. It ends with the request or the server, without an answer then.
+// Delay waits before the request is served. If the client leaves or the server is closed first, there is no response.
 func Delay(d time.Duration) Fault {
 	return around(func(w http.ResponseWriter, r *http.Request, next http.Handler) {
 		timer := time.NewTimer(d)
@@ -82,7 +78,7 @@ func Delay(d time.Duration) Fault {
 	})
 }
 
-// Hang takes the request and never answers, until the client leaves or the server is closed.
+// Hang reads the request and sends no response. It ends when the client leaves or the server is closed.
 func Hang() Fault {
 	return around(func(_ http.ResponseWriter, r *http.Request, _ http.Handler) {
 		<-r.Context().Done()
@@ -90,14 +86,14 @@ func Hang() Fault {
 	})
 }
 
-// HangUp closes the connection without an answer.
+// HangUp closes the connection without a response.
 func HangUp() Fault {
 	return around(func(http.ResponseWriter, *http.Request, http.Handler) {
 		panic(http.ErrAbortHandler)
 	})
 }
 
-// Status answers with that status, header and body. A body of JSON is named so unless the header says else.
+// Status responds with a status, headers and a body. The Content-Type of a JSON body is set unless header has one.
 func Status(code int, header http.Header, body string) Fault {
 	return around(func(w http.ResponseWriter, _ *http.Request, _ http.Handler) {
 		if json.Valid([]byte(body)) {
@@ -109,8 +105,8 @@ func Status(code int, header http.Header, body string) Fault {
 	})
 }
 
-// HTML answers the page of a web front end, which single-page applications serve with 200 for any path and
-// gateways with an error.
+// HTML responds with the page of a web front end. Single-page applications serve it for any path with status 200,
+// gateways with an error status.
 func HTML(status int) Fault {
 	return around(func(w http.ResponseWriter, _ *http.Request, _ http.Handler) {
 		write(w, status, contentHTML, []byte("<!doctype html>\n<html lang=\"en\"><head><title>Waldur</title></head>"+
@@ -118,26 +114,26 @@ func HTML(status int) Fault {
 	})
 }
 
-// Body answers 200 with that body.
+// Body responds with status 200 and a body.
 func Body(contentType, body string) Fault {
 	return around(func(w http.ResponseWriter, _ *http.Request, _ http.Handler) {
 		write(w, http.StatusOK, contentType, []byte(body))
 	})
 }
 
-// Raw answers with those bytes, which need not be HTTP, and closes the connection.
-func Raw(answer string) Fault {
+// Raw sends response as it is, which need not be HTTP, and closes the connection.
+func Raw(response string) Fault {
 	return around(func(w http.ResponseWriter, _ *http.Request, _ http.Handler) {
 		conn, _, err := http.NewResponseController(w).Hijack()
 		if err != nil {
-			panic(err) // it is HTTP/2, which this server does not speak
+			panic(err) // cannot happen: the server does not offer HTTP/2
 		}
-		_, _ = conn.Write([]byte(answer)) // a client that has gone does not wait for it
+		_, _ = conn.Write([]byte(response)) // the client may have left
 		_ = conn.Close()
 	})
 }
 
-// Redirect answers with that status, for instance 302, and sends the client to the address as given.
+// Redirect responds with a status such as 302 and the Location to.
 func Redirect(status int, to string) Fault {
 	return around(func(w http.ResponseWriter, _ *http.Request, _ http.Handler) {
 		w.Header().Set("Location", to)
@@ -145,18 +141,18 @@ func Redirect(status int, to string) Fault {
 	})
 }
 
-// CutBody announces the whole answer, sends the first half of it and closes the connection.
+// CutBody sends the Content-Length of the whole body and the first half of it, and closes the connection.
 func CutBody() Fault {
-	return rewrite(func(w http.ResponseWriter, _ *http.Request, a *httptest.ResponseRecorder) {
-		whole := a.Body.Bytes()
-		a.Body = bytes.NewBuffer(whole[:len(whole)/2])
-		send(w, a, len(whole))
+	return rewrite(func(w http.ResponseWriter, _ *http.Request, response *httptest.ResponseRecorder) {
+		whole := response.Body.Bytes()
+		response.Body = bytes.NewBuffer(whole[:len(whole)/2])
+		send(w, response, len(whole))
 		_ = http.NewResponseController(w).Flush()
 		panic(http.ErrAbortHandler)
 	})
 }
 
-// EditQuery changes a request's parameters on their way, as a proxy may.
+// EditQuery changes the parameters of the request before it is served, as a proxy may.
 func EditQuery(edit func(query url.Values)) Fault {
 	return around(func(w http.ResponseWriter, r *http.Request, next http.Handler) {
 		query := r.URL.Query()
@@ -166,88 +162,88 @@ func EditQuery(edit func(query url.Values)) Fault {
 	})
 }
 
-// SetHeader sets a header of the answer, for instance X-Result-Count to a count that is not true.
+// SetHeader sets a header of the response, for example a wrong X-Result-Count.
 func SetHeader(name, value string) Fault {
-	return rewrite(func(w http.ResponseWriter, _ *http.Request, a *httptest.ResponseRecorder) {
-		a.Header().Set(name, value)
-		send(w, a, a.Body.Len())
+	return rewrite(func(w http.ResponseWriter, _ *http.Request, response *httptest.ResponseRecorder) {
+		response.Header().Set(name, value)
+		send(w, response, response.Body.Len())
 	})
 }
 
-// DropHeader takes a header out of the answer, as some proxies do with those that they do not know.
+// DropHeader removes a header from the response, as some proxies do with unknown headers.
 func DropHeader(name string) Fault {
-	return rewrite(func(w http.ResponseWriter, _ *http.Request, a *httptest.ResponseRecorder) {
-		// Without values, and not deleted: net/http would make up a Content-Type or Date.
-		a.Header()[textproto.CanonicalMIMEHeaderKey(name)] = nil
-		send(w, a, a.Body.Len())
+	return rewrite(func(w http.ResponseWriter, _ *http.Request, response *httptest.ResponseRecorder) {
+		// Not deleted: net/http would then add its own Content-Type or Date.
+		response.Header()[textproto.CanonicalMIMEHeaderKey(name)] = nil
+		send(w, response, response.Body.Len())
 	})
 }
 
-// EditRows changes the rows of an answer that is an array: wrong types, rows twice, rows lost, more rows
-// than asked for. Numbers come as [json.Number]. The order of the fields within a row is lost.
+// EditRows changes the rows of the response: wrong types, repeated rows, missing rows, more rows than the page size.
+// Numbers are of type [json.Number]. The order of the fields in a row is lost. A body that is not an array is kept.
 func EditRows(edit func(rows []map[string]any) []map[string]any) Fault {
-	return rewrite(func(w http.ResponseWriter, _ *http.Request, a *httptest.ResponseRecorder) {
+	return rewrite(func(w http.ResponseWriter, _ *http.Request, response *httptest.ResponseRecorder) {
 		var rows []map[string]any
-		decoder := json.NewDecoder(bytes.NewReader(a.Body.Bytes()))
+		decoder := json.NewDecoder(bytes.NewReader(response.Body.Bytes()))
 		decoder.UseNumber()
 		if decoder.Decode(&rows) == nil {
-			a.Body = encodeRows(edit(rows))
+			response.Body = encodeRows(edit(rows))
 		}
-		send(w, a, a.Body.Len())
+		send(w, response, response.Body.Len())
 	})
 }
 
 func encodeRows(rows []map[string]any) *bytes.Buffer {
 	if rows == nil {
-		rows = []map[string]any{} // an array, as every answer is
+		rows = []map[string]any{} // an empty array, not null
 	}
 	body, err := json.Marshal(rows)
 	if err != nil {
-		panic(err) // the test put something into a row that JSON has no word for
+		panic(err) // the test put a value into a row that JSON cannot represent
 	}
 	return bytes.NewBuffer(body)
 }
 
-// Gzip compresses the answer for clients that accept it, as the proxy before a Waldur usually does.
+// Gzip compresses the response for clients that accept it, as the proxy in front of Waldur usually does.
 func Gzip() Fault {
-	return rewrite(func(w http.ResponseWriter, r *http.Request, a *httptest.ResponseRecorder) {
-		a.Header().Add("Vary", "Accept-Encoding")
+	return rewrite(func(w http.ResponseWriter, r *http.Request, response *httptest.ResponseRecorder) {
+		response.Header().Add("Vary", "Accept-Encoding")
 		if strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
-			a.Header().Set("Content-Encoding", "gzip")
-			a.Body = compress(a.Body.Bytes())
+			response.Header().Set("Content-Encoding", "gzip")
+			response.Body = compress(response.Body.Bytes())
 		}
-		send(w, a, a.Body.Len())
+		send(w, response, response.Body.Len())
 	})
 }
 
 func compress(body []byte) *bytes.Buffer {
 	var compressed bytes.Buffer
 	writer := gzip.NewWriter(&compressed)
-	_, _ = writer.Write(body) // a buffer takes everything
+	_, _ = writer.Write(body) // a buffer does not fail
 	_ = writer.Close()
 	return &compressed
 }
 
-// around is a fault in every request.
+// around returns a fault for every request.
 func around(serve func(w http.ResponseWriter, r *http.Request, next http.Handler)) Fault {
 	return func(_ int, _ *http.Request, next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { serve(w, r, next) })
 	}
 }
 
-// rewrite is a fault that has the whole answer before anything of it is sent.
-func rewrite(change func(w http.ResponseWriter, r *http.Request, answer *httptest.ResponseRecorder)) Fault {
+// rewrite returns a fault that receives the whole response before any of it is sent.
+func rewrite(change func(w http.ResponseWriter, r *http.Request, response *httptest.ResponseRecorder)) Fault {
 	return around(func(w http.ResponseWriter, r *http.Request, next http.Handler) {
-		answer := httptest.NewRecorder()
-		next.ServeHTTP(answer, r)
-		change(w, r, answer)
+		response := httptest.NewRecorder()
+		next.ServeHTTP(response, r)
+		change(w, r, response)
 	})
 }
 
-// send passes an answer on and announces length bytes of body.
-func send(w http.ResponseWriter, answer *httptest.ResponseRecorder, length int) {
-	maps.Copy(w.Header(), answer.Header())
+// send sends the response with length as its Content-Length.
+func send(w http.ResponseWriter, response *httptest.ResponseRecorder, length int) {
+	maps.Copy(w.Header(), response.Header())
 	w.Header().Set("Content-Length", strconv.Itoa(length))
-	w.WriteHeader(answer.Code)
-	_, _ = w.Write(answer.Body.Bytes())
+	w.WriteHeader(response.Code)
+	_, _ = w.Write(response.Body.Bytes())
 }

@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// november is a server with the ten contract rows of its current month.
+// november returns a server whose current month has ten of the contract rows.
 func november(t *testing.T) *Server {
 	t.Helper()
 	server := Start(t, ContractRows())
@@ -24,7 +24,7 @@ func november(t *testing.T) *Server {
 	return server
 }
 
-// statuses asks for the queries in turn.
+// statuses sends the queries one after the other.
 func statuses(t *testing.T, server *Server, queries ...string) []int {
 	t.Helper()
 	var got []int
@@ -35,14 +35,14 @@ func statuses(t *testing.T, server *Server, queries ...string) []int {
 	return got
 }
 
-func TestFaultsAnswer(t *testing.T) {
+func TestFaults(t *testing.T) {
 	t.Parallel()
 	retry := http.Header{"Retry-After": {"7"}}
 	for name, test := range map[string]struct {
 		fault        Fault
 		status       int
 		header, want string
-		body         string // a part of it
+		body         string // substring
 	}{
 		"Status":             {Status(503, retry, "busy"), 503, "Retry-After", "7", "busy"},
 		"Status, JSON":       {Status(429, nil, `{"detail":"slow"}`), 429, "Content-Type", contentJSON, "slow"},
@@ -75,7 +75,7 @@ func TestFaultsAnswer(t *testing.T) {
 	}
 }
 
-// edited drops all rows of what the other fault answers.
+// edited removes all rows from the response of the inner fault.
 func edited(inner Fault) Fault {
 	outer := EditRows(func([]map[string]any) []map[string]any { return nil })
 	return func(n int, r *http.Request, next http.Handler) http.Handler {
@@ -226,7 +226,7 @@ func TestCloseDoesNotWaitForFaults(t *testing.T) {
 			server.Misbehave(fault, Hang())
 			failed := make(chan error, 1)
 			request := newRequest(t, server, "")
-			go func() { failed <- ask(server.http.Client(), request) }()
+			go func() { failed <- fetchBody(server.http.Client(), request) }()
 			for len(server.Requests()) == 0 {
 				time.Sleep(time.Millisecond)
 			}
@@ -236,13 +236,13 @@ func TestCloseDoesNotWaitForFaults(t *testing.T) {
 				t.Errorf("Close took %v", took)
 			}
 			if err := <-failed; err == nil {
-				t.Error("the request was answered")
+				t.Error("the request got a response")
 			}
 		})
 	}
 }
 
-func ask(client *http.Client, request *http.Request) error {
+func fetchBody(client *http.Client, request *http.Request) error {
 	response, err := client.Do(request)
 	if err != nil {
 		return err

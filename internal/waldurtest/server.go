@@ -1,12 +1,12 @@
 // Copyright (c) The terraform-provider-waldur authors
 // SPDX-License-Identifier: MPL-2.0
 
-// Package waldurtest is an in-memory Waldur for tests, benchmarks and the demo: an HTTP server with the
-// one endpoint /api/marketplace-component-usage-monthly/, held to exchanges recorded in testdata/contract.
-// It can place equal rows anew in every request, as PostgreSQL does, and misbehave in the ways that
-// servers, proxies and networks do.
+// Package waldurtest is an in-memory Waldur server for tests, benchmarks and the demo. It serves one endpoint,
+// /api/marketplace-component-usage-monthly/, and behaves like the recordings in testdata/contract. On request,
+// it changes the order of rows that sort equally, as PostgreSQL does, and fails as servers, proxies and networks
+// do.
 //
-// It knows nothing of the provider and its client: a test that finds both wrong in the same way finds nothing.
+// It must not use the provider or its client, so that it does not share their mistakes.
 package waldurtest
 
 import (
@@ -27,29 +27,31 @@ import (
 	"time"
 )
 
-// Server is an in-memory Waldur. Its methods may be called at any time, also while requests are served;
-// a request sees the state of the moment at which it gets past the faults.
+// Server is an in-memory Waldur server. Its methods can be called at any time, also while requests are served.
 type Server struct {
 	// URL is the server's address, http(s)://127.0.0.1:port, without a trailing slash.
 	URL string
 
-	http  *httptest.Server
-	leave context.CancelFunc // ends the context of every request
+	http   *httptest.Server
+	cancel context.CancelFunc // cancels the context of every request
 
-	mu        sync.Mutex
-	table     *table
-	tokens    map[string]TokenState
-	now       func() time.Time
-	fullDates bool
-	anew      bool // place equal rows anew
-	seed      uint64
-	placed    uint64 // requests since PlaceEqualRowsAnew
-	requests  []Request
-	faults    []Fault
-	faultable int // requests since Misbehave
+	mu         sync.Mutex
+	rows       []Row
+	selections map[string]selection // of these rows, by query
+	tokens     map[string]TokenState
+	now        func() time.Time
+	fullDates  bool
+	shuffle    *rand.Rand // nil: rows that sort equally keep their order
+	requests   []Request
+
+	faults        []Fault
+	faultRequests int // requests since Misbehave
+
+	afterCount   func(n int)
+	listRequests int // requests since AfterCount that reached it
 }
 
-// Request is one request as it arrived, before any fault.
+// Request is a request as it arrived, before any fault.
 type Request struct {
 	Method   string
 	Host     string
@@ -59,7 +61,7 @@ type Request struct {
 	Header   http.Header
 }
 
-// NewServer serves the rows over plain HTTP on a free loopback port. Close it when done.
+// NewServer serves the rows over HTTP on a free loopback port. Close the server when done.
 func NewServer(rows []Row) *Server {
 	s := newServer(rows)
 	s.http.Start()
@@ -67,8 +69,8 @@ func NewServer(rows []Row) *Server {
 	return s
 }
 
-// NewTLSServer serves the rows over HTTPS on a free loopback port, with a self-signed certificate for
-// 127.0.0.1: see [Server.CACertPEM]. Close it when done.
+// NewTLSServer serves the rows over HTTPS on a free loopback port, with a self-signed certificate for 127.0.0.1
+// (see [Server.CACertPEM]). Close the server when done.
 func NewTLSServer(rows []Row) *Server {
 	s := newServer(rows)
 	s.http.StartTLS()
@@ -76,7 +78,7 @@ func NewTLSServer(rows []Row) *Server {
 	return s
 }
 
-// Start is [NewServer] for a test or benchmark; the server is closed at its end.
+// Start is [NewServer] for a test or benchmark. It closes the server at the end.
 func Start(tb testing.TB, rows []Row) *Server {
 	tb.Helper()
 	s := NewServer(rows)
@@ -84,7 +86,7 @@ func Start(tb testing.TB, rows []Row) *Server {
 	return s
 }
 
-// StartTLS is [NewTLSServer] for a test or benchmark; the server is closed at its end.
+// StartTLS is [NewTLSServer] for a test or benchmark. It closes the server at the end.
 func StartTLS(tb testing.TB, rows []Row) *Server {
 	tb.Helper()
 	s := NewTLSServer(rows)
@@ -95,19 +97,19 @@ func StartTLS(tb testing.TB, rows []Row) *Server {
 func newServer(rows []Row) *Server {
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &Server{
-		leave:  cancel,
-		table:  newTable(rows),
+		cancel: cancel,
 		tokens: map[string]TokenState{Token: TokenActive},
 		now:    time.Now,
 	}
+	s.SetRows(rows)
 	s.http = httptest.NewUnstartedServer(http.HandlerFunc(s.serve))
 	s.http.Config.BaseContext = func(net.Listener) context.Context { return ctx }
 	s.http.Config.ErrorLog = log.New(withoutHandshakes{os.Stderr}, "", 0)
 	return s
 }
 
-// withoutHandshakes drops what net/http logs about clients that do not trust the certificate: tests do
-// that on purpose. A handler's panic still shows.
+// withoutHandshakes drops the log lines about clients that do not trust the certificate. Tests have such clients
+// on purpose. A panic in a handler is still logged.
 type withoutHandshakes struct{ io.Writer }
 
 func (w withoutHandshakes) Write(line []byte) (int, error) {
@@ -117,13 +119,13 @@ func (w withoutHandshakes) Write(line []byte) (int, error) {
 	return w.Writer.Write(line)
 }
 
-// Close ends all requests, also those that hang, and then the server. It may be called twice.
+// Close ends all requests, also those that hang, and stops the server. It can be called more than once.
 func (s *Server) Close() {
-	s.leave()
+	s.cancel()
 	s.http.Close()
 }
 
-// CACertPEM returns the PEM block of the certificate that a client must trust, and "" for a plain server.
+// CACertPEM returns the certificate that a client must trust, in PEM format, or "" for a server without TLS.
 func (s *Server) CACertPEM() string {
 	certificate := s.http.Certificate()
 	if certificate == nil {
@@ -132,87 +134,100 @@ func (s *Server) CACertPEM() string {
 	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate.Raw}))
 }
 
-// SetNow stops the server's clock at t. From it comes the month that is answered when no parameter names
-// one: the current month in UTC. A new server goes by [time.Now].
+// SetNow stops the server's clock at t. The clock decides which month is the current one, in UTC. A new server
+// uses [time.Now].
 func (s *Server) SetNow(t time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.now = func() time.Time { return t }
 }
 
-// SetRows replaces all rows by a copy of these.
+// SetRows replaces all rows by a copy of rows.
 func (s *Server) SetRows(rows []Row) {
-	fresh := newTable(rows)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.table = fresh
+	s.Update(func([]Row) []Row { return rows })
 }
 
-// Update replaces all rows by what change makes of a copy of them; no request sees a state in between.
-// change must not call the server's methods.
+// Update passes a copy of all rows to change and replaces all rows by the result, in one step. change must not
+// call the server's methods.
 func (s *Server) Update(change func(rows []Row) []Row) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.table = newTable(change(cloneRows(s.table.rows)))
+	s.rows = cloneRows(change(cloneRows(s.rows)))
+	s.selections = map[string]selection{}
 }
 
 // Rows returns a copy of all rows, in the order in which they were set.
 func (s *Server) Rows() []Row {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return cloneRows(s.table.rows)
+	return cloneRows(s.rows)
 }
 
-// SetToken makes a token known. A token that begins with w_ or has the three parts of a JWT is taken as
-// Bearer only, all others as Token only. Tokens that nobody set, but for [Token], are invalid.
+// AfterCount makes the server call f in every list request, between the count and the selection of the rows. Both
+// see the rows of their own moment, as in Waldur. X-Result-Count, Link and the length of the page come from the
+// count. The body has rows of the selection, so a change in f results in a torn page.
+//
+// n is the number of list requests since AfterCount that came this far, from 0. A request that fails earlier, for
+// example for a page that does not exist, is not one of them. f can call the server's methods except Close, and is
+// called concurrently for concurrent requests. AfterCount(nil) removes f.
+func (s *Server) AfterCount(f func(n int)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.afterCount, s.listRequests = f, 0
+}
+
+// SetToken adds a token or changes its state. A token that begins with w_ is a personal access token, one with the
+// three parts of a JWT or with the state [TokenOpaque] is an OIDC access token, and any other is an API token. API
+// tokens are accepted as Token only, the others as Bearer only.
 func (s *Server) SetToken(token string, state TokenState) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.tokens[token] = state
 }
 
-// PlaceEqualRowsAnew makes every request from now on place rows that are equal under the requested order
-// by chance, as PostgreSQL may: a walk over the pages then repeats some rows and loses others, and the
-// total stays right. The same seed and sequence of requests give the same places.
+// PlaceEqualRowsAnew makes every request from now on shuffle the rows that sort equally, as PostgreSQL may. A client
+// that reads page by page then receives some rows twice and misses others, while the total stays right. The same
+// seed and the same requests result in the same order.
 func (s *Server) PlaceEqualRowsAnew(seed uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.anew, s.seed, s.placed = true, seed, 0
+	s.shuffle = rand.New(rand.NewPCG(seed, 0))
 }
 
-// TakeFullDates makes the server take YYYY-MM-DD for a month and refuse YYYY-MM, as the published schema
-// has it and a later Waldur may.
+// TakeFullDates makes the server accept a month as YYYY-MM-DD and refuse YYYY-MM, as the published schema says and a
+// later Waldur may do.
 func (s *Server) TakeFullDates(full bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.fullDates = full
 }
 
-// Requests returns every request that arrived since the start or the last ResetRequests, in order.
+// Requests returns all requests since the start or the last ResetRequests, in the order of their arrival.
 func (s *Server) Requests() []Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.requests)
 }
 
-// ResetRequests forgets the requests that arrived.
+// ResetRequests empties the list of requests.
 func (s *Server) ResetRequests() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.requests = nil
 }
 
-// serve records the request and lets the faults decide.
+// serve records the request and applies the faults.
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
-	faults, n := s.arrive(r)
-	var handler http.Handler = http.HandlerFunc(s.route)
+	faults, n := s.record(r)
+	var handler http.Handler = http.HandlerFunc(s.respond)
 	for _, fault := range slices.Backward(faults) {
 		handler = fault(n, r, handler)
 	}
 	handler.ServeHTTP(w, r)
 }
 
-func (s *Server) arrive(r *http.Request) (faults []Fault, n int) {
+// record returns the faults for the request and its number since Misbehave.
+func (s *Server) record(r *http.Request) (faults []Fault, n int) {
 	request := Request{
 		Method:   r.Method,
 		Host:     r.Host,
@@ -224,23 +239,18 @@ func (s *Server) arrive(r *http.Request) (faults []Fault, n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.requests = append(s.requests, request)
-	n = s.faultable
-	s.faultable++
+	n = s.faultRequests
+	s.faultRequests++
 	return s.faults, n
 }
 
-func (s *Server) moment(r *http.Request) moment {
+// callAfterCount does not hold the lock during the call, so that the function can call the server's methods.
+func (s *Server) callAfterCount() {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	m := moment{
-		table:     s.table,
-		now:       s.now(),
-		fullDates: s.fullDates,
-		refusal:   refusal(r.Header, s.tokens),
+	f, n := s.afterCount, s.listRequests
+	s.listRequests++
+	s.mu.Unlock()
+	if f != nil {
+		f(n)
 	}
-	if s.anew {
-		m.chance = rand.New(rand.NewPCG(s.seed, s.placed))
-		s.placed++
-	}
-	return m
 }

@@ -17,7 +17,7 @@ import (
 	"time"
 )
 
-// do sends a request without following redirects and returns the answer with its whole body.
+// do sends a request without following redirects. It returns the response and its body.
 func do(tb testing.TB, server *Server, request *http.Request) (*http.Response, []byte) {
 	tb.Helper()
 	client := *server.http.Client()
@@ -34,7 +34,7 @@ func do(tb testing.TB, server *Server, request *http.Request) (*http.Response, [
 	return response, body
 }
 
-// newRequest asks with the active token for Path and the query.
+// newRequest returns a request for Path and the query with the active token.
 func newRequest(tb testing.TB, server *Server, query string) *http.Request {
 	tb.Helper()
 	request, err := http.NewRequestWithContext(tb.Context(), http.MethodGet, server.URL+Path+query, nil)
@@ -50,23 +50,22 @@ func get(tb testing.TB, server *Server, query string) (*http.Response, []byte) {
 	return do(tb, server, newRequest(tb, server, query))
 }
 
-// offerings returns the names of the offerings in the answer, in order, "LUMI LUMI Compute".
+// offerings returns the names of the offerings in the response, in order, for example "LUMI Archive".
 func offerings(t *testing.T, server *Server, query string) string {
 	t.Helper()
-	response, body := get(t, server, query)
-	if response.StatusCode != http.StatusOK {
-		t.Fatalf("%s: %s", response.Status, body)
-	}
+	rows, _ := FetchPage[Row](t, server, query)
+	return names(rows)
+}
+
+func names(rows []Row) string {
 	var names []string
-	for _, row := range decodeArray(t, body) {
-		_, name, _ := strings.Cut(string(row), `"offering_name":"`)
-		name, _, _ = strings.Cut(name, `"`)
-		names = append(names, name)
+	for _, row := range rows {
+		names = append(names, row.OfferingName)
 	}
 	return strings.Join(names, " ")
 }
 
-// manyRows returns count rows: 10 components in each month of offerings that share five names.
+// manyRows returns count rows: offerings that share five names, with 10 components each, in 12 months.
 func manyRows(count int) []Row {
 	rows := make([]Row, count)
 	percent := "33.33"
@@ -95,8 +94,8 @@ func manyRows(count int) []Row {
 	return rows
 }
 
-// walk reads all pages by number, as a client does that trusts the order, and returns the total that the
-// server gave, and how many rows and how many different ones came.
+// walk reads all pages by number, as a client does that trusts the order. It returns X-Result-Count, the number of
+// rows received and the number of distinct rows.
 func walk(tb testing.TB, server *Server, query string, pageSize int) (total, received, distinct int) {
 	tb.Helper()
 	seen := map[string]bool{}
@@ -114,7 +113,7 @@ func walk(tb testing.TB, server *Server, query string, pageSize int) (total, rec
 	return total, received, len(seen)
 }
 
-func TestEqualRowsPlacedAnewAreLostByAWalkOverThePages(t *testing.T) {
+func TestWalkLosesEqualRowsPlacedAnew(t *testing.T) {
 	t.Parallel()
 	server := Start(t, manyRows(3000))
 	for _, order := range []string{"", "&o=-usage_percent", "&o=-billing_period"} {
@@ -130,7 +129,7 @@ func TestEqualRowsPlacedAnewAreLostByAWalkOverThePages(t *testing.T) {
 	}
 }
 
-func TestOnePageIsWholeEvenWithEqualRowsPlacedAnew(t *testing.T) {
+func TestOnePageLosesNoRows(t *testing.T) {
 	t.Parallel()
 	server := Start(t, manyRows(300))
 	server.PlaceEqualRowsAnew(1)
@@ -156,7 +155,7 @@ func TestEqualRowsPlacedAnewStayInOrder(t *testing.T) {
 	}
 }
 
-func TestOneSeedPlacesEqualRowsOneWay(t *testing.T) {
+func TestSameSeedSameOrder(t *testing.T) {
 	t.Parallel()
 	server := Start(t, manyRows(1000))
 	pages := func(seed uint64) string {
@@ -164,7 +163,7 @@ func TestOneSeedPlacesEqualRowsOneWay(t *testing.T) {
 		_, first := get(t, server, "?start=2000-01&o=usage_percent")
 		_, again := get(t, server, "?start=2000-01&o=usage_percent")
 		if string(first) == string(again) {
-			t.Error("two requests saw equal rows in the same places")
+			t.Error("two requests got the same order")
 		}
 		return string(first) + string(again)
 	}
@@ -177,7 +176,7 @@ func TestOneSeedPlacesEqualRowsOneWay(t *testing.T) {
 	}
 }
 
-// PostgreSQL has null as the greatest value.
+// In PostgreSQL, null is the greatest value.
 func TestNullsAreLastAscendingAndFirstDescending(t *testing.T) {
 	t.Parallel()
 	percent := func(text string) *string { return &text }
@@ -188,23 +187,23 @@ func TestNullsAreLastAscendingAndFirstDescending(t *testing.T) {
 		{OfferingName: "minus", UsagePercent: percent("-0.50")},
 		{OfferingName: "more", UsagePercent: percent("99999999.99")},
 	})
-	if got := offerings(t, server, "?start=&o=usage_percent"); got != "minus nine ten more null" {
+	if got := offerings(t, server, "start=&o=usage_percent"); got != "minus nine ten more null" {
 		t.Errorf("ascending: %s", got)
 	}
-	if got := offerings(t, server, "?start=&o=-usage_percent"); got != "null more ten nine minus" {
+	if got := offerings(t, server, "start=&o=-usage_percent"); got != "null more ten nine minus" {
 		t.Errorf("descending: %s", got)
 	}
 }
 
-func TestTextIsOrderedByCodePoint(t *testing.T) {
+func TestTextSortsByCodePoint(t *testing.T) {
 	t.Parallel()
 	server := Start(t, []Row{{OfferingName: "ä"}, {OfferingName: "b"}, {OfferingName: "Z"}, {OfferingName: "😀"}, {OfferingName: "�"}})
-	if got := offerings(t, server, "?start="); got != "Z b ä � 😀" {
+	if got := offerings(t, server, "start="); got != "Z b ä � 😀" {
 		t.Error(got)
 	}
 }
 
-func TestCurrentMonthIsTheClocksInUTC(t *testing.T) {
+func TestCurrentMonthIsInUTC(t *testing.T) {
 	t.Parallel()
 	server := Start(t, []Row{
 		{OfferingName: "October", BillingPeriod: "2026-10-01"},
@@ -216,7 +215,7 @@ func TestCurrentMonthIsTheClocksInUTC(t *testing.T) {
 		t.Errorf("after midnight in UTC: %s", got)
 	}
 	server.SetNow(time.Date(2026, 10, 31, 18, 30, 0, 0, west))
-	if got := offerings(t, server, "?end"); got != "November October" {
+	if got := offerings(t, server, "end"); got != "November October" {
 		t.Errorf("with a parameter present: %s", got)
 	}
 	if got := offerings(t, server, ""); got != "October" {
@@ -252,7 +251,18 @@ func TestEmptyResultHasOnePage(t *testing.T) {
 	}
 }
 
-func TestOtherPathsAreDjangosNotFound(t *testing.T) {
+func TestHeadHasTheHeadersOfGet(t *testing.T) {
+	t.Parallel()
+	server := Start(t, ContractRows())
+	request := newRequest(t, server, "?start=")
+	request.Method = http.MethodHead
+	response, body := do(t, server, request)
+	if len(body) != 0 || response.Header.Get("X-Result-Count") != "35" || response.Header.Get("Link") == "" {
+		t.Errorf("%s %v %s", response.Status, response.Header, body)
+	}
+}
+
+func TestOtherPathsAreNotFound(t *testing.T) {
 	t.Parallel()
 	server := Start(t, nil)
 	request := newRequest(t, server, "")
@@ -263,6 +273,76 @@ func TestOtherPathsAreDjangosNotFound(t *testing.T) {
 	}
 	if got := response.Header.Get("Content-Type"); got != contentHTML {
 		t.Error(got)
+	}
+}
+
+func TestFieldsOfNoOrganizationAreLeftOut(t *testing.T) {
+	t.Parallel()
+	server := Start(t, []Row{{}})
+	const query = "?start=&field=category_uuid&field=service_provider_uuid&field=service_provider_name&field=billing_type"
+	if _, body := get(t, server, query); string(body) != `[{"category_uuid":"","billing_type":""}]` {
+		t.Errorf("%s", body)
+	}
+}
+
+// The header has the count of one moment, and the body has rows of a later one, at most as many as were counted.
+func TestChangeAfterCountTearsThePage(t *testing.T) {
+	t.Parallel()
+	add := func(name string) func([]Row) []Row {
+		return func(rows []Row) []Row { return append(rows, Row{OfferingName: name}) }
+	}
+	removeFirst := func(rows []Row) []Row { return rows[1:] }
+	for name, test := range map[string]struct {
+		change      func(rows []Row) []Row
+		query, want string
+	}{
+		"nothing":                    {func(rows []Row) []Row { return rows }, "start=", "b c d e"},
+		"row added":                  {add("a"), "start=", "a b c d"},
+		"row added at the end":       {add("f"), "start=", "b c d e"},
+		"row added, page 1":          {add("a"), "start=&page_size=3", "a b c"},
+		"row added, last page":       {add("a"), "start=&page_size=3&page=2", "d"},
+		"row removed":                {removeFirst, "start=", "c d e"},
+		"row removed, page 1":        {removeFirst, "start=&page_size=3", "c d e"},
+		"row removed, last page":     {removeFirst, "start=&page_size=3&page=2", ""},
+		"all rows removed, page 2":   {func([]Row) []Row { return nil }, "start=&page_size=2&page=2", ""},
+		"row replaced":               {func(rows []Row) []Row { return add("f")(rows[1:]) }, "start=", "c d e f"},
+		"row replaced, middle page":  {func(rows []Row) []Row { return add("f")(rows[1:]) }, "start=&page_size=1&page=2", "d"},
+		"row replaced, only by name": {func(rows []Row) []Row { rows[3].OfferingName = "a"; return rows }, "start=", "a b c d"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := Start(t, []Row{{OfferingName: "b"}, {OfferingName: "c"}, {OfferingName: "d"}, {OfferingName: "e"}})
+			_, undisturbed := FetchPage[Row](t, server, test.query)
+			server.AfterCount(func(int) { server.Update(test.change) })
+			rows, header := FetchPage[Row](t, server, test.query)
+			if got := names(rows); got != test.want {
+				t.Errorf("body: %q, want %q", got, test.want)
+			}
+			for _, name := range []string{"X-Result-Count", "Link"} {
+				if got, want := header.Get(name), undisturbed.Get(name); got != want {
+					t.Errorf("%s: %s, want %s", name, got, want)
+				}
+			}
+		})
+	}
+}
+
+func TestAfterCountNumbersTheListRequests(t *testing.T) {
+	t.Parallel()
+	server := Start(t, ContractRows())
+	var numbers []int
+	record := func(n int) { numbers = append(numbers, n) }
+	get(t, server, "?start=")
+	server.AfterCount(record)
+	for _, query := range []string{"?start=", "?start=&page=99", "?start=soon", "?start=&page=2"} {
+		get(t, server, query)
+	}
+	server.AfterCount(record)
+	get(t, server, "?start=")
+	server.AfterCount(nil)
+	get(t, server, "?start=")
+	if !slices.Equal(numbers, []int{0, 1, 0}) {
+		t.Errorf("%v", numbers)
 	}
 }
 
@@ -285,7 +365,7 @@ func TestRowsAreCopies(t *testing.T) {
 	}
 }
 
-func TestRequestsAreKeptInOrder(t *testing.T) {
+func TestRequestsAreInOrder(t *testing.T) {
 	t.Parallel()
 	server := Start(t, nil)
 	get(t, server, "?page=1&o=a%20b")
@@ -331,6 +411,7 @@ func TestConcurrentRequestsAndChanges(t *testing.T) {
 	t.Parallel()
 	server := Start(t, manyRows(600))
 	server.PlaceEqualRowsAnew(1)
+	server.AfterCount(func(int) { server.Rows() })
 	var group sync.WaitGroup
 	for i := range 8 {
 		group.Go(func() {
@@ -350,37 +431,5 @@ func TestConcurrentRequestsAndChanges(t *testing.T) {
 	group.Wait()
 	if got := len(server.Rows()); got != 608 {
 		t.Errorf("%d rows", got)
-	}
-}
-
-func BenchmarkWalkOver30000Rows(b *testing.B) {
-	for _, anew := range []bool{false, true} {
-		b.Run(fmt.Sprintf("anew=%t", anew), func(b *testing.B) {
-			server := Start(b, manyRows(30_000))
-			if anew {
-				server.PlaceEqualRowsAnew(1)
-			}
-			readAllPages(b, server) // encodes and sorts
-			for b.Loop() {
-				server.ResetRequests()
-				readAllPages(b, server)
-			}
-		})
-	}
-}
-
-func readAllPages(b *testing.B, server *Server) {
-	b.Helper()
-	client := server.http.Client()
-	for page := 1; page <= 100; page++ {
-		response, err := client.Do(newRequest(b, server, fmt.Sprintf("?start=2000-01&page_size=300&page=%d", page)))
-		if err != nil {
-			b.Fatal(err)
-		}
-		read, err := io.Copy(io.Discard, response.Body)
-		response.Body.Close()
-		if err != nil || read < 300*100 {
-			b.Fatalf("page %d: %d bytes, %v", page, read, err)
-		}
 	}
 }
