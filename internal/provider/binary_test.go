@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -84,6 +85,9 @@ func read(t *testing.T, path string) []byte {
 
 // TestAccInterruptEndsARead presses Ctrl-C while the server keeps everyone waiting.
 func TestAccInterruptEndsARead(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("Go cannot interrupt a process on Windows")
+	}
 	server := recorded(t)
 	server.Misbehave(waldurtest.Hang())
 	tf := newTerraform(t, plain, urlVariable+"="+server.URL, tokenVariable+"="+waldurtest.Token)
@@ -100,7 +104,7 @@ func TestAccInterruptEndsARead(t *testing.T) {
 	}
 	interrupted := time.Now()
 	if err := plan.Process.Signal(os.Interrupt); err != nil {
-		t.Skipf("processes cannot be interrupted here: %v", err)
+		t.Fatal(err)
 	}
 	var exit *exec.ExitError
 	if err := plan.Wait(); !errors.As(err, &exit) {
