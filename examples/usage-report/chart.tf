@@ -1,13 +1,21 @@
-# The scales and texts of the chart, which has a panel for each component.
+# The scales and texts of the chart, which has a panel for each component that it shows.
+# How full a component is decides whether it is shown, not where: the panels have the
+# order of the table, so that the components of an offering stay together.
 
 locals {
+  # The fullest components. Those without a row in the newest month come last.
+  in_latest   = [for s in local.latest_rows : "${s.offering_uuid} ${s.component_type}"]
+  by_fullness = concat(local.in_latest, tolist(setsubtract(keys(local.rows), local.in_latest)))
+  fullest     = [for i, key in local.by_fullness : key if i < var.panels]
+  shown       = [for c in local.components : c if contains(local.fullest, c.key)]
+
   # The least and the most that a panel shows, 0 included.
-  least = [for c in local.components : min(0, c.consumed...)]
-  most  = [for c in local.components : max(0, concat(c.consumed, c.allocated)...)]
+  least = [for c in local.shown : min(0, c.consumed...)]
+  most  = [for c in local.shown : max(0, concat(c.consumed, c.allocated)...)]
 
   # What lies between two grid lines: 1, 2, 5 or 10 times a power of ten, so that
   # about four of them cover it all.
-  heights = [for i, c in local.components : local.most[i] == local.least[i] ? 1 : local.most[i] - local.least[i]]
+  heights = [for i, most in local.most : most == local.least[i] ? 1 : most - local.least[i]]
   powers  = [for height in local.heights : pow(10, floor(log(height / 4, 10)))]
   steps   = [for i, power in local.powers : power * [for n in [1, 2, 5, 10] : n if n == 10 || n * power * 4 >= local.heights[i]][0]]
 
@@ -15,8 +23,9 @@ locals {
   lowest  = [for i, step in local.steps : floor(local.least[i] / step)]
   highest = [for i, step in local.steps : max(1, ceil(local.most[i] / step))]
 
-  # Pixels that a step is high, of 100 for the whole panel.
+  # Pixels that a step is high, of 100 for the bars of a panel, and that a month is wide, of 402.
   pixels = [for i, step in local.steps : 100 / (local.highest[i] - local.lowest[i])]
+  pitch  = 402 / length(local.months)
 
   # What the labels of the axis are divided by, by the highest of them.
   prefixes = [
@@ -32,34 +41,64 @@ locals {
     for i, step in local.steps : [for p in local.prefixes : p if max(local.highest[i], -local.lowest[i]) * step >= p.from][0]
   ]
 
-  charts = [
-    for i, c in local.components : {
-      # Markup in names must not become markup of the chart, and XML has no control characters.
-      text = {
-        for field in ["name", "provider", "unit"] : field => replace(replace(replace(replace(trimspace(c[field]),
-          "/[^\\x{20}-\\x{D7FF}\\x{E000}-\\x{FFFD}\\x{10000}-\\x{10FFFF}]/", " "),
-          "&", "&amp;"),
-          "<", "&lt;"),
-        ">", "&gt;")
-      }
-      lines = [
-        for n in range(local.lowest[i], local.highest[i] + 1) : {
-          y     = (local.highest[i] - n) * local.pixels[i]
-          label = n == 0 ? "0" : "${format("%.4g", n * local.steps[i] / local.prefix[i].size)}${local.prefix[i].sign}"
-        }
-      ]
-      zero = local.highest[i] * local.pixels[i]
-      bars = [
-        for j, month in local.months : {
-          month     = month
-          consumed  = c.consumed[j]
-          allocated = c.allocated[j]
-          over      = c.allocated[j] > 0 && c.consumed[j] > c.allocated[j]
-          y         = (local.highest[i] - max(c.consumed[j], 0) / local.steps[i]) * local.pixels[i]
-          height    = abs(c.consumed[j]) / local.steps[i] * local.pixels[i]
-          line      = (local.highest[i] - c.allocated[j] / local.steps[i]) * local.pixels[i]
-        }
-      ]
+  # Names that are too long for a panel are shortened to this number of wide characters, or twice as
+  # many narrow ones. Most Latin, Greek and Cyrillic letters are narrow.
+  width = { offering_name = 28, service_provider_name = 28, component_name = 15, measured_unit = 7 }
+  short = [
+    for c in local.shown : {
+      for field, width in local.width :
+      field => regex("^(?:[#%&+<-@MWmw~]|[^ -~\\x{A0}-\\x{52F}]|[ -~\\x{A0}-\\x{52F}]{1,2}){0,${width}}", c.text[field])
     }
   ]
+
+  # Over more than 12 months every second one has a label, over more than 24 only January.
+  label_step = length(local.months) > 24 ? 12 : length(local.months) > 12 ? 2 : 1
+  axis = [
+    for j, month in local.months : {
+      x     = local.pitch * (j + 0.5)
+      month = formatdate("MMM", "${month}-01T00:00:00Z")
+      year  = endswith(month, "-01") || j == 0 && local.label_step == 1 ? substr(month, 0, 4) : ""
+    } if(tonumber(substr(month, 5, 2)) - 1) % local.label_step == 0
+  ]
+
+  chart = {
+    axis     = local.axis
+    pitch    = local.pitch
+    left_out = length(local.components) - length(local.shown)
+    panels = [
+      for i, c in local.shown : {
+        # Markup in names must not become markup of the chart.
+        text = {
+          for field, text in merge(c.text, {
+            for field, short in local.short[i] : "short_${field}" => short == c.text[field] ? short : "${trimspace(short)}…"
+          }) : field => replace(replace(replace(text, "&", "&amp;"), "<", "&lt;"), ">", "&gt;")
+        }
+        lines = [
+          for n in range(local.lowest[i], local.highest[i] + 1) : {
+            y     = (local.highest[i] - n) * local.pixels[i]
+            label = n == 0 ? "0" : "${format("%.4g", n * local.steps[i] / local.prefix[i].size)}${local.prefix[i].sign}"
+          }
+        ]
+        zero = local.highest[i] * local.pixels[i]
+        bars = [
+          for j, consumed in c.consumed : {
+            class     = "${c.allocated[j] > 0 && consumed > c.allocated[j] ? "over" : "consumed"}${local.months[j] == local.newest ? " to-date" : ""}"
+            consumed  = consumed
+            allocated = c.allocated[j]
+            y         = (local.highest[i] - max(consumed, 0) / local.steps[i]) * local.pixels[i]
+            height    = abs(consumed) / local.steps[i] * local.pixels[i]
+          }
+        ]
+        # One path for all months, with gaps where nothing is allocated.
+        allocated = join(" ", [
+          for j, allocated in c.allocated : format("%s%.1f,%.1f H%.1f",
+            j == 0 ? "M" : c.allocated[j - 1] > 0 ? "L" : "M",
+            local.pitch * j,
+            (local.highest[i] - allocated / local.steps[i]) * local.pixels[i],
+            local.pitch * (j + 1),
+          ) if allocated > 0
+        ])
+      }
+    ]
+  }
 }

@@ -7,10 +7,11 @@ import (
 	"encoding/xml"
 	"errors"
 	"fmt"
-	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -100,24 +101,166 @@ func TestAccExampleFeedResource(t *testing.T) {
 }
 
 func TestAccExampleUsageReport(t *testing.T) {
-	for name, rows := range map[string][]waldurtest.Row{"recorded rows": waldurtest.ContractRows(), "no rows": nil} {
+	month := waldur.NewMonth(2026, time.November)
+	longName := "A component whose name goes on and on, for longer than a panel is wide"
+	row := func(offering, provider, component, unit string, ago int, consumed, allocated string) waldurtest.Row {
+		return waldurtest.Row{
+			OfferingUUID: "5c6eb0000000000000000000000000aa", OfferingName: offering, ServiceProviderName: provider,
+			ComponentType: component, ComponentName: component, MeasuredUnit: unit,
+			BillingPeriod: month.Add(-ago).String() + "-01", TotalConsumed: consumed, TotalAllocated: allocated,
+		}
+	}
+	for name, test := range map[string]struct {
+		rows      []waldurtest.Row
+		variables config.Variables
+		summary   string
+		markdown  []string
+		svg       func(*chart) error
+	}{
+		"recorded rows": {
+			rows:    waldurtest.ContractRows(),
+			summary: "Components in 2026-11 to date: 2 of 10 over their allocation.",
+			markdown: []string{
+				"\nComponents in 2026-11 to date: 2 of 10 over their allocation.\n",
+				"| Offering | Provider | Component | Unit | 2025-12 | 2026-01 | 2026-02 | 2026-03 | 2026-04 | 2026-05 | 2026-06 | 2026-07 | 2026-08 | 2026-09 | 2026-10 | 2026-11 to date |",
+				"| LUMI | CSC – IT Center for Science | CPU k-hours | k-hours |" + strings.Repeat(" 0.00 |", 8) + " 1800.25 | 3900.25 | 6000.25 | 8100.25 |",
+				"| Archive | EENet | Bytes | B |" + strings.Repeat(" 0.00 |", 11) + " 999999999999999999.99 |",
+			},
+			svg: func(c *chart) error {
+				return errors.Join(
+					same("panels", c.titles(),
+						"Bytes in B: Archive · EENet", "Objects: Archive · EENet",
+						"Ketas in GB: Compute · Tallinna Tehnikaülikool", "vCPU in cores: Compute · Tallinna Tehnikaülikool",
+						"RAM in GB: Compute · University of Tartu", "vCPU in cores: Compute · University of Tartu",
+						`Person hours: Consultancy "gold" & more · EENet`,
+						"CPU k-hours in k-hours: LUMI · CSC – IT Center for Science", "GPU-hours in hours: LUMI · CSC – IT Center for Science", "Storage in GB-k-hours: LUMI · CSC – IT Center for Science"),
+					same("texts of CPU k-hours", c.Panels[7].texts(), "CPU k-hours", "in k-hours", "LUMI", "CSC – IT Center for Science"),
+					same("months", c.Panels[7].labels("middle"), "Dec", "2025", "Jan", "2026", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov"),
+					same("colors of Storage", c.Panels[9].colors(), append(slices.Repeat([]string{"consumed"}, 11), "over to-date")...),
+					same("newest month of Bytes", []string{c.Panels[0].Bars[11].Title}, "2026-11 to date: 999999999999999999.99 of 999999999999999999.99 B"),
+					same("October of RAM", []string{c.Panels[4].Bars[10].Title}, "2026-10: 129.50 of 256.00 GB"),
+					same("lines of GPU-hours, without an allocation", c.Panels[8].allocations()),
+				)
+			},
+		},
+		"the three fullest": {
+			rows:      waldurtest.ContractRows(),
+			variables: config.Variables{"panels": config.IntegerVariable(3)},
+			summary:   "Components in 2026-11 to date: 2 of 10 over their allocation.",
+			markdown:  []string{"| LUMI | CSC – IT Center for Science | CPU k-hours |"},
+			svg: func(c *chart) error {
+				return errors.Join(
+					same("panels", c.titles(), "Objects: Archive · EENet", "Ketas in GB: Compute · Tallinna Tehnikaülikool", "Storage in GB-k-hours: LUMI · CSC – IT Center for Science"),
+					same("summary", c.Texts[1:2], "Components in 2026-11 to date: 2 of 10 over their allocation. Shown: the 3 fullest. Left out: 7."),
+				)
+			},
+		},
+		"no rows": {
+			summary:  "No usage in these months.",
+			markdown: []string{"# Usage by component, 2025-12 to 2026-11\n\nNo usage in these months.\n"},
+			svg: func(c *chart) error {
+				return errors.Join(same("panels", c.titles()), same("texts", c.Texts, "Usage by component, 2025-12 to 2026-11", "No usage in these months."))
+			},
+		},
+		"36 months": {
+			rows:      waldurtest.ContractRows(),
+			variables: config.Variables{"number_of_months": config.IntegerVariable(36)},
+			summary:   "Components in 2026-11 to date: 2 of 10 over their allocation.",
+			svg: func(c *chart) error {
+				if bars := len(c.Panels[0].Bars); bars != 36 {
+					return fmt.Errorf("%d bars", bars)
+				}
+				return same("months", c.Panels[0].labels("middle"), "Jan", "2024", "Jan", "2025", "Jan", "2026")
+			},
+		},
+		"no rows of the current month yet": {
+			rows:    []waldurtest.Row{row("LUMI", "CSC", "CPU", "hours", 1, "10.01", "10.00"), row("LUMI", "CSC", "GPU", "hours", 2, "11.00", "10.00")},
+			summary: "Components in 2026-10: 1 of 2 over its allocation.",
+			svg: func(c *chart) error {
+				return same("panels", c.titles(), "CPU in hours: LUMI · CSC", "GPU in hours: LUMI · CSC")
+			},
+		},
+		"an allocation that changes and pauses": {
+			rows: []waldurtest.Row{
+				row("LUMI", "CSC", "CPU", "hours", 5, "5.00", "10.00"), row("LUMI", "CSC", "CPU", "hours", 4, "-5.00", "20.00"),
+				row("LUMI", "CSC", "CPU", "hours", 3, "5.00", "-20.00"), row("LUMI", "CSC", "CPU", "hours", 0, "15.00", "20.00"),
+			},
+			summary: "Components in 2026-11 to date: 0 of 1 over their allocation.",
+			svg: func(c *chart) error {
+				allocations := c.Panels[0].allocations()
+				if len(allocations) != 1 {
+					return fmt.Errorf("%d paths of allocations", len(allocations))
+				}
+				steps := regexp.MustCompile(`[-.,\d ]+`).ReplaceAllString(allocations[0], " ")
+				return errors.Join(
+					same("steps", []string{steps}, "M H L H M H "),
+					same("axis", c.Panels[0].labels("end"), "-10", "0", "10", "20"),
+				)
+			},
+		},
+		"names": {
+			rows: []waldurtest.Row{
+				row("a | b\n</text><b>&amp;", "x\x1b[31m\u202ey", longName, "", 0, "1.00", "0.00"),
+				row("a | b\n</text><b>&amp;", "x\x1b[31m\u202ey", strings.Repeat("W", 20), strings.Repeat("<", 20), 0, "1.00", "0.00"),
+			},
+			summary: "Components in 2026-11 to date: 0 of 2 over their allocation.",
+			markdown: []string{
+				`| a \| b \</text\>\<b\>\&amp; | x \[31m y | ` + longName + " |  |" + strings.Repeat(" 0.00 |", 11) + " 1.00 |\n",
+			},
+			svg: func(c *chart) error {
+				return errors.Join(
+					same("panels", c.titles(),
+						longName+": a | b </text><b>&amp; · x [31m y",
+						strings.Repeat("W", 20)+" in "+strings.Repeat("<", 20)+": a | b </text><b>&amp; · x [31m y"),
+					same("long name", c.Panels[0].texts(), "A component whose name goes o…", "a | b </text><b>&amp;", "x [31m y"),
+					same("wide name", c.Panels[1].texts()[:2], strings.Repeat("W", 15)+"…", "in "+strings.Repeat("<", 7)+"…"),
+				)
+			},
+		},
+	} {
 		t.Run(name, func(t *testing.T) {
-			server := waldurtest.Start(t, rows)
+			server := waldurtest.Start(t, test.rows)
 			server.SetNow(now)
-			months := "| Component | Provider | Unit |"
-			for month := range 12 {
-				months += fmt.Sprintf(" %s |", waldur.NewMonth(2025, time.December).Add(month))
-			}
-			checks := []statecheck.StateCheck{output("svg", knownvalue.StringFunc(wellFormed))}
-			if len(rows) > 0 {
-				checks = append(checks, output("markdown", containing(
-					months,
-					"| LUMI: CPU k-hours | CSC – IT Center for Science | k-hours |"+strings.Repeat(" 0.00 |", 8)+" 1800.25 | 3900.25 | 6000.25 | 8100.25 |",
-					"| Archive: Bytes | EENet | B |"+strings.Repeat(" 0.00 |", 11)+" 999999999999999999.99 |",
-				)))
-			}
-			testExample(t, server, "usage-report", withFunctions(), acctest.TestStep{ConfigVariables: config.Variables{"now": today}, ConfigStateChecks: checks})
+			variables := config.Variables{"now": today}
+			maps.Copy(variables, test.variables)
+			testExample(t, server, "usage-report", withFunctions(), acctest.TestStep{ConfigVariables: variables, ConfigStateChecks: []statecheck.StateCheck{
+				output("summary", knownvalue.StringExact(test.summary)),
+				output("markdown", containing(test.markdown...)),
+				output("svg", knownvalue.StringFunc(func(svg string) error {
+					chart, err := parseChart(svg)
+					if err != nil {
+						return err
+					}
+					return test.svg(chart)
+				})),
+			}})
 		})
+	}
+}
+
+// TestAccExampleUsageReportIsPrintedOnce: by the output command, and not by the apply as well.
+func TestAccExampleUsageReportIsPrintedOnce(t *testing.T) {
+	server := recorded(t)
+	files, err := filepath.Glob(filepath.Join("..", "..", "examples", "usage-report", "*.*"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("files of the example: %v, %v", files, err)
+	}
+	if os.Getenv("TF_ACC") != "" {
+		skipWithoutFunctions(t)
+	}
+	text := read(t, filepath.Join("..", "..", "examples", "usage-report", "main.tf"))
+	tf := newTerraform(t, string(text), urlVariable+"="+server.URL, tokenVariable+"="+waldurtest.Token, "TF_VAR_now=2026-11-23T12:00:00Z")
+	for _, file := range files {
+		if err := os.WriteFile(filepath.Join(tf.dir, filepath.Base(file)), read(t, file), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	out, err := tf.run("apply", "-auto-approve")
+	if err != nil || !strings.Contains(out, "2 of 10 over their allocation") || strings.Contains(out, "LUMI") {
+		t.Fatalf("apply: %v\n%s", err, out)
+	}
+	if out, err := tf.run("output", "-raw", "markdown"); err != nil || strings.Count(out, "| LUMI |") != 3 {
+		t.Fatalf("output: %v\n%s", err, out)
 	}
 }
 
@@ -133,24 +276,101 @@ func containing(parts ...string) knownvalue.Check {
 	})
 }
 
-// wellFormed makes sure that a text is an SVG.
-func wellFormed(svg string) error {
-	decoder := xml.NewDecoder(strings.NewReader(svg))
-	root := ""
-	for {
-		token, err := decoder.Token()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return err
-		}
-		if start, ok := token.(xml.StartElement); ok && root == "" {
-			root = start.Name.Local
+// chart is what stands in the SVG of the usage report.
+type chart struct {
+	XMLName xml.Name `xml:"http://www.w3.org/2000/svg svg"`
+	ViewBox string   `xml:"viewBox,attr"`
+	Width   int      `xml:"width,attr"`
+	Height  int      `xml:"height,attr"`
+	Texts   []string `xml:"text"`
+	Panels  []panel  `xml:"svg"`
+}
+
+// panel is the part of a chart that shows one component.
+type panel struct {
+	Title string `xml:"title"`
+	Texts []struct {
+		Name string `xml:",chardata"`
+		Unit string `xml:"tspan"`
+	} `xml:"text"`
+	Bars []struct {
+		Class string `xml:"class,attr"`
+		Title string `xml:"title"`
+	} `xml:"g>rect"`
+	Paths []struct {
+		Class string `xml:"class,attr"`
+		D     string `xml:"d,attr"`
+	} `xml:"g>path"`
+	Labels []struct {
+		Anchor string `xml:"text-anchor,attr"`
+		Text   string `xml:",chardata"`
+	} `xml:"g>text"`
+}
+
+// parseChart returns an error if the text is not well-formed, or has a viewBox
+// that is not its size.
+func parseChart(svg string) (*chart, error) {
+	c := new(chart)
+	if err := xml.Unmarshal([]byte(svg), c); err != nil {
+		return nil, err
+	}
+	return c, same("viewBox", []string{c.ViewBox}, fmt.Sprintf("0 0 %d %d", c.Width, c.Height))
+}
+
+func (c *chart) titles() []string {
+	var titles []string
+	for _, p := range c.Panels {
+		titles = append(titles, p.Title)
+	}
+	return titles
+}
+
+// texts returns component, unit, offering and provider, as far as the panel shows them.
+func (p *panel) texts() []string {
+	var texts []string
+	for _, text := range p.Texts {
+		texts = append(texts, strings.TrimSpace(text.Name))
+		if text.Unit != "" {
+			texts = append(texts, text.Unit)
 		}
 	}
-	if root != "svg" {
-		return fmt.Errorf("the root is %q", root)
+	return texts
+}
+
+func (p *panel) colors() []string {
+	var classes []string
+	for _, bar := range p.Bars {
+		classes = append(classes, bar.Class)
+	}
+	return classes
+}
+
+// allocations returns the paths that show what is allocated.
+func (p *panel) allocations() []string {
+	var paths []string
+	for _, path := range p.Paths {
+		if path.Class == "allocated" {
+			paths = append(paths, path.D)
+		}
+	}
+	return paths
+}
+
+// labels returns the labels of the months, in the middle of each, or those of the
+// grid lines, which end there.
+func (p *panel) labels(anchor string) []string {
+	var labels []string
+	for _, label := range p.Labels {
+		if label.Anchor == anchor {
+			labels = append(labels, label.Text)
+		}
+	}
+	return labels
+}
+
+func same(what string, got []string, want ...string) error {
+	if !slices.Equal(got, want) {
+		return fmt.Errorf("%s: got %q, want %q", what, got, want)
 	}
 	return nil
 }
