@@ -4,13 +4,18 @@
 package provider
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math/big"
+	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -60,7 +65,7 @@ func recorded(t *testing.T) *waldurtest.Server {
 // factories are our provider and another one, as plugins of Terraform.
 func factories() map[string]func() (tfprotov6.ProviderServer, error) {
 	return map[string]func() (tfprotov6.ProviderServer, error){
-		"waldur": providerserver.NewProtocol6WithError(New("test")()),
+		"waldur": func() (tfprotov6.ProviderServer, error) { return NewServer("test")(), nil },
 		"other":  providerserver.NewProtocol6WithError(&otherProvider{}),
 	}
 }
@@ -246,6 +251,80 @@ output "nulls" {
 		output("negative", knownvalue.Bool(true)), output("sum", knownvalue.Bool(true)), output("nulls", knownvalue.Bool(true)))
 }
 
+// TestAccRandomDecimalsAreExact compares 3,000 random decimals of up to 20 digits in
+// the state with their literals.
+func TestAccRandomDecimalsAreExact(t *testing.T) {
+	chance := rand.New(rand.NewPCG(1, 2))
+	rows := make([]waldurtest.Row, 1000)
+	var literals strings.Builder
+	for i := range rows {
+		rows[i] = waldurtest.ContractRows()[0]
+		rows[i].OfferingUUID, rows[i].BillingPeriod = fmt.Sprintf("%032x", i), "2026-10-01"
+		decimal := func() string {
+			digits := strconv.FormatUint(chance.Uint64(), 10)[:1+chance.IntN(18)]
+			return fmt.Sprintf("%s%s.%02d", []string{"", "-"}[chance.IntN(2)], digits, chance.IntN(100))
+		}
+		percent := decimal()
+		rows[i].TotalConsumed, rows[i].TotalAllocated, rows[i].UsagePercent = decimal(), decimal(), &percent
+		fmt.Fprintf(&literals, "    [%s, %s, %s],\n", rows[i].TotalConsumed, rows[i].TotalAllocated, percent)
+	}
+	tf := newTerraform(t, plain+`
+data "waldur_component_usage_monthly" "random" {
+  billing_period = "2026-10"
+  order_by       = ["offering_uuid"]
+}
+
+locals {
+  literals = [
+`+literals.String()+`  ]
+}
+
+output "different" {
+  value = [
+    for i, s in data.waldur_component_usage_monthly.random.summaries : i
+    if s.total_consumed != local.literals[i][0] || s.total_allocated != local.literals[i][1] || s.usage_percent != local.literals[i][2]
+  ]
+}
+`, urlVariable+"="+waldurtest.Start(t, rows).URL, tokenVariable+"="+waldurtest.Token)
+	if out, err := tf.run("apply", "-auto-approve"); err != nil || !strings.Contains(out, "different = []") || !strings.Contains(out, "rows = 1000") {
+		t.Fatalf("apply: %v\n%s", err, out)
+	}
+	var state struct {
+		Resources []struct {
+			Name      string
+			Instances []struct {
+				Attributes struct {
+					Summaries []map[string]any
+				}
+			}
+		}
+	}
+	decoder := json.NewDecoder(bytes.NewReader(read(t, filepath.Join(tf.dir, "terraform.tfstate"))))
+	decoder.UseNumber()
+	if err := decoder.Decode(&state); err != nil {
+		t.Fatal(err)
+	}
+	compared := 0
+	for _, resource := range state.Resources {
+		if resource.Name != "random" {
+			continue
+		}
+		for i, summary := range resource.Instances[0].Attributes.Summaries {
+			for column, want := range map[string]string{"total_consumed": rows[i].TotalConsumed, "total_allocated": rows[i].TotalAllocated, "usage_percent": *rows[i].UsagePercent} {
+				compared++
+				w, _ := new(big.Rat).SetString(want)
+				g, ok := new(big.Rat).SetString(fmt.Sprint(summary[column]))
+				if !ok || g.Cmp(w) != 0 {
+					t.Errorf("%s of row %d is %s in the state, want %s", column, i, summary[column], want)
+				}
+			}
+		}
+	}
+	if compared != 3000 {
+		t.Errorf("compared %d decimals", compared)
+	}
+}
+
 func TestAccArgumentsSelectAndOrder(t *testing.T) {
 	accept(t, settings(recorded(t))+`
 data "waldur_component_usage_monthly" "all_filters" {
@@ -272,6 +351,16 @@ data "waldur_component_usage_monthly" "ordered" {
   fields   = ["usage_percent"]
 }
 
+data "waldur_component_usage_monthly" "full" {
+  min_usage_percent = 100
+  limit             = 3
+  order_by          = ["-usage_percent"]
+  fields            = ["offering_name"]
+}
+
+output "full" {
+  value = "${length(data.waldur_component_usage_monthly.full.summaries)} of ${data.waldur_component_usage_monthly.full.total_count}"
+}
 output "months" {
   value = data.waldur_component_usage_monthly.all_filters.summaries[*].billing_period
 }
@@ -288,6 +377,7 @@ output "others_are_null" {
 		output("months", knownvalue.ListExact([]knownvalue.Check{knownvalue.StringExact("2026-09-01"), knownvalue.StringExact("2026-08-01")})),
 		output("project", knownvalue.ListExact([]knownvalue.Check{knownvalue.StringExact("RAM"), knownvalue.StringExact("vCPU")})),
 		output("percents", knownvalue.ListExact(stringsExact("99999999.99", "200", "102", "100", "100", "81", "75", "50.59", "null", "null"))),
+		output("full", knownvalue.StringExact("3 of 10")),
 		output("others_are_null", knownvalue.Bool(true)))
 }
 
@@ -308,14 +398,14 @@ func TestAccErrorsAtTheTerminal(t *testing.T) {
 		config string
 		parts  []string
 	}{
-		"a bad month":   {read(`billing_period = "October"`), []string{"Invalid Billing Period", `billing_period = "October"`, "YYYY-MM or YYYY-MM-01"}},
+		"a bad month":   {read(`billing_period = "October"`), []string{"Invalid Value for billing_period", `billing_period = "October"`, `billing_period must be a month such as "2026-10"; got "October"`}},
 		"two periods":   {read("billing_period = \"2026-10\"\nstart = \"2026-10\""), []string{`billing_period = "2026-10"`, "cannot be specified when"}},
-		"a bad UUID":    {read(`offering_uuid = "lumi"`), []string{"Invalid UUID", `offering_uuid = "lumi"`, "is not a UUID"}},
-		"a bad order":   {read(`order_by = ["-color"]`), []string{`order_by = ["-color"]`, `"-color" is not a column`}},
-		"a large page":  {read(`page_size = 301`), []string{"page_size = 301", "301 is not a whole number between 1 and 300"}},
-		"a late start":  {read("start = \"2026-10\"\nend = \"2026-09\""), []string{`start = "2026-10"`, "is after end, 2026-09"}},
-		"a bad address": {strings.Replace(read(""), server.URL, "ftp://waldur.example.com", 1), []string{"Invalid Waldur Address", "its scheme is ftp"}},
-		"a bad token":   {strings.Replace(read(""), waldurtest.Token, "0badc0ffee", 1), []string{"Token Refused by Waldur", "401 Unauthorized (Invalid token.)", "WALDUR_ACCESS_TOKEN"}},
+		"a bad UUID":    {read(`offering_uuid = "lumi"`), []string{`offering_uuid = "lumi"`, "must be a UUID"}},
+		"a bad order":   {read(`order_by = ["-color"]`), []string{`order_by = ["-color"]`, `"color", which is not a column`}},
+		"a large page":  {read(`page_size = 301`), []string{"page_size = 301", "page_size must be a whole number between 1 and 300; got 301"}},
+		"a late start":  {read("start = \"2026-10\"\nend = \"2026-09\""), []string{`start = "2026-10"`, "must not be after end; got start 2026-10 and end 2026-09"}},
+		"a bad address": {strings.Replace(read(""), server.URL, "ftp://waldur.example.com", 1), []string{"Invalid Value for url", "must begin with https://"}},
+		"a bad token":   {strings.Replace(read(""), waldurtest.Token, "0badc0ffee", 1), []string{"Token Refused by Waldur", `401 Unauthorized: "Invalid token."`, "WALDUR_ACCESS_TOKEN"}},
 		"no settings": {`
 terraform {
   required_providers {
@@ -324,7 +414,7 @@ terraform {
 }
 provider "waldur" {}
 data "waldur_component_usage_monthly" "this" {}
-`, []string{"Missing Waldur Address", "There is no url", "WALDUR_API_URL", "Missing Waldur Token", "There is no token", "WALDUR_ACCESS_TOKEN"}},
+`, []string{"Missing Waldur address", "The Waldur address is not set.", "WALDUR_API_URL", "Missing Waldur token", "The Waldur token is not set.", "WALDUR_ACCESS_TOKEN"}},
 		"an unknown address": {strings.Replace(read(""), fmt.Sprintf("%q", server.URL), "terraform_data.address.output", 1) + `
 resource "terraform_data" "address" {
   input = plantimestamp()

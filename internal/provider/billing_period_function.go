@@ -6,7 +6,6 @@ package provider
 import (
 	"context"
 	"fmt"
-	"math"
 	"math/big"
 	"time"
 
@@ -26,13 +25,13 @@ func (f *billingPeriodFunction) Metadata(_ context.Context, _ function.MetadataR
 func (f *billingPeriodFunction) Definition(_ context.Context, _ function.DefinitionRequest, resp *function.DefinitionResponse) {
 	resp.Definition = function.Definition{
 		Summary: "Billing period of a timestamp",
-		MarkdownDescription: "Returns the month of a timestamp in UTC as `YYYY-MM`, moved by the sum of the offsets in months: " +
-			"`billing_period(plantimestamp(), -1)` is last month.",
+		MarkdownDescription: "Returns the month of a timestamp in UTC as `YYYY-MM`, moved by the sum of the offsets in months. " +
+			"For example, `billing_period(plantimestamp(), -1)` is last month.",
 		Parameters: []function.Parameter{
 			function.StringParameter{
 				Name: "timestamp",
-				MarkdownDescription: "Timestamp in the form of RFC 3339, such as `2026-10-31T23:30:00-02:00`. " +
-					"`plantimestamp()` is known during plan; `timestamp()` only during apply.",
+				MarkdownDescription: "RFC 3339 timestamp, such as `2026-10-31T23:30:00-02:00`. " +
+					"Use `plantimestamp()`, which is known during plan. `timestamp()` is known only during apply.",
 			},
 		},
 		VariadicParameter: function.NumberParameter{
@@ -52,28 +51,25 @@ func (f *billingPeriodFunction) Run(ctx context.Context, req function.RunRequest
 	}
 	t, err := time.Parse(time.RFC3339, timestamp)
 	if err != nil {
-		resp.Error = function.NewArgumentFuncError(0, fmt.Sprintf("%q is not a timestamp in the form of RFC 3339, such as %q", timestamp, "2026-10-31T12:00:00Z"))
+		resp.Error = function.NewArgumentFuncError(0, fmt.Sprintf("timestamp must be an RFC 3339 timestamp such as \"2026-10-31T12:00:00Z\"; got %q", timestamp))
 		return
 	}
-	month := waldur.MonthOf(t)
-	if !month.InRange() {
-		resp.Error = function.NewArgumentFuncError(0, fmt.Sprintf("%q is in UTC in no month of the years 0001 to 9999", timestamp))
-		return
-	}
+	sum := 0
 	for i, offset := range offsets {
 		months, exact := offset.Int64()
-		if exact != big.Exact {
-			resp.Error = function.NewArgumentFuncError(int64(i)+1, fmt.Sprintf("%s is not a whole number of months", offset.Text('g', 20)))
+		if exact != big.Exact || months < -maxOffsetMonths || months > maxOffsetMonths {
+			resp.Error = function.NewArgumentFuncError(int64(i)+1, fmt.Sprintf("offset_months must be a whole number between %d and %d; got %s", -maxOffsetMonths, maxOffsetMonths, offset.Text('g', 20)))
 			return
 		}
-		if max(months, -months) > maxOffsetMonths || months == math.MinInt64 || !month.Add(int(months)).InRange() {
-			resp.Error = function.NewArgumentFuncError(int64(i)+1, fmt.Sprintf("the month %d months from %s lies outside the years 0001 to 9999", months, month))
-			return
-		}
-		month = month.Add(int(months))
+		sum += int(months)
+	}
+	month := waldur.MonthOf(t).Add(sum)
+	if !month.InRange() {
+		resp.Error = function.NewArgumentFuncError(int64(min(len(offsets), 1)), fmt.Sprintf("the result must be within the years 0001 to 9999; got %d months from %s", sum, waldur.MonthOf(t)))
+		return
 	}
 	resp.Error = resp.Result.Set(ctx, month.String())
 }
 
-// maxOffsetMonths is more than lie between any two months that can be written.
-const maxOffsetMonths = 10000 * 12
+// maxOffsetMonths bounds each offset, so that their sum is exact.
+const maxOffsetMonths = 1_000_000_000

@@ -24,8 +24,8 @@ func (f *billingPeriodsFunction) Metadata(_ context.Context, _ function.Metadata
 func (f *billingPeriodsFunction) Definition(_ context.Context, _ function.DefinitionRequest, resp *function.DefinitionResponse) {
 	resp.Definition = function.Definition{
 		Summary: "Billing periods of a range",
-		MarkdownDescription: "Returns all months from `start` to `end`, both included, as a list of `YYYY-MM`, the earliest first: " +
-			"for reports that need a row for every month, where Waldur has none for months without usage.",
+		MarkdownDescription: "Returns all months from `start` to `end`, both included, as a list of `YYYY-MM`, the earliest first. " +
+			"Use it for reports that need a value for every month: Waldur has no row for a month without usage.",
 		Parameters: []function.Parameter{
 			function.StringParameter{
 				Name:                "start",
@@ -47,19 +47,17 @@ func (f *billingPeriodsFunction) Run(ctx context.Context, req function.RunReques
 		return
 	}
 	var months [2]waldur.Month
-	for i, text := range bounds {
-		month, err := waldur.ParseMonth(text)
+	for i, name := range []string{"start", "end"} {
+		month, err := waldur.ParseMonth(bounds[i])
 		if err != nil {
-			resp.Error = function.ConcatFuncErrors(resp.Error, function.NewArgumentFuncError(int64(i), err.Error()))
+			resp.Error = function.NewArgumentFuncError(int64(i), name+" "+err.Error())
+			return
 		}
 		months[i] = month
 	}
-	if resp.Error != nil {
-		return
-	}
 	start, end := months[0], months[1]
 	if start.Compare(end) > 0 {
-		resp.Error = function.NewArgumentFuncError(1, fmt.Sprintf("%s is before the first month, %s", end, start))
+		resp.Error = function.NewArgumentFuncError(1, fmt.Sprintf("end must not be before start; got start %s and end %s", start, end))
 		return
 	}
 	var periods []string

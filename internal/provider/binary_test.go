@@ -4,9 +4,13 @@
 package provider
 
 import (
+	"archive/zip"
 	"bytes"
 	"errors"
+	"io"
 	"io/fs"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -36,21 +40,33 @@ output "rows" {
 `
 
 // TestAccTheTokenIsNowhere reads all that a run leaves behind, with everything
-// logged that can be.
+// logged that can be, from a server that repeats the token on idle connections.
+// Other settings are plain variables, which Terraform stores in plans.
 func TestAccTheTokenIsNowhere(t *testing.T) {
 	const token = "5ecre70000000000000000000000000000000000"
 	server := recorded(t)
 	server.SetToken(token, waldurtest.TokenActive)
+	server.Misbehave(unsolicited("HTTP/1.1 200 OK\r\nX-Echo: " + token + "\r\n\r\n"))
 	logs := filepath.Join(t.TempDir(), "terraform.log")
-	tf := newTerraform(t, plain, urlVariable+"="+server.URL, tokenVariable+"="+token, "TF_LOG=TRACE", "TF_LOG_PATH="+logs)
+	config := plain + `
+variable "url" {
+  type = string
+}
+
+provider "waldur" {
+  url = var.url
+}
+`
+	tf := newTerraform(t, config, "TF_VAR_url="+server.URL, tokenVariable+"="+token, "TF_LOG=TRACE", "TF_LOG_PATH="+logs)
 	for _, step := range [][]string{
-		{"plan", "-out=saved.plan"}, {"show", "saved.plan"}, {"apply", "-auto-approve"}, {"show", "-json"}, {"output"},
+		{"plan", "-out=saved.plan"}, {"show", "saved.plan"}, {"show", "-json", "saved.plan"}, {"apply", "saved.plan"}, {"show", "-json"}, {"output"},
 	} {
 		out, err := tf.run(step...)
 		if err != nil || strings.Contains(out, token) {
 			t.Fatalf("%s: %v\n%s", step, err, out)
 		}
 	}
+	server.Misbehave()
 	server.SetToken(token, waldurtest.TokenExpired)
 	if out, err := tf.run("plan"); err == nil || !strings.Contains(out, "Token has expired.") || strings.Contains(out, token) {
 		t.Fatalf("plan with an expired token: %v\n%s", err, out)
@@ -63,7 +79,7 @@ func TestAccTheTokenIsNowhere(t *testing.T) {
 	}
 	for _, root := range []string{tf.dir, logs} {
 		err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
-			if err == nil && entry.Type().IsRegular() && bytes.Contains(read(t, path), []byte(token)) {
+			if err == nil && entry.Type().IsRegular() && contains(t, path, token) {
 				t.Errorf("the token is in %s", filepath.Base(path))
 			}
 			return err
@@ -71,6 +87,46 @@ func TestAccTheTokenIsNowhere(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// contains reports whether a file contains a text. A saved plan is a zip file.
+func contains(t *testing.T, path, text string) bool {
+	t.Helper()
+	content := read(t, path)
+	if archive, err := zip.NewReader(bytes.NewReader(content), int64(len(content))); err == nil {
+		for _, entry := range archive.File {
+			reader, err := entry.Open()
+			if err != nil {
+				t.Fatal(err)
+			}
+			unpacked, err := io.ReadAll(reader)
+			if err != nil {
+				t.Fatal(err)
+			}
+			content = append(content, unpacked...)
+		}
+	}
+	return bytes.Contains(content, []byte(text))
+}
+
+// unsolicited sends a text on the connection after each response.
+func unsolicited(text string) waldurtest.Fault {
+	return func(_ int, _ *http.Request, next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			response := httptest.NewRecorder()
+			next.ServeHTTP(response, r)
+			conn, _, err := http.NewResponseController(w).Hijack()
+			if err != nil {
+				panic(err) // the server speaks HTTP/1.1
+			}
+			defer func() { _ = conn.Close() }()
+			result := response.Result()
+			result.ContentLength = int64(response.Body.Len())
+			_ = result.Write(conn)
+			_, _ = conn.Write([]byte(text))
+			<-r.Context().Done()
+		})
 	}
 }
 

@@ -5,13 +5,12 @@ package provider
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"strings"
+	"math"
+	"math/big"
+	"slices"
 	"time"
 
-	"github.com/google/uuid"
-	"github.com/hashicorp/terraform-plugin-framework-timeouts/datasource/timeouts"
 	"github.com/hashicorp/terraform-plugin-framework-validators/listvalidator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/setvalidator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
@@ -20,9 +19,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
-	"github.com/hashicorp/terraform-plugin-framework/tfsdk"
 	"github.com/hashicorp/terraform-plugin-framework/types"
-	"github.com/hashicorp/terraform-plugin-go/tftypes"
 
 	"terraform-provider-waldur/internal/waldur"
 )
@@ -42,38 +39,40 @@ type componentUsageMonthlyDataSource struct {
 	client *waldur.Client
 }
 
-// componentUsageMonthlyModel is the data source's configuration.
 type componentUsageMonthlyModel struct {
-	componentUsageMonthlyArguments
+	BillingPeriod   types.String   `tfsdk:"billing_period"`
+	Start           types.String   `tfsdk:"start"`
+	End             types.String   `tfsdk:"end"`
+	OfferingUUID    types.String   `tfsdk:"offering_uuid"`
+	CustomerUUID    types.String   `tfsdk:"customer_uuid"`
+	ProjectUUID     types.String   `tfsdk:"project_uuid"`
+	OfferingType    types.String   `tfsdk:"offering_type"`
+	ComponentType   types.String   `tfsdk:"component_type"`
+	BillingType     types.String   `tfsdk:"billing_type"`
+	Fields          types.Set      `tfsdk:"fields"`
+	OrderBy         types.List     `tfsdk:"order_by"`
+	MinUsagePercent types.Number   `tfsdk:"min_usage_percent"`
+	Limit           types.Number   `tfsdk:"limit"`
+	PageSize        types.Number   `tfsdk:"page_size"`
+	Consistent      types.Bool     `tfsdk:"consistent_read"`
+	Timeouts        *timeoutsModel `tfsdk:"timeouts"`
 
-	Summaries *listValue `tfsdk:"summaries"` // always null in a configuration
+	TotalCount types.Int64 `tfsdk:"total_count"`
+	Summaries  types.List  `tfsdk:"summaries"`
 }
 
-type componentUsageMonthlyArguments struct {
-	BillingPeriod types.String   `tfsdk:"billing_period"`
-	Start         types.String   `tfsdk:"start"`
-	End           types.String   `tfsdk:"end"`
-	OfferingUUID  types.String   `tfsdk:"offering_uuid"`
-	CustomerUUID  types.String   `tfsdk:"customer_uuid"`
-	ProjectUUID   types.String   `tfsdk:"project_uuid"`
-	OfferingType  types.String   `tfsdk:"offering_type"`
-	ComponentType types.String   `tfsdk:"component_type"`
-	BillingType   types.String   `tfsdk:"billing_type"`
-	Fields        types.Set      `tfsdk:"fields"`
-	OrderBy       types.List     `tfsdk:"order_by"`
-	PageSize      types.Number   `tfsdk:"page_size"`
-	Consistent    types.Bool     `tfsdk:"consistent_read"`
-	Timeouts      timeouts.Value `tfsdk:"timeouts"`
+type timeoutsModel struct {
+	Read types.String `tfsdk:"read"`
 }
 
 func (d *componentUsageMonthlyDataSource) Metadata(_ context.Context, req datasource.MetadataRequest, resp *datasource.MetadataResponse) {
 	resp.TypeName = req.ProviderTypeName + "_component_usage_monthly"
 }
 
-func (d *componentUsageMonthlyDataSource) Schema(ctx context.Context, _ datasource.SchemaRequest, resp *datasource.SchemaResponse) {
-	month := []validator.String{parsedWith("Invalid Billing Period", waldur.ParseMonth)}
-	id := []validator.String{parsedWith("Invalid UUID", parseUUID)}
-	name := []validator.String{parsedWith("Invalid Filter", parseName)}
+func (d *componentUsageMonthlyDataSource) Schema(_ context.Context, _ datasource.SchemaRequest, resp *datasource.SchemaResponse) {
+	month := []validator.String{parsedWith(waldur.ParseMonth)}
+	id := []validator.String{parsedWith(parseUUID)}
+	name := []validator.String{parsedWith(parseName)}
 	resp.Schema = schema.Schema{
 		MarkdownDescription: "Reads how much of each offering's components was consumed and allocated in a month, as Waldur sums it up: every row that the token's user may see, exactly, in a stable order. " +
 			"Without `billing_period`, `start` and `end` it reads the current month, in UTC.",
@@ -124,45 +123,63 @@ func (d *componentUsageMonthlyDataSource) Schema(ctx context.Context, _ datasour
 				Validators:          []validator.String{stringvalidator.OneOf("fixed", "usage", "one", "few", "limit")},
 			},
 			"fields": schema.SetAttribute{
-				MarkdownDescription: "Names of the columns to read; the others are null in `summaries`. Makes large reads smaller. Default: all columns.",
+				MarkdownDescription: "Names of the columns to read. The other columns are null in `summaries`. Default: all columns.",
 				ElementType:         types.StringType,
 				Optional:            true,
 				Validators: []validator.Set{
 					setvalidator.SizeAtLeast(1),
 					setvalidator.NoNullValues(),
-					setvalidator.ValueStringsAre(stringvalidator.OneOf(waldur.ColumnNames()...)),
+					setvalidator.ValueStringsAre(parsedWith(parseColumn)),
 				},
 			},
 			"order_by": schema.ListAttribute{
-				MarkdownDescription: "Names of the columns to order `summaries` by, with a `-` before a name for descending. Nulls come last in either direction. Text is ordered by its Unicode code points. " +
-					"Ties are ordered by the newest month, then `offering_name`, `component_name`, `offering_uuid` and `component_type`, which is also the default order.",
+				MarkdownDescription: "Names of the columns to order `summaries` by. A `-` before a name means descending. Nulls come last in both directions. Text is ordered by its Unicode code points. " +
+					"Ties, and all rows by default, are ordered by the newest month, then `offering_name`, `component_name`, `offering_uuid` and `component_type`.",
 				ElementType: types.StringType,
 				Optional:    true,
 				Validators: []validator.List{
 					listvalidator.NoNullValues(),
-					listvalidator.ValueStringsAre(parsedWith("Invalid Order", waldur.ParseOrdering)),
+					listvalidator.ValueStringsAre(parsedWith(parseOrdering)),
 				},
 			},
+			"min_usage_percent": schema.NumberAttribute{
+				MarkdownDescription: "Keep only rows whose `usage_percent` is at least this number. Rows without a percentage are left out. Applied after all rows are read.",
+				Optional:            true,
+			},
+			"limit": schema.NumberAttribute{
+				MarkdownDescription: "Keep at most this number of rows, the first ones by `order_by`, 1 or more. Applied after `min_usage_percent`.",
+				Optional:            true,
+				Validators:          []validator.Number{wholeNumberBetween(1, math.MaxInt)},
+			},
 			"page_size": schema.NumberAttribute{
-				MarkdownDescription: "Number of rows to ask for in a request, from 1 to 300. All pages are read, whatever it is; fewer rows on a page help with a Waldur that times out on large ones. Default: `300`.",
+				MarkdownDescription: "Number of rows to request per page, from 1 to 300. All pages are read in any case. Lower it if the Waldur server times out on large pages. Default: `300`.",
 				Optional:            true,
 				Validators:          []validator.Number{wholeNumberBetween(1, waldur.MaxPageSize)},
 			},
 			"consistent_read": schema.BoolAttribute{
-				MarkdownDescription: "Whether the rows must all be of one moment, even if Waldur writes usage while its pages are read. All pages are then read at least twice, until two readings agree; a list of one page takes one request as ever. See *Large reads*. Default: `false`.",
+				MarkdownDescription: "Whether to return only a list that Waldur held at one moment, also if usage is written during the read. All pages are then read at least twice, until two readings agree. See *Consistent reads*. Default: `false`.",
 				Optional:            true,
+			},
+			"total_count": schema.Int64Attribute{
+				MarkdownDescription: "Number of rows that the filters of the server select, before `min_usage_percent` and `limit` are applied. 0 means that there was nothing to check.",
+				Computed:            true,
 			},
 			"summaries": schema.ListNestedAttribute{
 				MarkdownDescription: "One object for each month, offering and component. A component that neither consumed nor allocated anything in a month has none for it.",
 				Computed:            true,
 				NestedObject:        summaryObject(),
-				CustomType:          listType{types.ListType{ElemType: summaryObject().Type()}},
 			},
 		},
 		Blocks: map[string]schema.Block{
-			"timeouts": timeouts.BlockWithOpts(ctx, timeouts.Opts{
-				ReadDescription: "Time for the whole read with all its pages and retries, as a duration such as `\"30s\"` or `\"10m\"`. Default: `\"5m\"`.",
-			}),
+			"timeouts": schema.SingleNestedBlock{
+				Attributes: map[string]schema.Attribute{
+					"read": schema.StringAttribute{
+						MarkdownDescription: "Time limit of the whole read with all pages and retries, as a duration such as `\"30s\"` or `\"10m\"`. Default: `\"5m\"`.",
+						Optional:            true,
+						Validators:          []validator.String{parsedWith(parseDuration)},
+					},
+				},
+			},
 		},
 	}
 }
@@ -174,15 +191,10 @@ func (d *componentUsageMonthlyDataSource) Configure(_ context.Context, req datas
 func (d *componentUsageMonthlyDataSource) ValidateConfig(ctx context.Context, req datasource.ValidateConfigRequest, resp *datasource.ValidateConfigResponse) {
 	var config componentUsageMonthlyModel
 	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
-	if resp.Diagnostics.HasError() {
-		return
-	}
-	resp.Diagnostics.Append(config.checkTimeout(ctx)...)
 	start, startErr := waldur.ParseMonth(config.Start.ValueString())
 	end, endErr := waldur.ParseMonth(config.End.ValueString())
 	if startErr == nil && endErr == nil && start.Compare(end) > 0 {
-		resp.Diagnostics.AddAttributeError(path.Root("start"), "Invalid Range of Billing Periods",
-			fmt.Sprintf("The argument start, %s, is after end, %s: no month is in between. Swap them, or leave one out.", start, end))
+		addInvalidValue(&resp.Diagnostics, path.Root("start"), fmt.Errorf("must not be after end; got start %s and end %s", start, end))
 	}
 }
 
@@ -193,98 +205,93 @@ func (d *componentUsageMonthlyDataSource) Read(ctx context.Context, req datasour
 		return
 	}
 	if d.client == nil {
-		resp.Diagnostics.AddError("Provider Not Configured", "The data source was read before its provider was configured. This is a fault of the provider. Please report it.")
+		resp.Diagnostics.AddError("Provider Not Configured", "The data source was read before its provider was configured.\n\nThis is a fault of the provider. Please report it.")
 		return
 	}
 	query, diags := config.query(ctx)
 	resp.Diagnostics.Append(diags...)
-	timeout, diags := config.Timeouts.Read(ctx, defaultReadTimeout)
-	resp.Diagnostics.Append(diags...)
+	timeout := config.readTimeout(&resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 
+	fields := query.Fields
+	if len(fields) > 0 && !config.MinUsagePercent.IsNull() {
+		query.Fields = append(slices.Clone(fields), usagePercent)
+	}
 	rows, err := d.client.ListComponentUsageMonthly(ctx, query)
 	if err != nil {
-		reportReadError(ctx, err, timeout, &resp.Diagnostics)
+		d.reportReadError(ctx, err, timeout, &resp.Diagnostics)
 		return
 	}
-	if err := setSummaries(&resp.State, summariesValue(ctx, rows, query.Fields)); err != nil {
-		resp.Diagnostics.AddError("Unusable State", err.Error())
+	resp.Diagnostics.Append(resp.State.SetAttribute(ctx, path.Root("total_count"), len(rows))...)
+	rows = config.keep(rows)
+	summaries, err := encodeSummaries(ctx, rows, fields)
+	if err == nil {
+		err = setSummaries(ctx, &resp.State, summaries)
+	}
+	if err != nil {
+		reportEncodingError(ctx, err, len(rows), timeout, &resp.Diagnostics)
 	}
 }
 
-// checkTimeout refuses a time that is over at once. That it is a duration at all
-// is checked by the schema.
-func (m *componentUsageMonthlyArguments) checkTimeout(ctx context.Context) diag.Diagnostics {
-	timeout, diags := m.Timeouts.Read(ctx, defaultReadTimeout)
-	if !diags.HasError() && timeout <= 0 {
-		diags.AddAttributeError(path.Root("timeouts").AtName("read"), "Invalid Duration",
-			fmt.Sprintf("The argument timeouts.read cannot be used: %s is not greater than 0.", timeout))
+var usagePercent = waldur.ColumnByName("usage_percent")
+
+// keep applies min_usage_percent and limit to the rows, which are in order.
+func (m *componentUsageMonthlyModel) keep(rows []*waldur.ComponentUsage) []*waldur.ComponentUsage {
+	if !m.MinUsagePercent.IsNull() {
+		least := m.MinUsagePercent.ValueBigFloat()
+		rows = slices.DeleteFunc(rows, func(row *waldur.ComponentUsage) bool {
+			return row.UsagePercent == nil || terraformNumber(*row.UsagePercent).Cmp(least) < 0
+		})
 	}
-	return diags
+	if limit := wholeNumber(m.Limit); limit > 0 && limit < len(rows) {
+		rows = rows[:limit]
+	}
+	return rows
+}
+
+// terraformNumber returns the number that Terraform makes of a decimal. It has 512
+// bits, so that 33.33 from Waldur equals 33.33 in a configuration.
+func terraformNumber(d waldur.Decimal) *big.Float {
+	number, _, _ := big.ParseFloat(d.String(), 10, 512, big.ToNearestEven)
+	return number
+}
+
+// readTimeout returns the time limit of the whole read.
+func (m *componentUsageMonthlyModel) readTimeout(diags *diag.Diagnostics) time.Duration {
+	if m.Timeouts == nil || m.Timeouts.Read.IsNull() {
+		return defaultReadTimeout
+	}
+	return parsed(m.Timeouts.Read, path.Root("timeouts").AtName("read"), parseDuration, diags)
 }
 
 // query returns the arguments as a query of Waldur.
-func (m *componentUsageMonthlyArguments) query(ctx context.Context) (waldur.Query, diag.Diagnostics) {
-	var fields, orderBy []string
+func (m *componentUsageMonthlyModel) query(ctx context.Context) (waldur.Query, diag.Diagnostics) {
+	var fields, orderBy []types.String
 	diags := m.Fields.ElementsAs(ctx, &fields, false)
 	diags.Append(m.OrderBy.ElementsAs(ctx, &orderBy, false)...)
 
 	q := waldur.Query{
-		BillingPeriod: parsed(m.BillingPeriod, "billing_period", waldur.ParseMonth, &diags),
-		Start:         parsed(m.Start, "start", waldur.ParseMonth, &diags),
-		End:           parsed(m.End, "end", waldur.ParseMonth, &diags),
-		OfferingUUID:  parsed(m.OfferingUUID, "offering_uuid", parseUUID, &diags),
-		CustomerUUID:  parsed(m.CustomerUUID, "customer_uuid", parseUUID, &diags),
-		ProjectUUID:   parsed(m.ProjectUUID, "project_uuid", parseUUID, &diags),
-		OfferingType:  parsed(m.OfferingType, "offering_type", parseName, &diags),
-		ComponentType: parsed(m.ComponentType, "component_type", parseName, &diags),
+		BillingPeriod: parsed(m.BillingPeriod, path.Root("billing_period"), waldur.ParseMonth, &diags),
+		Start:         parsed(m.Start, path.Root("start"), waldur.ParseMonth, &diags),
+		End:           parsed(m.End, path.Root("end"), waldur.ParseMonth, &diags),
+		OfferingUUID:  parsed(m.OfferingUUID, path.Root("offering_uuid"), parseUUID, &diags),
+		CustomerUUID:  parsed(m.CustomerUUID, path.Root("customer_uuid"), parseUUID, &diags),
+		ProjectUUID:   parsed(m.ProjectUUID, path.Root("project_uuid"), parseUUID, &diags),
+		OfferingType:  parsed(m.OfferingType, path.Root("offering_type"), parseName, &diags),
+		ComponentType: parsed(m.ComponentType, path.Root("component_type"), parseName, &diags),
 		BillingType:   m.BillingType.ValueString(),
 		PageSize:      wholeNumber(m.PageSize),
 		Consistent:    m.Consistent.ValueBool(),
 	}
-	for _, name := range fields { // the schema allows no others
-		q.Fields = append(q.Fields, waldur.ColumnByName(name))
+	for _, name := range fields {
+		q.Fields = append(q.Fields, parsed(name, path.Root("fields"), parseColumn, &diags))
 	}
 	for _, text := range orderBy {
-		q.OrderBy = append(q.OrderBy, parsed(types.StringValue(text), "order_by", waldur.ParseOrdering, &diags))
+		q.OrderBy = append(q.OrderBy, parsed(text, path.Root("order_by"), parseOrdering, &diags))
 	}
 	return q, diags
-}
-
-// parseName reads a text to filter by. Waldur takes white space off its ends, and
-// an empty filter for none, so that a blank one would select all rows.
-func parseName(text string) (string, error) {
-	if text == "" || strings.TrimSpace(text) != text {
-		return "", fmt.Errorf("%q is empty, or begins or ends with white space; to select all, leave the argument out", text)
-	}
-	return text, nil
-}
-
-// parseUUID reads a UUID in one of the two forms that Waldur takes.
-func parseUUID(text string) (uuid.NullUUID, error) {
-	if len(text) == 32 || len(text) == 36 { // uuid.Parse takes other forms as well
-		if id, err := uuid.Parse(text); err == nil {
-			return uuid.NullUUID{UUID: id, Valid: true}, nil
-		}
-	}
-	return uuid.NullUUID{}, fmt.Errorf("%q is not a UUID, which has 32 hexadecimal digits, with dashes (8-4-4-4-12) or without", text)
-}
-
-// setSummaries sets the one attribute that is not an argument. State.Set would
-// do so too, by way of the framework's value types, at several times the cost.
-func setSummaries(state *tfsdk.State, summaries tftypes.Value) error {
-	attributes := map[string]tftypes.Value{}
-	if err := state.Raw.As(&attributes); err != nil {
-		return err
-	}
-	if _, ok := attributes["summaries"]; !ok {
-		return errors.New("the state has no attribute summaries")
-	}
-	attributes["summaries"] = summaries
-	state.Raw = tftypes.NewValue(state.Raw.Type(), attributes)
-	return nil
 }

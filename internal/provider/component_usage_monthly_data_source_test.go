@@ -4,6 +4,7 @@
 package provider
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math/big"
@@ -12,12 +13,10 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
-	"github.com/shopspring/decimal"
-	"github.com/vmihailenco/msgpack/v5"
-	"pgregory.net/rapid"
 
 	"terraform-provider-waldur/internal/waldurtest"
 )
@@ -36,7 +35,7 @@ func TestBadArguments(t *testing.T) {
 	server := waldurtest.Start(t, nil)
 	c := configured(t, server, nil)
 	number := func(n any) tftypes.Value { return tftypes.NewValue(tftypes.Number, n) }
-	months := "YYYY-MM or YYYY-MM-01"
+	months := `must be a month such as "2026-10"; got `
 	type arguments = map[string]tftypes.Value
 	for name, test := range map[string]struct {
 		arguments arguments
@@ -51,33 +50,39 @@ func TestBadArguments(t *testing.T) {
 		"a bad end":                     {arguments{"end": text("2026-1")}, "end", months},
 		"a month and a start":           {arguments{"billing_period": text("2026-10"), "start": text("2026-10")}, "billing_period", "start"},
 		"a month and an end":            {arguments{"billing_period": text("2026-10"), "end": text("2026-10")}, "billing_period", "end"},
-		"a start after the end":         {arguments{"start": text("2026-10"), "end": text("2026-09-01")}, "start", "2026-10, is after end, 2026-09"},
+		"a start after the end":         {arguments{"start": text("2026-10"), "end": text("2026-09-01")}, "start", "start must not be after end; got start 2026-10 and end 2026-09"},
 		"an offering that is no UUID":   {arguments{"offering_uuid": text("lumi")}, "offering_uuid", "32 hexadecimal digits"},
 		"a customer that is no UUID":    {arguments{"customer_uuid": text("{5c6eb065-f4e7-58f7-957c-e351ad5bfcea}")}, "customer_uuid", "32 hexadecimal digits"},
 		"a project that is no UUID":     {arguments{"project_uuid": text("5c6eb065f4e758f7957ce351ad5bfceg")}, "project_uuid", "32 hexadecimal digits"},
 		"a UUID with dashes elsewhere":  {arguments{"project_uuid": text("5c6eb065f-4e7-58f7-957c-e351ad5bfcea")}, "project_uuid", "8-4-4-4-12"},
-		"an empty offering type":        {arguments{"offering_type": text("")}, "offering_type", "is empty"},
-		"an empty component type":       {arguments{"component_type": text("")}, "component_type", "is empty"},
+		"an empty offering type":        {arguments{"offering_type": text("")}, "offering_type", "must not be empty"},
+		"an empty component type":       {arguments{"component_type": text("")}, "component_type", "must not be empty"},
 		"a blank component type":        {arguments{"component_type": text(" ")}, "component_type", "white space"},
 		"a padded component type":       {arguments{"component_type": text("cores ")}, "component_type", "white space"},
 		"an unknown billing type":       {arguments{"billing_type": text("never")}, "billing_type", `"usage"`},
-		"an unknown field":              {arguments{"fields": set(text("color"))}, "fields", "offering_uuid"},
+		"an unknown field":              {arguments{"fields": set(text("color"))}, "fields", `has "color", which is not a column; the columns are offering_uuid, `},
+		"a field with a typo":           {arguments{"fields": set(text("usage_percnt"))}, "fields", `Invalid Value for fields: fields has "usage_percnt", which is not a column; did you mean usage_percent?`},
+		"an order with a typo":          {arguments{"order_by": list(text("-usage_percnt"))}, "order_by", `Invalid Value for order_by: order_by has "usage_percnt", which is not a column; did you mean usage_percent?`},
+		"a limit of no rows":            {arguments{"limit": number(0)}, "limit", "limit must be a whole number of at least 1; got 0"},
+		"a limit below no rows":         {arguments{"limit": number(-1)}, "limit", "got -1"},
+		"a limit in part":               {arguments{"limit": number(2.5)}, "limit", "got 2.5"},
 		"no fields":                     {arguments{"fields": set()}, "fields", "at least 1"},
-		"a null field":                  {arguments{"fields": set(text(""), tftypes.NewValue(tftypes.String, nil))}, "fields", "null"},
-		"an order by an unknown column": {arguments{"order_by": list(text("-color"))}, "order_by", "offering_uuid"},
-		"an order by two minuses":       {arguments{"order_by": list(text("--usage_percent"))}, "order_by", "is not a column"},
+		"a null field":                  {arguments{"fields": set(text("offering_name"), tftypes.NewValue(tftypes.String, nil))}, "fields", "null"},
+		"an order by an unknown column": {arguments{"order_by": list(text("-color"))}, "order_by", "the columns are offering_uuid, "},
+		"an order by two minuses":       {arguments{"order_by": list(text("--usage_percent"))}, "order_by", "which is not a column"},
 		"a null order":                  {arguments{"order_by": list(tftypes.NewValue(tftypes.String, nil))}, "order_by", "null"},
 		"a page too large":              {arguments{"page_size": number(301)}, "page_size", "between 1 and 300"},
 		"a page too small":              {arguments{"page_size": number(0)}, "page_size", "between 1 and 300"},
-		"a page of no whole number":     {arguments{"page_size": number(1.5)}, "page_size", "1.5 is not a whole number between 1 and 300"},
-		"a timeout of no time":          {arguments{"timeouts": timeoutsBlock("0s")}, "timeouts", "greater than 0"},
+		"a page of no whole number":     {arguments{"page_size": number(1.5)}, "page_size", "page_size must be a whole number between 1 and 300; got 1.5"},
+		"a timeout of no time":          {arguments{"timeouts": timeoutsBlock("0s")}, "timeouts", `timeouts.read must be a duration greater than 0, such as "30s" or "1m30s"; got "0s"`},
+		"a timeout of no unit":          {arguments{"timeouts": timeoutsBlock("30")}, "timeouts", `timeouts.read must be a duration greater than 0, such as "30s" or "1m30s"; got "30"`},
 		"a timeout of no duration":      {arguments{"timeouts": timeoutsBlock("soon")}, "timeouts", "soon"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			_, diags := c.read(t.Context(), test.arguments)
-			if !reported(diags, tfprotov6.DiagnosticSeverityError, test.at, test.part) {
-				t.Fatalf("want an error at %s with %q, got: %s", test.at, test.part, describe(diags))
+			if len(diags) != 1 || !reported(diags, tfprotov6.DiagnosticSeverityError, test.at, test.part) {
+				t.Fatalf("want one error at %s with %q, got: %s", test.at, test.part, describe(diags))
 			}
 		})
 	}
@@ -93,89 +98,121 @@ func timeoutsBlock(read string) tftypes.Value {
 	return tftypes.NewValue(object, map[string]tftypes.Value{"read": text(read)})
 }
 
-// TestReadErrors are what the person at the terminal reads when a read fails:
-// what was asked, what came back, and what to do.
+// TestReadErrors are what people read when a read fails: a title, the cause, what
+// to do, and the request.
 func TestReadErrors(t *testing.T) {
 	t.Parallel()
 	status := waldurtest.Status
-	token := []string{"Set a valid token", tokenVariable}
+	said := func(code int, detail string) waldurtest.Fault {
+		return status(code, nil, fmt.Sprintf(`{"detail":%q}`, detail))
+	}
+	const personal, jwt = "w_5ecre7", "eyJhbGciOiJub25lIn0.eyJzdWIiOiIxIn0.c2ln"
 	for name, test := range map[string]struct {
 		fault     waldurtest.Fault
+		token     string
+		tokenType string
 		retries   int
 		arguments map[string]tftypes.Value
 		at        string
-		parts     []string
+		title     string
+		parts     []string // in this order
+		request   string   // in the request
 	}{
-		"no credentials":     {fault: status(401, nil, `{"detail":"Authentication credentials were not provided."}`), parts: append(token, "credentials were not provided")},
-		"unknown token":      {fault: status(401, nil, `{"detail":"Invalid token."}`), parts: append(token, "Invalid token.")},
-		"expired token":      {fault: status(401, nil, `{"detail":"Token has expired."}`), parts: append(token, "Token has expired.")},
-		"inactive user":      {fault: status(401, nil, `{"detail":"User inactive or deleted."}`), parts: append(token, "User inactive")},
-		"403":                {fault: status(403, nil, `{"detail":"No."}`), parts: []string{"403 Forbidden (No.)", "role"}},
-		"404 as JSON":        {fault: status(404, nil, `{"detail":"Not found."}`), parts: []string{"8.0.8", "Check url", urlVariable}},
-		"404 as HTML":        {fault: waldurtest.HTML(404), parts: []string{"8.0.8", "web front end", "Check url"}},
-		"200 as HTML":        {fault: waldurtest.HTML(200), parts: []string{"web front end and not the API", "Check url"}},
-		"no array":           {fault: waldurtest.Body("application/json", "{}"), parts: []string{"not a JSON array", "Check url"}},
-		"a row":              {fault: waldurtest.Body("application/json", `[{"offering_uuid":1}]`), parts: []string{"row 1: offering_uuid is 1, want a string"}},
-		"an exponent":        {fault: waldurtest.EditRows(setField("usage_percent", "1e999999999")), parts: []string{"row 1: usage_percent", "exponent"}},
-		"a bad filter":       {fault: status(400, nil, `{"offering_type":["No such plugin."]}`), arguments: map[string]tftypes.Value{"offering_type": text("x")}, at: "offering_type", parts: []string{"No such plugin.", "offering_type=x"}},
-		"bad months":         {fault: status(400, nil, `{"start":["Bad."],"end":["Worse."]}`), arguments: map[string]tftypes.Value{"start": text("2026-01"), "end": text("2026-02")}, at: "end", parts: []string{"Worse.", "end=2026-02"}},
-		"a bad parameter":    {fault: status(400, nil, `{"accept":["Bad."]}`), parts: []string{"accept", "Bad.", "Check the filters"}},
-		"bad fields":         {fault: status(400, nil, `{"field":["Bad."]}`), arguments: map[string]tftypes.Value{"fields": set(text("component_type"))}, at: "fields", parts: []string{"value of fields", "Bad."}},
-		"a lost query":       {fault: waldurtest.EditRows(setField("billing_period", "2026-10-01")), arguments: map[string]tftypes.Value{"billing_period": text("2026-11")}, parts: []string{"Filters Lost", "row 1 is of the month 2026-10, which was not asked for", "Check url"}},
-		"a redirect circle":  {fault: waldurtest.Redirect(302, waldurtest.Path), retries: 3, parts: []string{"Redirect Refused", "it comes after 5 others", "Check url"}},
-		"a redirect to /%zz": {fault: waldurtest.Redirect(302, "/%zz"), retries: 3, parts: []string{"Redirect Refused", "/%zz: it is no address", "Check url"}},
-		"429 to the end":     {fault: status(429, nil, ""), retries: 2, parts: []string{"(sent 3 times): 429 Too Many Requests", "max_retries"}},
-		"503 to the end":     {fault: status(503, http.Header{"Retry-After": {"0"}}, ""), retries: 1, parts: []string{"(sent 2 times): 503 Service Unavailable"}},
-		"a long wait":        {fault: status(429, http.Header{"Retry-After": {"7200"}}, ""), retries: 2, parts: []string{"429", "asks to wait 2h0m0s, which is longer than the read has left"}},
-		"a redirect":         {fault: waldurtest.Redirect(302, "https://elsewhere.example/api/"), parts: []string{"https://elsewhere.example/api/", "token was not sent", "login page"}},
-		"another Waldur":     {fault: waldurtest.Redirect(302, "https://elsewhere.example/up"+waldurtest.Path+"?page=1"), parts: []string{urlVariable + ") to https://elsewhere.example/up."}},
-		"a login page":       {fault: login, parts: []string{"after a redirect to http://127.0.0.1", "/login", "web front end"}},
-		"a proxy's refusal":  {fault: waldurtest.HTML(403), parts: []string{"something in front of it"}},
-		"a slow failure":     {fault: status(500, nil, ""), retries: 9, arguments: map[string]tftypes.Value{"timeouts": timeoutsBlock("900ms")}, parts: []string{"no time is left", "ended with: 500 Internal Server Error", "see to that first"}},
-		"a missing percent":  {fault: waldurtest.EditRows(func(rows []map[string]any) []map[string]any { delete(rows[2], "usage_percent"); return rows }), parts: []string{"row 3: usage_percent is missing"}},
-		"a hanging server":   {fault: waldurtest.Hang(), arguments: map[string]tftypes.Value{"timeouts": timeoutsBlock("300ms")}, parts: []string{"may take 300ms", "timeouts"}},
-		"a hasty provider":   {fault: waldurtest.Delay(time.Minute), parts: []string{"no whole answer within 700ms", "request_timeout"}},
-		"a cut answer":       {fault: waldurtest.CutBody(), parts: []string{"Broke Off", "after ", "page_size"}},
-		"a hang-up":          {fault: waldurtest.HangUp(), parts: []string{"Cannot Be Reached", "EOF"}},
-		"a wrong count":      {fault: waldurtest.SetHeader("X-Result-Count", "11"), parts: []string{"10 distinct rows after 6 passes", "counts 11", "Narrow the filters"}},
-		"a redirected page":  {fault: waldurtest.Redirect(301, "http://127.0.0.1:1/"), parts: []string{"http://127.0.0.1:1/"}},
+		"no credentials": {fault: said(401, "Authentication credentials were not provided."), title: "Token Refused by Waldur",
+			parts: []string{`The server responded with 401 Unauthorized: "Authentication credentials were not provided."`, "\n\nAn API token expires", tokenVariable}},
+		"unknown token": {fault: said(401, "Invalid token."), title: "Token Refused by Waldur",
+			parts: []string{`"Invalid token."`, "expires 30 to 60 minutes after its last use", "For pipelines, create a personal access token", tokenVariable}},
+		"expired token": {fault: said(401, "Token has expired."), title: "Token Refused by Waldur",
+			parts: []string{`"Token has expired."`, "expires 30 to 60 minutes after its last use", "For pipelines, create a personal access token"}},
+		"inactive user": {fault: said(401, "User inactive or deleted."), title: "Token Refused by Waldur", parts: []string{`"User inactive or deleted."`, tokenVariable}},
+		"refused personal access token": {fault: said(401, "Invalid token."), token: personal, title: "Token Refused by Waldur",
+			parts: []string{`"Invalid token."`, "expired or been revoked", "not be allowed from this network", "its user may be inactive or may not use such tokens"}},
+		"personal access tokens switched off": {fault: said(401, "Invalid JWT token."), token: personal, title: "Token Refused by Waldur",
+			parts: []string{`"Invalid JWT token."`, "switched off on this server"}},
+		"an API token as Bearer": {fault: said(401, "Invalid JWT token."), tokenType: "Bearer", title: "Token Refused by Waldur", parts: []string{"For an API token, remove token_type"}},
+		"expired JWT":            {fault: said(401, "Token has expired."), token: jwt, title: "Token Refused by Waldur", parts: []string{"Get a new one from the identity provider"}},
+		"no introspection": {fault: said(401, "Introspection configuration is incomplete."), token: jwt, title: "Token Refused by Waldur",
+			parts: []string{"identity provider, which may only be down for now", "Run the command again later", "ask the operator"}},
+		"identity provider down": {fault: said(401, "Connection to introspection endpoint failed: timed out"), tokenType: "Bearer", title: "Token Refused by Waldur",
+			parts: []string{`"Connection to introspection endpoint failed: timed out"`, "identity provider, which may only be down for now"}},
+		"identity provider broken": {fault: said(401, "Introspection endpoint error."), token: jwt, title: "Token Refused by Waldur", parts: []string{"may only be down for now"}},
+		"never logged in": {fault: said(403, "Unable to impersonate user that does not have an active session."), token: jwt, title: "Access Denied by Waldur",
+			parts: []string{"active session", "Log in to Waldur in a browser once"}},
+		"403":                 {fault: said(403, "No."), title: "Access Denied by Waldur", parts: []string{`403 Forbidden: "No."`, "role"}},
+		"a proxy's refusal":   {fault: waldurtest.HTML(403), title: "Access Denied by a Proxy", parts: []string{`403 Forbidden: "Waldur"`, "HTML page", "proxy or firewall"}},
+		"404 as JSON":         {fault: said(404, "Not found."), title: "Waldur Usage Endpoint Not Found", parts: []string{"8.0.8", "Check url", urlVariable}},
+		"404 as HTML":         {fault: waldurtest.HTML(404), title: "Waldur Usage Endpoint Not Found", parts: []string{"8.0.8", "Check url"}},
+		"200 as HTML":         {fault: waldurtest.HTML(200), title: "HTML Page Instead of Waldur API", parts: []string{`an HTML page, "Waldur", instead of JSON`, "web front end", "Check url"}},
+		"no array":            {fault: waldurtest.Body("application/json", "{}"), title: "Unexpected Response from Waldur", parts: []string{"not a JSON array", "Check url"}},
+		"a page too large":    {fault: waldurtest.Body("application/json", "["+strings.Repeat(" ", 8<<20)+"]"), title: "Response from Waldur Too Large", parts: []string{"larger than 8 MiB", "Lower page_size"}},
+		"no count":            {fault: waldurtest.DropHeader("X-Result-Count"), title: "Missing X-Result-Count Header", parts: []string{"has no X-Result-Count header", "proxy may have removed it"}},
+		"too many rows":       {fault: waldurtest.SetHeader("X-Result-Count", "1000000000"), title: "Too Many Rows to Read", parts: []string{"1000000000 rows", "limit of 1000000", "narrow the filters"}},
+		"a row":               {fault: waldurtest.Body("application/json", `[{"offering_uuid":1}]`), title: "Unexpected Row from Waldur", parts: []string{"Row 1: offering_uuid must be a string; got 1", "operator"}},
+		"an exponent":         {fault: waldurtest.EditRows(setField("usage_percent", "1e999999999")), title: "Unexpected Row from Waldur", parts: []string{"Row 1: usage_percent", "exponent"}},
+		"a missing column":    {fault: waldurtest.EditRows(func(rows []map[string]any) []map[string]any { delete(rows[2], "total_consumed"); return rows }), title: "Unexpected Row from Waldur", parts: []string{"Row 3: total_consumed is missing"}},
+		"a bad filter":        {fault: status(400, nil, `{"offering_type":["No such plugin."]}`), arguments: map[string]tftypes.Value{"offering_type": text("x")}, at: "offering_type", title: "Filter Refused by Waldur", parts: []string{`refused the value of offering_type: "No such plugin."`, "Correct the argument"}, request: "offering_type=x"},
+		"bad months":          {fault: status(400, nil, `{"start":["Bad."],"end":["Worse."]}`), arguments: map[string]tftypes.Value{"start": text("2026-01"), "end": text("2026-02")}, at: "end", title: "Filter Refused by Waldur", parts: []string{"Worse."}, request: "end=2026-02"},
+		"a bad parameter":     {fault: status(400, nil, `{"accept":["Bad."]}`), title: "Request Refused by Waldur", parts: []string{"accept", "Bad.", "Check the filters"}},
+		"bad fields":          {fault: status(400, nil, `{"field":["Bad."]}`), arguments: map[string]tftypes.Value{"fields": set(text("component_type"))}, at: "fields", title: "Filter Refused by Waldur", parts: []string{"value of fields", "Bad."}},
+		"ignored filters":     {fault: waldurtest.EditRows(setField("billing_period", "2026-10-01")), arguments: map[string]tftypes.Value{"billing_period": text("2026-11")}, title: "Filters Ignored by Waldur", parts: []string{`Row 1 does not match the filter billing_period: it has "2026-10"`, "proxy", "Check url"}},
+		"429 to the end":      {fault: status(429, nil, ""), retries: 2, title: "Rate Limited by Waldur", parts: []string{"429 Too Many Requests", "max_retries"}, request: "(3 attempts)"},
+		"503 to the end":      {fault: status(503, http.Header{"Retry-After": {"0"}}, ""), retries: 1, title: "Waldur Server Error", parts: []string{"503 Service Unavailable"}, request: "(2 attempts)"},
+		"a long wait":         {fault: status(429, http.Header{"Retry-After": {"120"}}, ""), retries: 2, title: "Rate Limited by Waldur", parts: []string{"asked to wait 2m0s, which is longer than the provider waits", "after that time"}},
+		"a very long wait":    {fault: status(429, http.Header{"Retry-After": {"720000"}}, ""), retries: 2, title: "Rate Limited by Waldur", parts: []string{"asked to wait until ", "longer than the provider waits"}},
+		"a wait too long":     {fault: status(503, http.Header{"Retry-After": {"30"}}, ""), retries: 2, arguments: map[string]tftypes.Value{"timeouts": timeoutsBlock("20s")}, title: "Rate Limited by Waldur", parts: []string{"asked to wait 30s, which is longer than the read has left", "raise timeouts.read (now 20s)"}},
+		"a redirect":          {fault: waldurtest.Redirect(302, "https://elsewhere.example/api/"), title: "Redirect Not Followed", parts: []string{"302 Found, a redirect to https://elsewhere.example/api/", "The token was not sent", "login page"}},
+		"another address":     {fault: waldurtest.Redirect(301, "https://elsewhere.example/up"+waldurtest.Path+"?page=1"), title: "Redirect Not Followed", parts: []string{"set url in the provider block, or " + urlVariable + `, to "https://elsewhere.example/up".`}},
+		"a slow failure":      {fault: status(500, nil, ""), retries: 9, arguments: map[string]tftypes.Value{"timeouts": timeoutsBlock("900ms")}, title: "Waldur Server Error", parts: []string{"500 Internal Server Error"}},
+		"a hanging server":    {fault: waldurtest.Hang(), arguments: map[string]tftypes.Value{"timeouts": timeoutsBlock("300ms")}, title: "Read of Waldur Timed Out", parts: []string{"No time was left", "timeouts.read, now 300ms", "raise it"}},
+		"a hasty provider":    {fault: waldurtest.Delay(time.Minute), title: "Request to Waldur Timed Out", parts: []string{"No complete response within 700ms", "Check that the server is running", "request_timeout"}},
+		"a cut response":      {fault: waldurtest.CutBody(), title: "Incomplete Response from Waldur", parts: []string{"The response ended after ", "page_size"}},
+		"a closed connection": {fault: waldurtest.HangUp(), title: "Cannot Connect to Waldur", parts: []string{"EOF", "Check that the server is running and that url is correct."}},
+		"a wrong count":       {fault: waldurtest.SetHeader("X-Result-Count", "11"), title: "Incomplete List from Waldur", parts: []string{"Received 10 of the 11 rows that the server counts", "no rows are silently missing", "narrow the filters"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			server := waldurtest.Start(t, waldurtest.ContractRows())
 			server.SetNow(time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC))
 			server.Misbehave(test.fault)
-			c := configured(t, server, map[string]tftypes.Value{
-				"max_retries": tftypes.NewValue(tftypes.Number, test.retries), "request_timeout": text("700ms"),
-			})
-			_, diags := c.read(t.Context(), test.arguments)
-			parts := slices.Concat(test.parts, []string{"GET " + server.URL + waldurtest.Path})
+			token := cmp.Or(test.token, waldurtest.Token)
+			arguments := map[string]tftypes.Value{
+				"token": text(token), "max_retries": tftypes.NewValue(tftypes.Number, test.retries), "request_timeout": text("700ms"),
+			}
+			if test.tokenType != "" {
+				arguments["token_type"] = text(test.tokenType)
+			}
+			_, diags := configured(t, server, arguments).read(t.Context(), test.arguments)
+			parts := slices.Concat(test.parts, []string{"\n\nRequest: GET " + server.URL + waldurtest.Path, test.request})
 			if !reported(diags, tfprotov6.DiagnosticSeverityError, test.at, parts...) {
 				t.Fatalf("want an error with %q, got: %s", parts, describe(diags))
 			}
-			if shown := describe(diags); strings.Contains(shown, waldurtest.Token) {
+			for _, diag := range diags {
+				checkAnatomy(t, diag)
+			}
+			if !slices.ContainsFunc(diags, func(diag *tfprotov6.Diagnostic) bool { return diag.Summary == test.title }) {
+				t.Fatalf("want the title %q, got %s", test.title, describe(diags))
+			}
+			if shown := describe(diags); strings.Contains(shown, token) {
 				t.Fatalf("the token shows: %s", shown)
 			}
+			t.Log(describe(diags))
 		})
 	}
 }
 
-func TestAnAnswerLargerThanIsRead(t *testing.T) {
-	t.Parallel()
-	server := waldurtest.Start(t, nil)
-	server.Misbehave(waldurtest.Body("application/json", "["+strings.Repeat(" ", 64<<20)+"]"))
-	_, diags := configured(t, server, nil).read(t.Context(), nil)
-	if !reported(diags, tfprotov6.DiagnosticSeverityError, "", "Too Large", "larger than 64 MiB", "lower page_size") {
-		t.Fatalf("got %s", describe(diags))
+// checkAnatomy makes sure that an error of a request has a title of three to six
+// words, the cause, what to do, and the request.
+func checkAnatomy(t *testing.T, diag *tfprotov6.Diagnostic) {
+	t.Helper()
+	words, paragraphs := len(strings.Fields(diag.Summary)), strings.Split(diag.Detail, "\n\n")
+	if words < 3 || words > 6 || len(paragraphs) != 3 || strings.Contains(paragraphs[0], "http://127") || !strings.HasPrefix(paragraphs[2], "Request: GET ") {
+		t.Errorf("an error of another form: %s\n%s", diag.Summary, diag.Detail)
 	}
-}
-
-// login redirects within the server to a page for people.
-func login(_ int, r *http.Request, _ http.Handler) http.Handler {
-	if r.URL.Path == "/login" {
-		return waldurtest.HTML(200)(0, r, nil)
+	for _, paragraph := range paragraphs[:2] {
+		if !strings.HasSuffix(paragraph, ".") || strings.HasSuffix(paragraph, "..") || !unicode.IsUpper([]rune(paragraph)[0]) {
+			t.Errorf("a paragraph that is not sentences: %s", paragraph)
+		}
 	}
-	return http.RedirectHandler("/login", http.StatusFound)
 }
 
 func setField(name string, value any) func([]map[string]any) []map[string]any {
@@ -211,7 +248,7 @@ func TestConsistentReadReadsAllPagesTwice(t *testing.T) {
 	}{
 		{map[string]tftypes.Value{"page_size": tftypes.NewValue(tftypes.Number, 20)}, 2},
 		{map[string]tftypes.Value{"page_size": tftypes.NewValue(tftypes.Number, 20), "consistent_read": tftypes.NewValue(tftypes.Bool, true)}, 4},
-		{map[string]tftypes.Value{"consistent_read": tftypes.NewValue(tftypes.Bool, true)}, 1},
+		{map[string]tftypes.Value{"consistent_read": tftypes.NewValue(tftypes.Bool, true)}, 2},
 	} {
 		server := waldurtest.Start(t, waldurtest.ContractRows())
 		test.arguments["start"] = text("2000-01")
@@ -231,83 +268,112 @@ func TestEmptyListIsEmptyAndNotNull(t *testing.T) {
 	}
 }
 
-// TestDecimalsReachTerraformExactly compares what Terraform makes of the bytes
-// that it is sent, with 512 bits, with what it makes of the decimal in HCL.
-func TestDecimalsReachTerraformExactly(t *testing.T) {
+// TestKeptRows applies min_usage_percent and limit.
+func TestKeptRows(t *testing.T) {
 	t.Parallel()
-	for _, digits := range []string{
-		"0.00", "0.01", "-12.50", "33.33", "0.10", "0.30", "99999999.99", "999999999999999999.99", "-999999999999999999.99",
-		"100000000000000000000000000000000000000.1", "1.000000000000000000000000000000000000001", "9007199254740993", "9007199254740993.01",
-		"0.1000000000000000055511151231257827021181", "1e40", "-1e40", "1e-40", "1234567890123456789012345678901234567890",
-		"1234567890123456789012345678901234567890e40", "0.3333333333333333333333333333333333333333", "18014398509481985e-40",
-	} {
-		want, _, err := big.ParseFloat(digits, 10, 512, big.ToNearestEven)
+	server := recorded(t)
+	number := func(digits string) tftypes.Value {
+		n, _, err := big.ParseFloat(digits, 10, 512, big.ToNearestEven)
 		if err != nil {
 			t.Fatal(err)
 		}
-		row := waldurtest.ContractRows()[0]
-		row.TotalConsumed = digits
-		server := waldurtest.Start(t, []waldurtest.Row{row})
-		state, diags := configured(t, server, nil).read(t.Context(), map[string]tftypes.Value{"billing_period": text("2026-08")})
-		if hasError(diags) {
+		return tftypes.NewValue(tftypes.Number, n)
+	}
+	for _, test := range []struct {
+		percent, limit string
+		fields         string
+		want           string
+	}{
+		{want: "99999999.99 200 102 100 100 81 75 50.59 null null"},
+		{percent: "100", want: "99999999.99 200 102 100 100"},
+		{percent: "100.01", want: "99999999.99 200 102"},
+		{percent: "50.59", want: "99999999.99 200 102 100 100 81 75 50.59"},
+		{percent: "50.5900000000000000000000000000000000000001", want: "99999999.99 200 102 100 100 81 75"},
+		{percent: "-1", want: "99999999.99 200 102 100 100 81 75 50.59"},
+		{percent: "99999999.99", want: "99999999.99"},
+		{percent: "1e30", want: ""},
+		{limit: "3", want: "99999999.99 200 102"},
+		{limit: "1e12", want: "99999999.99 200 102 100 100 81 75 50.59 null null"},
+		{percent: "100", limit: "4", want: "99999999.99 200 102 100"},
+		{percent: "81", limit: "6", want: "99999999.99 200 102 100 100 81"},
+		{percent: "100", fields: "offering_name", want: "null null null null null"},
+		{percent: "100", fields: "usage_percent", want: "99999999.99 200 102 100 100"},
+	} {
+		arguments := map[string]tftypes.Value{"order_by": list(text("-usage_percent"))}
+		if test.percent != "" {
+			arguments["min_usage_percent"] = number(test.percent)
+		}
+		if test.limit != "" {
+			arguments["limit"] = number(test.limit)
+		}
+		if test.fields != "" {
+			arguments["fields"] = set(text(test.fields))
+		}
+		for way, c := range ways(t, server) {
+			state, diags := c.read(t.Context(), arguments)
+			if hasError(diags) {
+				t.Fatal(describe(diags))
+			}
+			var percents []string
+			for _, row := range summaries(t, state) {
+				var percent *big.Float
+				if err := row["usage_percent"].As(&percent); err != nil {
+					t.Fatal(err)
+				}
+				if percent == nil {
+					percents = append(percents, "null")
+				} else {
+					percents = append(percents, percent.Text('f', -1))
+				}
+			}
+			var total big.Float
+			if err := state["total_count"].As(&total); err != nil || total.Cmp(big.NewFloat(10)) != 0 {
+				t.Errorf("total_count is %s, %v", &total, err)
+			}
+			if got := strings.Join(percents, " "); got != test.want {
+				t.Errorf("%s: %+v: got %s", way, test, got)
+			}
+		}
+	}
+}
+
+// summaries returns the rows of a state.
+func summaries(t *testing.T, state map[string]tftypes.Value) (rows []map[string]tftypes.Value) {
+	t.Helper()
+	var values []tftypes.Value
+	if err := state["summaries"].As(&values); err != nil {
+		t.Fatal(err)
+	}
+	for _, value := range values {
+		var row map[string]tftypes.Value
+		if err := value.As(&row); err != nil {
+			t.Fatal(err)
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+// TestKeptRowsReadThePercentage: with fields that leave it out, usage_percent is
+// read for min_usage_percent alone.
+func TestKeptRowsReadThePercentage(t *testing.T) {
+	t.Parallel()
+	server := recorded(t)
+	c := configured(t, server, nil)
+	for _, test := range []struct {
+		percent bool
+		reads   bool
+	}{{true, true}, {false, false}} {
+		server.ResetRequests()
+		arguments := map[string]tftypes.Value{"fields": set(text("offering_name"))}
+		if test.percent {
+			arguments["min_usage_percent"] = tftypes.NewValue(tftypes.Number, 80)
+		}
+		if _, diags := c.read(t.Context(), arguments); hasError(diags) {
 			t.Fatal(describe(diags))
 		}
-		if got := numberOf(t, state, "total_consumed"); got.Cmp(want) != 0 {
-			t.Errorf("%s arrives as %s", digits, got.Text('g', 60))
+		if got := slices.Contains(server.Requests()[0].Query["field"], "usage_percent"); got != test.reads {
+			t.Errorf("reads usage_percent: %t", got)
 		}
 	}
-}
-
-// numberOf returns a number of the first summary.
-func numberOf(t *testing.T, state map[string]tftypes.Value, column string) *big.Float {
-	t.Helper()
-	var summaries []tftypes.Value
-	var row map[string]tftypes.Value
-	var number *big.Float
-	if err := state["summaries"].As(&summaries); err != nil || len(summaries) == 0 {
-		t.Fatal(summaries, err)
-	}
-	if err := summaries[0].As(&row); err != nil {
-		t.Fatal(err)
-	}
-	if err := row[column].As(&number); err != nil {
-		t.Fatal(err)
-	}
-	return number
-}
-
-// TestAnyDecimalIsSentExactly looks at the bytes for Terraform, for any decimal
-// that the client lets through.
-func TestAnyDecimalIsSentExactly(t *testing.T) {
-	t.Parallel()
-	rapid.Check(t, func(rt *rapid.T) {
-		digits := rapid.StringMatching(`[1-9]([0-9]{0,39}|0{0,39}|9{0,39}|0{0,38}1)`).Draw(rt, "digits")
-		exponent := rapid.OneOf(rapid.Just(-2), rapid.IntRange(-40, 40)).Draw(rt, "exponent")
-		d := decimal.RequireFromString(fmt.Sprintf("%s%se%d", rapid.SampledFrom([]string{"", "-"}).Draw(rt, "sign"), digits, exponent))
-		sent, err := tfprotov6.NewDynamicValue(tftypes.Number, tftypes.NewValue(tftypes.Number, exactFloat(d)))
-		if err != nil {
-			rt.Fatal(err)
-		}
-		var arrived any
-		if err := msgpack.Unmarshal(sent.MsgPack, &arrived); err != nil {
-			rt.Fatal(err)
-		}
-		var got decimal.Decimal
-		switch arrived := arrived.(type) {
-		case string:
-			got = decimal.RequireFromString(arrived)
-		case float64:
-			got = exactDecimal(arrived)
-		default:
-			got = decimal.RequireFromString(fmt.Sprint(arrived))
-		}
-		if !got.Equal(d) {
-			rt.Fatalf("%s is sent as %v", d, arrived)
-		}
-	})
-}
-
-// exactDecimal returns a float64 with all its digits.
-func exactDecimal(f float64) decimal.Decimal {
-	return decimal.RequireFromString(new(big.Float).SetFloat64(f).Text('f', 1100))
 }

@@ -60,12 +60,14 @@ func TestBillingPeriodFunction(t *testing.T) {
 		{"2026-11-23T12:00:00.999Z", []int64{14}, "2028-01"},
 		{"0001-01-01T00:00:00Z", nil, "0001-01"},
 		{"9999-12-31T23:59:59Z", nil, "9999-12"},
-		{"9999-12-31T23:59:59-01:00", nil, "0: of the years 0001 to 9999"},
+		{"9999-12-31T23:59:59-01:00", nil, "0: must be within the years 0001 to 9999"},
+		{"9999-12-31T23:59:59-01:00", []int64{-1}, "9999-12"},
+		{"2026-11-23T12:00:00Z", []int64{200000, -200001}, "2026-10"},
 		{"2026-11-23", nil, "0: RFC 3339"},
 		{"", nil, "0: RFC 3339"},
 		{"now", []int64{1}, "0: RFC 3339"},
-		{"2026-11-23T12:00:00Z", []int64{0, 100000}, "2: the month 100000 months from 2026-11 lies outside"},
-		{"2026-11-23T12:00:00Z", []int64{-9223372036854775808}, "1: outside the years"},
+		{"2026-11-23T12:00:00Z", []int64{0, 100000}, "1: must be within the years 0001 to 9999; got 100000 months from 2026-11"},
+		{"2026-11-23T12:00:00Z", []int64{-9223372036854775808}, "1: offset_months must be a whole number between"},
 	} {
 		arguments := []tftypes.Value{text(test.timestamp)}
 		for _, offset := range test.offsets {
@@ -82,10 +84,10 @@ func TestBillingPeriodsFunction(t *testing.T) {
 	for _, test := range []struct{ start, end, want string }{
 		{"2026-10", "2026-10", "2026-10"},
 		{"2025-11", "2026-02-01", "2025-11 2025-12 2026-01 2026-02"},
-		{"2026-11", "2026-10", "1: 2026-10 is before the first month, 2026-11"},
-		{"2026-13", "2026-10", `0: "2026-13" is not a month`},
-		{"2026-10", "October", `1: "October" is not a month`},
-		{"", "2026-10", "0: is not a month written YYYY-MM or YYYY-MM-01"},
+		{"2026-11", "2026-10", "1: end must not be before start; got start 2026-11 and end 2026-10"},
+		{"2026-13", "2026-10", `0: start must be a month such as "2026-10"; got "2026-13"`},
+		{"2026-10", "October", `1: end must be a month such as "2026-10"; got "October"`},
+		{"", "2026-10", "0: start must be a month"},
 	} {
 		arguments := []tftypes.Value{text(test.start), text(test.end)}
 		got, failure := c.call("billing_periods", arguments...)
@@ -164,7 +166,7 @@ output "no_offset" {
 		Steps: []acctest.TestStep{
 			{
 				Config:      strings.Replace(config, `"2026-11-23T12:00:00Z", -1`, `"yesterday"`, 1),
-				ExpectError: inLines(`Invalid value for "timestamp" parameter`, `"yesterday" is not a timestamp in the form of RFC 3339`),
+				ExpectError: inLines(`Invalid value for "timestamp" parameter`, `timestamp must be an RFC 3339 timestamp such as "2026-10-31T12:00:00Z"; got "yesterday"`),
 			},
 			{
 				Config: config,

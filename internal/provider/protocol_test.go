@@ -27,7 +27,12 @@ type protocolClient struct {
 
 func newProtocolClient(tb testing.TB) *protocolClient {
 	tb.Helper()
-	server := providerserver.NewProtocol6(New("test")())()
+	return protocolClientOf(tb, NewServer("test")())
+}
+
+// protocolClientOf returns a client of a server.
+func protocolClientOf(tb testing.TB, server tfprotov6.ProviderServer) *protocolClient {
+	tb.Helper()
 	schema, err := server.GetProviderSchema(tb.Context(), &tfprotov6.GetProviderSchemaRequest{})
 	if err != nil || len(schema.Diagnostics) > 0 {
 		tb.Fatal(err, schema.Diagnostics)
@@ -39,13 +44,27 @@ func newProtocolClient(tb testing.TB) *protocolClient {
 // without retries unless arguments say otherwise.
 func configured(tb testing.TB, waldur *waldurtest.Server, arguments map[string]tftypes.Value) *protocolClient {
 	tb.Helper()
+	return newProtocolClient(tb).configuredFor(waldur, arguments)
+}
+
+// ways returns clients of the provider in its own server and in the framework's,
+// to which rows go in different ways.
+func ways(tb testing.TB, waldur *waldurtest.Server) map[string]*protocolClient {
+	tb.Helper()
+	return map[string]*protocolClient{
+		"own server":       configured(tb, waldur, nil),
+		"framework server": protocolClientOf(tb, providerserver.NewProtocol6(New("test")())()).configuredFor(waldur, nil),
+	}
+}
+
+func (c *protocolClient) configuredFor(waldur *waldurtest.Server, arguments map[string]tftypes.Value) *protocolClient {
+	c.tb.Helper()
 	all := map[string]tftypes.Value{"url": text(waldur.URL), "token": text(waldurtest.Token), "max_retries": tftypes.NewValue(tftypes.Number, 0)}
 	for name, value := range arguments {
 		all[name] = value
 	}
-	c := newProtocolClient(tb)
 	if diags := c.configure(all); hasError(diags) {
-		tb.Fatal(describe(diags))
+		c.tb.Fatal(describe(diags))
 	}
 	return c
 }
@@ -146,16 +165,17 @@ func describe(diags []*tfprotov6.Diagnostic) string {
 }
 
 // reported reports whether a diagnostic of that severity is at that argument
-// (at none in particular if it is empty) and has all the parts in its text.
+// (at none if it is empty) and has all the parts in its text, in their order.
 func reported(diags []*tfprotov6.Diagnostic, severity tfprotov6.DiagnosticSeverity, argument string, parts ...string) bool {
 	for _, diag := range diags {
 		at := ""
 		if diag.Attribute != nil {
 			at = string(diag.Attribute.Steps()[0].(tftypes.AttributeName))
 		}
-		found := diag.Severity == severity && at == argument
+		found, rest := diag.Severity == severity && at == argument, diag.Summary+": "+diag.Detail
 		for _, part := range parts {
-			found = found && strings.Contains(diag.Summary+": "+diag.Detail, part)
+			_, after, contained := strings.Cut(rest, part)
+			found, rest = found && contained, after
 		}
 		if found {
 			return true

@@ -11,14 +11,15 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"net"
 	"net/url"
 	"os"
 	"slices"
 	"strings"
-	"time"
 
+	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/function"
@@ -29,7 +30,6 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
-	"github.com/hashicorp/terraform-plugin-log/tflog"
 
 	"terraform-provider-waldur/internal/waldur"
 )
@@ -47,7 +47,8 @@ var (
 	_ provider.ProviderWithFunctions = &waldurProvider{}
 )
 
-// New returns a constructor of the provider. The version is told to Waldur.
+// New returns a constructor of the provider, for any server. [NewServer] is the
+// faster way to Terraform. The version becomes part of the user agent.
 func New(version string) func() provider.Provider {
 	return func() provider.Provider { return &waldurProvider{version: version} }
 }
@@ -63,6 +64,7 @@ type providerModel struct {
 	MaxRetries     types.Number `tfsdk:"max_retries"`
 	CACertPEM      types.String `tfsdk:"ca_cert_pem"`
 	Insecure       types.Bool   `tfsdk:"insecure"`
+	TokenType      types.String `tfsdk:"token_type"`
 }
 
 func (p *waldurProvider) Metadata(_ context.Context, _ provider.MetadataRequest, resp *provider.MetadataResponse) {
@@ -72,36 +74,41 @@ func (p *waldurProvider) Metadata(_ context.Context, _ provider.MetadataRequest,
 
 func (p *waldurProvider) Schema(_ context.Context, _ provider.SchemaRequest, resp *provider.SchemaResponse) {
 	resp.Schema = schema.Schema{
-		MarkdownDescription: "Reads how much of each offering's components was consumed and allocated in a month, from the marketplace of a [Waldur](https://waldur.com): every row, exactly, in a stable order, or an error that says what to do.",
+		MarkdownDescription: "Reads how much of each offering's components was consumed and allocated in a month, from the marketplace of [Waldur](https://waldur.com): every row, exactly, in a stable order, or an error that says what to do.",
 		Attributes: map[string]schema.Attribute{
 			"url": schema.StringAttribute{
-				MarkdownDescription: "Address of the Waldur, such as `https://waldur.example.com`, with or without a trailing `/` or `/api`. A path prefix is kept, white space around it is dropped. May be set with the environment variable `" + urlVariable + "` instead.",
+				MarkdownDescription: "Address of the Waldur server, such as `https://waldur.example.com`, with or without a trailing `/` or `/api`. A path prefix is kept. You can set the environment variable `" + urlVariable + "` instead.",
 				Optional:            true,
-				Validators:          []validator.String{parsedWith("Invalid Waldur Address", parseAddress)},
+				Validators:          []validator.String{parsedWith(parseAddress)},
 			},
 			"token": schema.StringAttribute{
-				MarkdownDescription: "Token of the user to read as: an API token, a personal access token (`w_…`) or an OIDC access token. White space around it is dropped. May be set with the environment variable `" + tokenVariable + "` instead.",
+				MarkdownDescription: "Token of the user to read as: an API token, a personal access token (`w_…`) or an OIDC access token. You can set the environment variable `" + tokenVariable + "` instead.",
 				Optional:            true,
 				Sensitive:           true,
-				Validators:          []validator.String{parsedWith("Invalid Waldur Token", parseToken)},
+				Validators:          []validator.String{parsedWith(parseToken)},
+			},
+			"token_type": schema.StringAttribute{
+				MarkdownDescription: "Authentication scheme of the token, `Token` or `Bearer`. Set it to `Bearer` for an OIDC access token that is not a JWT. Default: `Bearer` for personal access tokens and JWTs, `Token` for all others.",
+				Optional:            true,
+				Validators:          []validator.String{stringvalidator.OneOf("Token", "Bearer")},
 			},
 			"request_timeout": schema.StringAttribute{
-				MarkdownDescription: "Time for one attempt of one request, as a duration such as `\"30s\"` or `\"1m30s\"`. Default: `\"30s\"`.",
+				MarkdownDescription: "Time limit of one attempt of a request, as a duration such as `\"30s\"` or `\"1m30s\"`. Default: `\"30s\"`.",
 				Optional:            true,
-				Validators:          []validator.String{parsedWith("Invalid Duration", parseRequestTimeout)},
+				Validators:          []validator.String{parsedWith(parseDuration)},
 			},
 			"max_retries": schema.NumberAttribute{
-				MarkdownDescription: "How often a request is sent again after a connection error or an answer of 429, 500, 502, 503, 504 or another 5xx but 501, from 0 to 10. The waits grow from half a second, and follow the server's `Retry-After`. Default: `4`.",
+				MarkdownDescription: "Maximum number of retries of a request after a connection error, a 429 response, or any 5xx response except 501, from 0 to 10. The waits grow from half a second. A `Retry-After` header of up to a minute takes precedence. Default: `4`.",
 				Optional:            true,
 				Validators:          []validator.Number{wholeNumberBetween(0, 10)},
 			},
 			"ca_cert_pem": schema.StringAttribute{
-				MarkdownDescription: "Certificates of a private certificate authority in PEM, to be trusted besides the system's.",
+				MarkdownDescription: "Certificates of a private certificate authority in PEM format, to trust in addition to the system's.",
 				Optional:            true,
-				Validators:          []validator.String{parsedWith("Invalid Certificates", parseCertificates)},
+				Validators:          []validator.String{parsedWith(parseCertificates)},
 			},
 			"insecure": schema.BoolAttribute{
-				MarkdownDescription: "Accept any certificate of the server, so that others can read the token on its way. Gives a warning; meant for tests. Default: `false`.",
+				MarkdownDescription: "Skip certificate verification. Anyone who intercepts the connection can then read the token. For tests only. Default: `false`.",
 				Optional:            true,
 			},
 		},
@@ -120,14 +127,15 @@ func (p *waldurProvider) Configure(ctx context.Context, req provider.ConfigureRe
 	}
 	client := &waldur.Client{
 		UserAgent:          fmt.Sprintf("Terraform/%s (+https://www.terraform.io) terraform-provider-waldur/%s", req.TerraformVersion, p.version),
-		RequestTimeout:     parsed(config.RequestTimeout, "request_timeout", parseRequestTimeout, &resp.Diagnostics),
-		RootCAs:            parsed(config.CACertPEM, "ca_cert_pem", parseCertificates, &resp.Diagnostics),
+		RequestTimeout:     parsed(config.RequestTimeout, path.Root("request_timeout"), parseDuration, &resp.Diagnostics),
+		RootCAs:            parsed(config.CACertPEM, path.Root("ca_cert_pem"), parseCertificates, &resp.Diagnostics),
+		TokenType:          config.TokenType.ValueString(),
 		MaxRetries:         defaultMaxRetries,
 		InsecureSkipVerify: config.Insecure.ValueBool(),
-		Debug:              tflog.Debug,
+		Logger:             slog.New(logHandler{}),
 	}
-	client.URL = setting(config.URL, "url", urlVariable, "Waldur Address", parseAddress, &resp.Diagnostics)
-	client.Token = setting(config.Token, "token", tokenVariable, "Waldur Token", parseToken, &resp.Diagnostics)
+	client.URL = setting(config.URL, "url", urlVariable, "Waldur address", parseAddress, &resp.Diagnostics)
+	client.Token = setting(config.Token, "token", tokenVariable, "Waldur token", parseToken, &resp.Diagnostics)
 	if !config.MaxRetries.IsNull() {
 		client.MaxRetries = wholeNumber(config.MaxRetries)
 	}
@@ -143,7 +151,7 @@ func (p *waldurProvider) Configure(ctx context.Context, req provider.ConfigureRe
 func refuseUnknown(req provider.ConfigureRequest, diags *diag.Diagnostics) {
 	arguments := map[string]tftypes.Value{}
 	if err := req.Config.Raw.As(&arguments); err != nil {
-		diags.AddError("Unreadable Provider Configuration", err.Error())
+		diags.AddError("Invalid Provider Configuration", err.Error())
 		return
 	}
 	variables := map[string]string{"url": urlVariable, "token": tokenVariable}
@@ -151,87 +159,62 @@ func refuseUnknown(req provider.ConfigureRequest, diags *diag.Diagnostics) {
 		if arguments[name].IsKnown() {
 			continue
 		}
-		advice := "Set it from a variable or as text"
+		advice := "Set it to a value that is known during plan, such as a variable"
 		if variable := variables[name]; variable != "" {
 			advice += ", or leave it out and set the environment variable " + variable
 		}
-		diags.AddAttributeError(path.Root(name), "Unknown Provider Argument",
-			fmt.Sprintf("The value of %s is known only after apply, and the provider needs it during plan, to read Waldur.\n\n"+
-				"%s; or first apply what it depends on, with -target.", name, advice))
+		diags.AddAttributeError(path.Root(name), "Unknown Value for "+name,
+			fmt.Sprintf("The value of %s is known only after apply, but the provider needs it during plan.\n\n%s. Or apply what it depends on first, with -target.", name, advice))
 	}
 }
 
-// setting returns a required setting from its argument or, if that is not
-// set, from an environment variable.
-func setting[T any](argument types.String, name, variable, title string, parse func(string) (T, error), diags *diag.Diagnostics) T {
-	text, source := argument.ValueString(), "The argument "+name
-	if argument.IsNull() {
-		text, source = strings.TrimSpace(os.Getenv(variable)), "The environment variable "+variable
+// setting returns a required setting from its argument or, if that is not set,
+// from an environment variable.
+func setting[T any](argument types.String, name, variable, title string, parse func(string) (T, error), diags *diag.Diagnostics) (value T) {
+	if !argument.IsNull() {
+		return parsed(argument, path.Root(name), parse, diags)
 	}
-	var value T
+	text := strings.TrimSpace(os.Getenv(variable))
 	if text == "" {
 		diags.AddAttributeError(path.Root(name), "Missing "+title,
-			fmt.Sprintf("There is no %s to read from Waldur with. Set %s in the provider block, or the environment variable %s.", name, name, variable))
+			fmt.Sprintf("The %s is not set.\n\nSet %s in the provider block, or set the environment variable %s.", title, name, variable))
 		return value
 	}
 	value, err := parse(text)
 	if err != nil {
-		diags.AddAttributeError(path.Root(name), "Invalid "+title, fmt.Sprintf("%s cannot be used: %s.", source, err))
+		diags.AddAttributeError(path.Root(name), "Invalid Value for "+variable, fmt.Sprintf("The environment variable %s %s.", variable, err))
 	}
 	return value
 }
 
-// warnOfTransport warns if others can read the token on its way.
+// warnOfTransport warns if others can read the token.
 func warnOfTransport(client *waldur.Client, diags *diag.Diagnostics) {
 	if client.URL.Scheme == "http" && !isLoopback(client.URL.Hostname()) {
 		diags.AddAttributeWarning(path.Root("url"), "Unencrypted Connection to Waldur",
-			fmt.Sprintf("The address %s is plain http: the token travels unencrypted, and anyone on the way can read it. Use https.", client.URL))
+			fmt.Sprintf("The address %s does not use TLS, so anyone on the network path can read the token.\n\nUse https.", client.URL))
 	}
 	if client.InsecureSkipVerify {
-		diags.AddAttributeWarning(path.Root("insecure"), "Certificate Not Checked",
-			"With insecure = true any server can pose as the Waldur and read the token. If its certificate comes from an authority of your own, set ca_cert_pem instead.")
+		diags.AddAttributeWarning(path.Root("insecure"), "Certificate Verification Is Off",
+			"With insecure = true, any server can impersonate Waldur and read the token.\n\nIf the certificate comes from a private authority, set ca_cert_pem instead.")
 	}
 }
 
+// isLoopback reports whether requests to a host stay on the machine. It follows
+// the proxy rules of net/http, by which names such as x.localhost do not.
 func isLoopback(host string) bool {
 	ip := net.ParseIP(host)
-	return host == "localhost" || strings.HasSuffix(host, ".localhost") || (ip != nil && ip.IsLoopback())
+	return host == "localhost" || (ip != nil && ip.IsLoopback())
 }
 
 func parseAddress(text string) (*url.URL, error) {
 	text = strings.TrimSpace(text)
 	if text == "" {
-		return nil, errors.New("it is empty; to use the environment variable " + urlVariable + ", leave it out")
+		return nil, errors.New("must not be empty; to use the environment variable " + urlVariable + ", leave it out")
 	}
 	return waldur.ParseURL(text)
 }
 
-// parseToken reads a token. The error does not show it.
-func parseToken(text string) (waldur.Token, error) {
-	token := strings.TrimSpace(text)
-	if token == "" {
-		return "", errors.New("it is empty; to use the environment variable " + tokenVariable + ", leave it out")
-	}
-	if scheme, _, found := strings.Cut(token, " "); found && (strings.EqualFold(scheme, "Token") || strings.EqualFold(scheme, "Bearer")) {
-		return "", fmt.Errorf("it begins with the word %s, which the provider adds by itself: leave that out", scheme)
-	}
-	for _, r := range token {
-		if r <= ' ' || r > '~' {
-			return "", errors.New("it holds a character that no token has, such as a space or a line break in its middle")
-		}
-	}
-	return waldur.Token(token), nil
-}
-
-func parseRequestTimeout(text string) (time.Duration, error) {
-	d, err := time.ParseDuration(text)
-	if err != nil || d <= 0 {
-		return 0, fmt.Errorf("%q is not a duration greater than 0, such as \"30s\" or \"1m30s\"", text)
-	}
-	return d, nil
-}
-
-// parseCertificates returns the system's certificate authorities and those in a
+// parseCertificates returns the system's certificate authorities and those of a
 // PEM text.
 func parseCertificates(pem string) (*x509.CertPool, error) {
 	pool, err := x509.SystemCertPool()
@@ -239,7 +222,7 @@ func parseCertificates(pem string) (*x509.CertPool, error) {
 		pool = x509.NewCertPool()
 	}
 	if !pool.AppendCertsFromPEM([]byte(pem)) {
-		return nil, errors.New("it holds no certificate in PEM, which begins with -----BEGIN CERTIFICATE-----; to read it from a file, use file(\"ca.pem\")")
+		return nil, errors.New("must contain a certificate in PEM format, which begins with -----BEGIN CERTIFICATE-----; to read it from a file, use file(\"ca.pem\")")
 	}
 	return pool, nil
 }

@@ -5,29 +5,34 @@ package provider
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"math"
 	"math/big"
+	"strings"
+	"time"
 
+	"github.com/agext/levenshtein"
+	"github.com/google/uuid"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"terraform-provider-waldur/internal/waldur"
 )
 
-// parsedWith returns a validator of strings that some function must be able to
-// parse, so that what is accepted during validation is what can be used later.
-// The errors of that function read on from "… cannot be used: ".
-func parsedWith[T any](summary string, parse func(string) (T, error)) validator.String {
-	return parsedValidator{summary: summary, parse: func(text string) error {
+// parsedWith returns a validator of strings that the function can parse, so that
+// what passes validation can be used later. The function's errors read on from the
+// name of the argument.
+func parsedWith[T any](parse func(string) (T, error)) validator.String {
+	return parsedValidator{func(text string) error {
 		_, err := parse(text)
 		return err
 	}}
 }
 
-type parsedValidator struct {
-	summary string
-	parse   func(string) error
-}
+type parsedValidator struct{ check func(string) error }
 
 func (v parsedValidator) Description(context.Context) string { return "" }
 
@@ -37,26 +42,44 @@ func (v parsedValidator) ValidateString(_ context.Context, req validator.StringR
 	if req.ConfigValue.IsNull() || req.ConfigValue.IsUnknown() {
 		return
 	}
-	if err := v.parse(req.ConfigValue.ValueString()); err != nil {
-		resp.Diagnostics.AddAttributeError(req.Path, v.summary, fmt.Sprintf("The argument %s cannot be used: %s.", req.Path, err))
+	if err := v.check(req.ConfigValue.ValueString()); err != nil {
+		addInvalidValue(&resp.Diagnostics, req.Path, err)
 	}
 }
 
 // parsed returns the value of an argument that parsedWith has checked, or the zero
-// one if it is not set.
-func parsed[T any](argument types.String, name string, parse func(string) (T, error), diags *diag.Diagnostics) (value T) {
+// value if it is not set.
+func parsed[T any](argument types.String, at path.Path, parse func(string) (T, error), diags *diag.Diagnostics) (value T) {
 	if argument.IsNull() {
 		return value
 	}
 	value, err := parse(argument.ValueString())
 	if err != nil {
-		diags.AddAttributeError(path.Root(name), "Invalid Argument", fmt.Sprintf("The argument %s cannot be used: %s.", name, err))
+		addInvalidValue(diags, at, err)
 	}
 	return value
 }
 
-// wholeNumberBetween returns a validator of whole numbers from least to most.
-// The framework's own types of whole numbers call a fraction a fault of the
+// addInvalidValue reports an error that reads on from the name of an argument.
+func addInvalidValue(diags *diag.Diagnostics, at path.Path, err error) {
+	name := argumentName(at)
+	diags.AddAttributeError(at, "Invalid Value for "+name, fmt.Sprintf("%s %s.", name, err))
+}
+
+// argumentName returns a path without indices of lists and values of sets, such as
+// "timeouts.read".
+func argumentName(at path.Path) string {
+	var names []string
+	for _, step := range at.Steps() {
+		if name, ok := step.(path.PathStepAttributeName); ok {
+			names = append(names, string(name))
+		}
+	}
+	return strings.Join(names, ".")
+}
+
+// wholeNumberBetween returns a validator of whole numbers from least to most. The
+// framework's own types of whole numbers report a fraction as a fault of the
 // provider.
 func wholeNumberBetween(least, most int) validator.Number {
 	return wholeNumberValidator{least: least, most: most}
@@ -73,10 +96,14 @@ func (v wholeNumberValidator) ValidateNumber(_ context.Context, req validator.Nu
 		return
 	}
 	n := req.ConfigValue.ValueBigFloat()
-	if !n.IsInt() || n.Cmp(big.NewFloat(float64(v.least))) < 0 || n.Cmp(big.NewFloat(float64(v.most))) > 0 {
-		resp.Diagnostics.AddAttributeError(req.Path, "Invalid Number",
-			fmt.Sprintf("The argument %s cannot be used: %s is not a whole number between %d and %d.", req.Path, n.Text('g', -1), v.least, v.most))
+	if n.IsInt() && n.Cmp(big.NewFloat(float64(v.least))) >= 0 && n.Cmp(big.NewFloat(float64(v.most))) <= 0 {
+		return
 	}
+	bounds := fmt.Sprintf("between %d and %d", v.least, v.most)
+	if v.most == math.MaxInt {
+		bounds = fmt.Sprintf("of at least %d", v.least)
+	}
+	addInvalidValue(&resp.Diagnostics, req.Path, fmt.Errorf("must be a whole number %s; got %s", bounds, n.Text('g', 20)))
 }
 
 // wholeNumber returns a number that has passed such a validator; 0 if it is null.
@@ -87,3 +114,78 @@ func wholeNumber(number types.Number) int {
 	n, _ := number.ValueBigFloat().Int64()
 	return int(n)
 }
+
+// parseName parses a text to filter by. Waldur trims white space, and takes an
+// empty filter for none, so that a blank one would select all rows.
+func parseName(text string) (string, error) {
+	if text == "" || strings.TrimSpace(text) != text {
+		return "", fmt.Errorf("must not be empty, and must not begin or end with white space; got %q. To select all rows, leave it out", text)
+	}
+	return text, nil
+}
+
+// parseUUID parses a UUID in one of the two forms that Waldur accepts.
+func parseUUID(text string) (uuid.NullUUID, error) {
+	if len(text) == 32 || len(text) == 36 { // uuid.Parse accepts other forms as well
+		if id, err := uuid.Parse(text); err == nil {
+			return uuid.NullUUID{UUID: id, Valid: true}, nil
+		}
+	}
+	return uuid.NullUUID{}, fmt.Errorf("must be a UUID of 32 hexadecimal digits, with dashes (8-4-4-4-12) or without; got %q", text)
+}
+
+// parseDuration parses a duration greater than 0.
+func parseDuration(text string) (time.Duration, error) {
+	d, err := time.ParseDuration(text)
+	if err != nil || d <= 0 {
+		return 0, fmt.Errorf("must be a duration greater than 0, such as \"30s\" or \"1m30s\"; got %q", text)
+	}
+	return d, nil
+}
+
+// parseColumn parses the name of a column. The error suggests the nearest one.
+func parseColumn(name string) (*waldur.Column, error) {
+	if column := waldur.ColumnByName(name); column != nil {
+		return column, nil
+	}
+	nearest, least := "", len(name)
+	for _, column := range waldur.ColumnNames() {
+		if distance := levenshtein.Distance(name, column, nil); distance < min(least, len(column)/2) {
+			nearest, least = column, distance
+		}
+	}
+	if nearest == "" {
+		return nil, fmt.Errorf("has %q, which is not a column; the columns are %s", name, strings.Join(waldur.ColumnNames(), ", "))
+	}
+	return nil, fmt.Errorf("has %q, which is not a column; did you mean %s?", name, nearest)
+}
+
+// parseOrdering parses the name of a column, with a "-" before it for descending.
+func parseOrdering(text string) (waldur.Ordering, error) {
+	name, descending := strings.CutPrefix(text, "-")
+	column, err := parseColumn(name)
+	if err != nil {
+		return waldur.Ordering{}, err
+	}
+	return waldur.Ordering{Column: column, Descending: descending}, nil
+}
+
+// parseToken parses a token. The error does not show it.
+func parseToken(text string) (waldur.Token, error) {
+	token := strings.TrimSpace(text)
+	scheme, _, several := strings.Cut(token, " ")
+	switch {
+	case token == "":
+		return "", errors.New("must not be empty; to use the environment variable " + tokenVariable + ", leave it out")
+	case several && (strings.EqualFold(scheme, "Token") || strings.EqualFold(scheme, "Bearer")):
+		return "", fmt.Errorf("must not begin with the word %s, which the provider adds", scheme)
+	case len(token) > maxTokenBytes:
+		return "", fmt.Errorf("must not be longer than %d KiB", maxTokenBytes>>10)
+	case strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }):
+		return "", errors.New("must not contain spaces, line breaks or characters outside ASCII")
+	}
+	return waldur.Token(token), nil
+}
+
+// maxTokenBytes is longer than any token. Servers refuse headers of that size.
+const maxTokenBytes = 16 << 10

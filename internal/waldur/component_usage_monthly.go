@@ -4,68 +4,63 @@
 package waldur
 
 import (
-	"context"
 	"encoding/hex"
-	"errors"
-	"fmt"
-	"net/http"
 	"net/url"
-	"regexp"
 	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/google/uuid"
-	"github.com/shopspring/decimal"
 )
 
-// componentUsageMonthlyPath is below the root of the API, new in Waldur 8.0.8.
-const componentUsageMonthlyPath = "marketplace-component-usage-monthly/"
-
-// MaxPageSize is the most rows that the server puts on a page.
-const MaxPageSize = 300
-
-// ComponentUsage is a row of Waldur's monthly usage: what was consumed and
-// allocated of a component of an offering, over all its resources, in a month.
-// Its fields are those of ComponentUsageMonthly in Waldur's API reference; what
-// each means is said in [Columns]. Fields that were not asked for are zero.
+// ComponentUsage is a row of Waldur's monthly usage: how much of a component of
+// an offering was consumed and allocated in a month, over all its resources. Its
+// fields are those of ComponentUsageMonthly in Waldur's API reference; [Columns]
+// describes each. A field that is null, or was not read, is nil.
 type ComponentUsage struct {
-	OfferingUUID        string
-	OfferingName        string
-	OfferingType        string
-	ServiceProviderUUID *string
-	ServiceProviderName *string
-	CategoryUUID        string
-	CategoryTitle       string
-	ComponentType       string
-	ComponentName       string
-	MeasuredUnit        string
-	BillingType         string
-	LimitAmount         *int32
-	LimitPeriod         *string
-	BillingPeriod       Month
-	TotalConsumed       decimal.Decimal
-	TotalAllocated      decimal.Decimal
-	UsagePercent        decimal.NullDecimal
+	OfferingUUID        *string  `json:"offering_uuid"`
+	OfferingName        *string  `json:"offering_name"`
+	OfferingType        *string  `json:"offering_type"`
+	ServiceProviderUUID *string  `json:"service_provider_uuid"`
+	ServiceProviderName *string  `json:"service_provider_name"`
+	CategoryUUID        *string  `json:"category_uuid"`
+	CategoryTitle       *string  `json:"category_title"`
+	ComponentType       *string  `json:"component_type"`
+	ComponentName       *string  `json:"component_name"`
+	MeasuredUnit        *string  `json:"measured_unit"`
+	BillingType         *string  `json:"billing_type"`
+	LimitAmount         *int32   `json:"limit_amount"`
+	LimitPeriod         *string  `json:"limit_period"`
+	BillingPeriod       *Month   `json:"billing_period"`
+	TotalConsumed       *Decimal `json:"total_consumed"`
+	TotalAllocated      *Decimal `json:"total_allocated"`
+	UsagePercent        *Decimal `json:"usage_percent"`
 }
 
-// Key identifies a row. The server's database holds one row for a component and
-// a month, and one component for an offering and a type.
+// Key identifies a row: the server's database keeps it unique.
 type Key struct {
 	OfferingUUID  string
 	ComponentType string
 	BillingPeriod Month
 }
 
-// Key returns what identifies the row.
-func (u *ComponentUsage) Key() Key {
-	return Key{u.OfferingUUID, u.ComponentType, u.BillingPeriod}
+// key returns the row's key, whose columns are always read.
+func (u *ComponentUsage) key() Key {
+	return Key{*u.OfferingUUID, *u.ComponentType, *u.BillingPeriod}
 }
 
-// Query selects and orders rows. The zero Query asks for all columns of what the
-// server gives without a filter: the current month, in UTC.
+// equal reports whether two rows have the same values in all columns.
+func (u *ComponentUsage) equal(other *ComponentUsage) bool {
+	for _, column := range Columns {
+		if (Ordering{Column: column}).compare(u, other) != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// Query selects and orders rows. The zero Query selects what the server returns
+// without a filter, the current month in UTC, with all columns.
 type Query struct {
-	BillingPeriod Month // this month alone
+	BillingPeriod Month // this month only
 	Start, End    Month // from and up to this month
 
 	OfferingUUID uuid.NullUUID
@@ -76,26 +71,24 @@ type Query struct {
 	ComponentType string
 	BillingType   string
 
-	// Fields are the columns that are wanted, all if it is empty. Those that
-	// the order and the key need are read besides.
+	// Fields are the columns to read, all if it is empty. The columns of the order
+	// and of the key are read as well.
 	Fields []*Column
 
 	// OrderBy is the order of the list. Ties, and all rows if it is empty, are in
-	// the default order: newest month, offering's name, component's name, and then
-	// the offering's UUID and the component's type.
+	// the default order: newest month, offering name, component name, offering UUID,
+	// component type.
 	OrderBy []Ordering
 
-	// Consistent asks for rows that were all there at one moment, with the values
-	// that the list has, even if the data change while they are read: all pages are
-	// read at least twice, unless there is only one, until the server has sent
-	// every row alike before that moment and after it.
+	// Consistent asks for a list that the server held at one moment, also if the
+	// data change during the read. All pages are then read at least twice.
 	Consistent bool
 
-	// PageSize is the number of rows to ask for in a request, MaxPageSize if it is 0.
+	// PageSize is the number of rows to request per page, [MaxPageSize] if it is 0.
 	PageSize int
 }
 
-// months are the query's months by parameter.
+// months returns the months of the query by parameter.
 func (q *Query) months() map[string]Month {
 	months := map[string]Month{}
 	for parameter, month := range map[string]Month{"billing_period": q.BillingPeriod, "start": q.Start, "end": q.End} {
@@ -106,7 +99,7 @@ func (q *Query) months() map[string]Month {
 	return months
 }
 
-// values returns the query's parameters but those of paging.
+// values returns the query parameters that select rows and columns.
 func (q *Query) values(fullDates bool) url.Values {
 	values := url.Values{}
 	for parameter, month := range q.months() {
@@ -137,48 +130,66 @@ func (q *Query) values(fullDates bool) url.Values {
 	return values
 }
 
-// unasked returns what a row is of that the query leaves out, or nothing. It goes
-// by the columns that are always read.
-func (q *Query) unasked(row *ComponentUsage) string {
-	month := row.BillingPeriod
-	switch {
-	case !q.BillingPeriod.IsZero() && month != q.BillingPeriod,
-		!q.Start.IsZero() && month.Compare(q.Start) < 0,
-		!q.End.IsZero() && month.Compare(q.End) > 0:
-		return "the month " + month.String()
-	case q.OfferingUUID.Valid && !isUUID(row.OfferingUUID, q.OfferingUUID.UUID):
-		return "the offering " + row.OfferingUUID
-	case q.ComponentType != "" && row.ComponentType != q.ComponentType:
-		return "the component " + row.ComponentType
-	}
-	return ""
-}
-
-func isUUID(text string, id uuid.UUID) bool {
-	parsed, err := uuid.Parse(text)
-	return err == nil && parsed == id
-}
-
 // columns returns the columns to read, in the API's order.
 func (q *Query) columns() []*Column {
 	if len(q.Fields) == 0 {
 		return Columns
 	}
-	var columns []*Column
-	for _, column := range Columns {
-		ordersBy := func(o Ordering) bool { return o.Column == column }
-		if slices.Contains(q.Fields, column) || slices.Contains(keyColumns, column) ||
-			slices.ContainsFunc(q.OrderBy, ordersBy) || slices.ContainsFunc(defaultOrder, ordersBy) {
-			columns = append(columns, column)
-		}
+	wanted := slices.Concat(q.Fields, keyColumns)
+	for _, ordering := range slices.Concat(q.OrderBy, defaultOrder) {
+		wanted = append(wanted, ordering.Column)
 	}
-	return columns
+	return slices.DeleteFunc(slices.Clone(Columns), func(c *Column) bool { return !slices.Contains(wanted, c) })
+}
+
+// violatedFilter returns the filter that a row does not match and the row's value,
+// or nothing. Columns that were not read are not checked, and project_uuid is in
+// no column.
+func (q *Query) violatedFilter(u *ComponentUsage) (parameter, value string) {
+	month := *u.BillingPeriod
+	switch {
+	case !q.BillingPeriod.IsZero() && month != q.BillingPeriod:
+		return "billing_period", month.String()
+	case !q.Start.IsZero() && month.Compare(q.Start) < 0:
+		return "start", month.String()
+	case !q.End.IsZero() && month.Compare(q.End) > 0:
+		return "end", month.String()
+	case q.OfferingUUID.Valid && !isUUID(u.OfferingUUID, q.OfferingUUID.UUID):
+		return "offering_uuid", *u.OfferingUUID
+	case q.CustomerUUID.Valid && slices.Contains(q.columns(), serviceProviderUUID) && !isUUID(u.ServiceProviderUUID, q.CustomerUUID.UUID):
+		if u.ServiceProviderUUID == nil {
+			return "customer_uuid", "no service provider"
+		}
+		return "customer_uuid", *u.ServiceProviderUUID
+	case differs(u.ComponentType, q.ComponentType):
+		return "component_type", *u.ComponentType
+	case differs(u.OfferingType, q.OfferingType):
+		return "offering_type", *u.OfferingType
+	case differs(u.BillingType, q.BillingType):
+		return "billing_type", *u.BillingType
+	}
+	return "", ""
+}
+
+var serviceProviderUUID = mustColumn("service_provider_uuid")
+
+func isUUID(text *string, id uuid.UUID) bool {
+	if text == nil {
+		return false
+	}
+	parsed, err := uuid.Parse(*text)
+	return err == nil && parsed == id
+}
+
+// differs reports whether a value that was read is not the one to filter by.
+func differs(value *string, filter string) bool {
+	return filter != "" && value != nil && *value != filter
 }
 
 // sort puts rows into the query's order, which is total: no two rows have the
 // same key.
 func (q *Query) sort(rows []*ComponentUsage) {
-	order := append(slices.Clone(q.OrderBy), defaultOrder...)
+	order := slices.Concat(q.OrderBy, defaultOrder)
 	slices.SortFunc(rows, func(a, b *ComponentUsage) int {
 		for _, ordering := range order {
 			if c := ordering.compare(a, b); c != 0 {
@@ -187,105 +198,4 @@ func (q *Query) sort(rows []*ComponentUsage) {
 		}
 		return 0
 	})
-}
-
-// pageRequest is what one page is asked for with.
-type pageRequest struct {
-	number int // from 1
-	size   int
-	order  string // for the server, its default if empty
-}
-
-// page is what the server answers for one page.
-type page struct {
-	Asked
-	number  int
-	rows    []*ComponentUsage
-	count   int  // rows on all pages, -1 if the server does not say
-	linked  bool // the server sent links to other pages
-	hasNext bool // one of them is to a next page
-}
-
-// fetch asks for one page. If the server refuses months written YYYY-MM, it asks
-// again with first days of months, and keeps to them if they are taken: the
-// published schema of the API calls these parameters dates.
-func (c *Client) fetch(ctx context.Context, q *Query, r pageRequest) (*answer, error) {
-	fullDates := c.fullDates.Load()
-	a, err := c.get(ctx, componentUsageMonthlyPath, r.values(q, fullDates))
-	if fullDates || !refusesMonths(err, q) {
-		return a, err
-	}
-	again, againErr := c.get(ctx, componentUsageMonthlyPath, r.values(q, true))
-	if refusesMonths(againErr, q) {
-		return nil, err
-	}
-	if againErr == nil {
-		c.fullDates.Store(true)
-	}
-	return again, againErr
-}
-
-func refusesMonths(err error, q *Query) bool {
-	var refusal *FilterError
-	if !errors.As(err, &refusal) {
-		return false
-	}
-	for parameter := range q.months() {
-		if refusal.Refuses(parameter) {
-			return true
-		}
-	}
-	return false
-}
-
-// values returns the parameters of a query and one of its pages.
-func (r pageRequest) values(q *Query, fullDates bool) url.Values {
-	values := q.values(fullDates)
-	values.Set("page_size", strconv.Itoa(r.size))
-	if r.number > 1 {
-		values.Set("page", strconv.Itoa(r.number))
-	}
-	if r.order != "" {
-		values.Set("o", r.order)
-	}
-	return values
-}
-
-// page reads an answer as the page that was asked for.
-func (a *answer) page(ctx context.Context, q *Query, number int) (*page, error) {
-	rows, err := a.rows(q.columns())
-	a.client.debugRequest(ctx, a.Asked, a.elapsed, map[string]any{"status": http.StatusOK, "rows": len(rows)})
-	if err != nil {
-		return nil, err
-	}
-	if a.queryLost {
-		return nil, &LostQueryError{Asked: a.Asked, Problem: "a redirect led to " + a.at + ", without the query or with another"}
-	}
-	for i, row := range rows {
-		if unasked := q.unasked(row); unasked != "" {
-			return nil, &LostQueryError{Asked: a.Asked, Problem: fmt.Sprintf("row %d is of %s, which was not asked for", i+1, a.client.redactor.excerpt([]byte(unasked)))}
-		}
-	}
-	link := strings.Join(a.header.Values("Link"), ", ")
-	return &page{
-		Asked: a.Asked, number: number, rows: rows, count: resultCount(a.header.Get("X-Result-Count")),
-		linked: pageLink.MatchString(link), hasNext: nextLink.MatchString(link),
-	}, nil
-}
-
-// nextLink is a link of RFC 8288 to a next page. Its address is not used: behind
-// a proxy it may be one that only the server can reach.
-var nextLink = regexp.MustCompile(`(?i);\s*rel=["']?next\b`)
-
-// pageLink is a link that a server sends with any page.
-var pageLink = regexp.MustCompile(`(?i);\s*rel=["']?(first|prev|next|last)\b`)
-
-// resultCount returns the number that a server counts, or -1 if the header is
-// missing or is no count.
-func resultCount(header string) int {
-	count, err := strconv.ParseUint(strings.TrimSpace(header), 10, 31)
-	if err != nil {
-		return -1
-	}
-	return int(count)
 }

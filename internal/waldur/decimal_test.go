@@ -37,7 +37,7 @@ func TestParseDecimal(t *testing.T) {
 		"0." + strings.Repeat("1", 1<<20):    "",
 		"1e" + strings.Repeat("0", 1<<10) + "999": "",
 	} {
-		got, err := parseDecimal(text)
+		got, err := ParseDecimal(text)
 		switch {
 		case want == "" && err == nil:
 			t.Errorf("%.60q was read as %s, want an error", text, got)

@@ -15,143 +15,167 @@ import (
 	"time"
 )
 
-// Asked says what was asked of the server. Every error of a request carries it.
-type Asked struct {
+// Request describes a request to the server.
+type Request struct {
 	Method   string
 	URL      string // with its query, never with credentials
-	Attempts int    // how often the request was sent
+	Attempts int    // 0 if the request was never sent
 }
 
-func (a Asked) String() string {
-	if a.Attempts > 1 {
-		return fmt.Sprintf("%s %s (sent %d times)", a.Method, a.URL, a.Attempts)
+// String returns the method and the URL, and the number of attempts if there
+// were several.
+func (r Request) String() string {
+	if r.Attempts > 1 {
+		return fmt.Sprintf("%s %s (%d attempts)", r.Method, r.URL, r.Attempts)
 	}
-	return a.Method + " " + a.URL
+	return r.Method + " " + r.URL
 }
 
-// StatusError is an answer with a status other than 200, after all retries.
+// RequestError is a failed request. Every error of a read is one; Err is the
+// cause, one of the other types of this file.
+type RequestError struct {
+	Request
+	Err error
+	// OutOfTime reports that the request was not retried because the context's
+	// deadline would have passed before the next attempt.
+	OutOfTime bool
+}
+
+func (e *RequestError) Error() string { return fmt.Sprintf("%s: %s", e.Request, e.Err) }
+
+func (e *RequestError) Unwrap() error { return e.Err }
+
+// StatusError is a response with a status other than 200.
 type StatusError struct {
-	Asked
 	StatusCode int
 	Status     string        // such as "401 Unauthorized"
-	Detail     string        // the server's own words, or the title of its page
-	HTML       bool          // it was a page, of a web front end or a proxy
-	RetryAfter time.Duration // how long the server asks to wait, 0 if it does not say
+	Detail     string        // the server's own words, or the title of an HTML page
+	HTML       bool          // the body is an HTML page, of a web front end or a proxy
+	RetryAfter time.Duration // the wait that the server asked for, 0 if none
 }
 
 func (e *StatusError) Error() string {
-	return fmt.Sprintf("%s: %s%s", e.Asked, e.Status, parenthesized(e.Detail))
+	if e.Detail == "" {
+		return "the server responded with " + e.Status
+	}
+	return fmt.Sprintf("the server responded with %s: %q", e.Status, e.Detail)
 }
 
-// FilterError is an answer of 400 that names the query parameters which the
-// server refuses, all at once, as Django's forms do.
+// FilterError is a 400 response that names the query parameters which the server
+// refuses, in the form of Django's form errors.
 type FilterError struct {
-	Asked
-	Problems map[string][]string // by query parameter
+	Problems map[string]string // the server's words by query parameter, 10 at most
 }
 
 func (e *FilterError) Error() string {
 	var problems []string
 	for _, parameter := range slices.Sorted(maps.Keys(e.Problems)) {
-		problems = append(problems, parameter+": "+strings.Join(e.Problems[parameter], " "))
+		problems = append(problems, fmt.Sprintf("%s: %q", parameter, e.Problems[parameter]))
 	}
-	return fmt.Sprintf("%s: the server refuses %s", e.Asked, strings.Join(problems, "; "))
+	return "the server refused " + strings.Join(problems, "; ")
 }
 
-// Refuses reports whether the server refuses a query parameter.
-func (e *FilterError) Refuses(parameter string) bool {
-	_, refused := e.Problems[parameter]
-	return refused
-}
-
-// HTMLError is an answer of 200 in HTML: a web front end or a proxy, and not
-// Waldur's API.
+// HTMLError is a 200 response with an HTML page: it comes from a web front end or
+// a proxy, not from Waldur's API.
 type HTMLError struct {
-	Asked
-	Title string // of the page, if it has one
-	At    string // its address, if a redirect led to another than was asked for
+	Title string // empty if the page has none
 }
 
 func (e *HTMLError) Error() string {
-	redirected := ""
-	if e.At != "" {
-		redirected = ", after a redirect to " + e.At
+	if e.Title == "" {
+		return "the server responded with an HTML page instead of JSON"
 	}
-	return fmt.Sprintf("%s: 200 OK with an HTML page%s instead of JSON%s", e.Asked, parenthesized(e.Title), redirected)
+	return fmt.Sprintf("the server responded with an HTML page, %q, instead of JSON", e.Title)
 }
 
-// BodyError is an answer of 200 whose body is not a JSON array of rows, or more
-// than is read of one.
+// BodyError is a 200 response whose body is not a JSON array of rows, or is too
+// large.
 type BodyError struct {
-	Asked
 	Problem  string
 	TooLarge bool
 }
 
-func (e *BodyError) Error() string { return fmt.Sprintf("%s: %s", e.Asked, e.Problem) }
+func (e *BodyError) Error() string { return "the response " + e.Problem }
 
-// RowError is a row that breaks the format which Waldur's API documents.
+// RowError is a row that does not have the format that Waldur's API documents.
 type RowError struct {
-	Asked
 	Row     int    // its number on the page, from 1
-	Field   string // such as "total_consumed"; empty if the row is no object
+	Field   string // empty if the row is not an object
 	Problem string
 }
 
 func (e *RowError) Error() string {
-	if e.Field == "" {
-		return fmt.Sprintf("%s: row %d %s", e.Asked, e.Row, e.Problem)
-	}
-	return fmt.Sprintf("%s: row %d: %s %s", e.Asked, e.Row, e.Field, e.Problem)
+	return fmt.Sprintf("row %d: %s", e.Row, strings.TrimSpace(e.Field+" "+e.Problem))
 }
 
-// RedirectError is a redirect that was not followed: to another scheme, host or
-// port, so that the token stays with the address that it was given for, or one
-// that leads nowhere.
+// FilterIgnoredError is a row that the filters of the query exclude.
+type FilterIgnoredError struct {
+	Row       int    // its number on the page, from 1
+	Parameter string // the query parameter that the row does not match
+	Value     string // the row's value
+}
+
+func (e *FilterIgnoredError) Error() string {
+	return fmt.Sprintf("row %d does not match the filter %s: it has %q", e.Row, e.Parameter, e.Value)
+}
+
+// CountError is a response without a usable X-Result-Count header, without which
+// no list can be shown to be complete.
+type CountError struct {
+	Value string // of the header, empty if it is missing
+}
+
+func (e *CountError) Error() string {
+	if e.Value == "" {
+		return "the response has no X-Result-Count header"
+	}
+	return fmt.Sprintf("the response has the X-Result-Count header %q, which is not a number of rows", e.Value)
+}
+
+// TooManyRowsError is a list of more rows than are read.
+type TooManyRowsError struct {
+	Count int // by X-Result-Count
+}
+
+func (e *TooManyRowsError) Error() string {
+	return fmt.Sprintf("the server counts %d rows, more than the limit of %d", e.Count, maxRows)
+}
+
+// RedirectError is a redirect. Redirects are never followed, so that the token
+// is sent only to the configured address.
 type RedirectError struct {
-	Asked
-	Location  string
-	Problem   string // why it was not followed
-	Elsewhere bool   // it is to another scheme, host or port
-	// Root is the address of the Waldur there, as [ParseURL] takes it, if the
-	// location is that of the same endpoint.
+	Status   string // such as "301 Moved Permanently"
+	Location string
+	// Root is the address to configure instead, if Location is the same endpoint
+	// elsewhere; otherwise empty.
 	Root string
 }
 
 func (e *RedirectError) Error() string {
-	return fmt.Sprintf("%s: refused a redirect to %s: %s", e.Asked, e.Location, e.Problem)
+	return fmt.Sprintf("the server responded with %s, a redirect to %s", e.Status, e.Location)
 }
 
-// LostQueryError is an answer of 200 to something else than was asked, because
-// the query, or a part of it, did not reach the Waldur.
-type LostQueryError struct {
-	Asked
-	Problem string
-}
-
-func (e *LostQueryError) Error() string { return fmt.Sprintf("%s: %s", e.Asked, e.Problem) }
-
-// ConnectionError is a request without an answer: no connection, no trust in
-// the certificate, a connection that broke, or no time left.
+// ConnectionError is a request without a complete response: there was no
+// connection, no trust in the certificate, or no time left.
 type ConnectionError struct {
-	Asked
 	Err      error
-	TimedOut bool   // an attempt had no whole answer within [Client.RequestTimeout]
-	Before   string // what the attempt before ended with, if there was one
+	TimedOut bool  // the attempt took longer than [Client.RequestTimeout]
+	Partial  bool  // the connection ended within the response
+	Previous error // what the previous attempt ended with, nil if there was none
 }
 
 func (e *ConnectionError) Error() string {
 	text := e.Err.Error()
 	switch {
 	case errors.Is(e.Err, context.Canceled):
-		text = "interrupted"
+		text = "the read was canceled"
 	case errors.Is(e.Err, context.DeadlineExceeded) && !e.TimedOut:
-		text = "no time is left for the read"
+		text = "no time was left for the request"
 	}
-	if e.Before != "" {
-		text += "; an attempt before ended with: " + e.Before
+	if e.Previous != nil {
+		text += fmt.Sprintf("; the previous attempt failed: %s", e.Previous)
 	}
-	return fmt.Sprintf("%s: %s", e.Asked, text)
+	return text
 }
 
 func (e *ConnectionError) Unwrap() error { return e.Err }
@@ -163,28 +187,19 @@ func (e *ConnectionError) Untrusted() bool {
 	return errors.As(e.Err, &verification) || errors.As(e.Err, &authority)
 }
 
-// IncompleteError says that the server did not hand out all rows, however often
-// it was asked.
+// IncompleteError is a list that could not be read completely: the data changed
+// again and again, the pages did not add up, or time ran out.
 type IncompleteError struct {
-	Asked
-	Rows   int // distinct rows received in the last pass, or gathered in the last passes
-	Count  int // rows that there are, in the server's words; -1 if it did not say
-	Passes int
-	Reason string // what the last pass met
+	Rows    int   // distinct rows received in the last reading
+	Count   int   // rows by its X-Result-Count
+	Passes  int   // how often it read all pages
+	Changes int   // how often the data changed while they were read
+	Err     error // what ended the last reading
 }
 
 func (e *IncompleteError) Error() string {
-	if e.Count < 0 {
-		return fmt.Sprintf("%s: %d distinct rows after %d passes, and the server does not say how many there are: %s",
-			e.Asked, e.Rows, e.Passes, e.Reason)
-	}
-	return fmt.Sprintf("%s: %d distinct rows after %d passes, where the server counts %d: %s",
-		e.Asked, e.Rows, e.Passes, e.Count, e.Reason)
+	return fmt.Sprintf("received %d of the %d rows that the server counts (passes: %d, changes of the data: %d): %s",
+		e.Rows, e.Count, e.Passes, e.Changes, e.Err)
 }
 
-func parenthesized(text string) string {
-	if text == "" {
-		return ""
-	}
-	return " (" + text + ")"
-}
+func (e *IncompleteError) Unwrap() error { return e.Err }

@@ -4,7 +4,10 @@
 package waldur
 
 import (
+	"encoding/json"
 	"fmt"
+	"reflect"
+	"strings"
 	"time"
 )
 
@@ -34,7 +37,8 @@ func MonthOf(t time.Time) Month {
 }
 
 // ParseMonth reads a month written YYYY-MM, or as its first day, YYYY-MM-01.
-// The years are 0001 to 9999, which is what the server can store.
+// The years are 0001 to 9999, which is what the server can store. The error reads
+// on from the name of what the text was given for.
 func ParseMonth(text string) (Month, error) {
 	layout := monthLayout
 	if len(text) == len(firstDayLayout) {
@@ -42,9 +46,19 @@ func ParseMonth(text string) (Month, error) {
 	}
 	t, err := time.Parse(layout, text)
 	if err != nil || t.Day() != 1 || t.Year() < 1 {
-		return Month{}, fmt.Errorf("%q is not a month written YYYY-MM or YYYY-MM-01", text)
+		return Month{}, fmt.Errorf("must be a month such as \"2026-10\"; got %q", text)
 	}
 	return MonthOf(t), nil
+}
+
+// UnmarshalJSON reads the form of a row's billing period, "YYYY-MM-01".
+func (m *Month) UnmarshalJSON(text []byte) error {
+	month, err := ParseMonth(strings.Trim(string(text), `"`))
+	if err != nil || string(text) != `"`+month.FirstDay()+`"` {
+		return &json.UnmarshalTypeError{Value: "value", Type: reflect.TypeFor[Month]()} // encoding/json adds the field
+	}
+	*m = month
+	return nil
 }
 
 // IsZero reports whether m is no month at all.

@@ -22,8 +22,8 @@ func TestParseMonth(t *testing.T) {
 			t.Parallel()
 			month, err := ParseMonth(text)
 			if want == "" {
-				if err == nil || !strings.Contains(err.Error(), "YYYY-MM or YYYY-MM-01") {
-					t.Fatalf("got %v, %v; want an error that names the forms", month, err)
+				if err == nil || !strings.Contains(err.Error(), `must be a month such as "2026-10"`) {
+					t.Fatalf("got %v, %v; want an error with an example", month, err)
 				}
 				return
 			}

@@ -4,74 +4,124 @@
 package waldur
 
 import (
+	"encoding/json"
 	"fmt"
+	"html"
+	"net/url"
 	"regexp"
 	"strings"
+	"unicode"
 )
 
-// Token is a secret that stands for a user. Printed with fmt it shows nothing.
+// Token is a secret that authenticates a user. Printed with fmt it shows nothing.
 type Token string
 
+const redacted = "(token)"
+
 // String returns a placeholder.
-func (Token) String() string { return "(token)" }
+func (Token) String() string { return redacted }
 
 // GoString returns a placeholder.
-func (Token) GoString() string { return "(token)" }
+func (Token) GoString() string { return redacted }
 
 // jwt is the form of a JSON Web Token (RFC 7519): three parts in base64url, of
 // which the first is that of a JSON object, `{"…`.
 var jwt = regexp.MustCompile(`^ey[\w-]+\.[\w-]+\.[\w-]*$`)
 
-// authorization returns the value of the header, with the scheme that Waldur
-// wants for the kind of token. It refuses each kind under the other's scheme.
-func (t Token) authorization() string {
-	if strings.HasPrefix(string(t), "w_") || jwt.MatchString(string(t)) {
-		return "Bearer " + string(t)
-	}
-	return "Token " + string(t)
-}
+// TokenKind is the kind of a token. Waldur accepts each only in its own scheme.
+type TokenKind int
 
-// redactor takes a token out of texts that came from a server, which may repeat
-// what it was sent, as it is or escaped as in JSON or in an address.
-type redactor struct {
-	echo *regexp.Regexp // nil if there is no token
-}
-
-func (t Token) redactor() redactor {
-	if t == "" {
-		return redactor{}
-	}
-	var echo strings.Builder
-	for _, c := range []byte(t) {
-		fmt.Fprintf(&echo, `(?:\\?%s|(?i:\\u00%02x|%%%02[2]x))`, regexp.QuoteMeta(string(rune(c))), c)
-	}
-	return redactor{echo: regexp.MustCompile(echo.String())}
-}
-
-// redact returns the text with a placeholder for the token.
-func (r redactor) redact(text string) string {
-	if r.echo == nil {
-		return text
-	}
-	return r.echo.ReplaceAllLiteralString(text, Token("").String())
-}
-
+// The kinds of tokens.
 const (
-	// maxExcerpt is how many bytes of a server's text an error shows.
-	maxExcerpt = 200
-	// maxSearched is how many of them are searched for the token: more than those
-	// and a token take, however it is escaped.
-	maxSearched = 64 << 10
+	APIToken            TokenKind = iota // of a user, sent as Token
+	PersonalAccessToken                  // w_…, sent as Bearer
+	OIDCToken                            // an OIDC access token, mostly a JWT, sent as Bearer
 )
 
-// excerpt returns the beginning of a server's text on one line, short enough for
-// an error message, without the token.
-func (r redactor) excerpt(text []byte) string {
-	line, cut := r.redact(string(text[:min(len(text), maxSearched)])), ""
-	if len(line) > maxExcerpt {
-		line, cut = line[:maxExcerpt], "…"
+// TokenKind returns the kind of the client's token. It follows from the form of
+// the token and from TokenType.
+func (c *Client) TokenKind() TokenKind {
+	switch {
+	case strings.HasPrefix(string(c.Token), "w_"):
+		return PersonalAccessToken
+	case jwt.MatchString(string(c.Token)) || c.TokenType == "Bearer":
+		return OIDCToken
 	}
-	return strings.Join(strings.FieldsFunc(strings.ToValidUTF8(line, "�"), isSpaceOrControl), " ") + cut
+	return APIToken
 }
 
-func isSpaceOrControl(r rune) bool { return r <= ' ' || r == 0x7f || (r >= 0x80 && r <= 0x9f) }
+// authorization returns the value of the Authorization header.
+func (c *Client) authorization() string {
+	scheme := c.TokenType
+	if scheme == "" {
+		scheme = "Bearer"
+		if c.TokenKind() == APIToken {
+			scheme = "Token"
+		}
+	}
+	return scheme + " " + string(c.Token)
+}
+
+// redactor removes a token from texts of a server, which may repeat what it was
+// sent.
+type redactor struct {
+	forms    []string // the token, plain and as JSON, URLs and HTML escape it
+	replacer *strings.Replacer
+}
+
+func newRedactor(t Token) redactor {
+	token := string(t)
+	if token == "" {
+		return redactor{replacer: strings.NewReplacer()}
+	}
+	quoted, _ := json.Marshal(token)
+	forms := []string{token, strings.Trim(string(quoted), `"`), strings.Trim(fmt.Sprintf("%q", token), `"`),
+		url.QueryEscape(token), url.PathEscape(token), html.EscapeString(token)}
+	for _, format := range []string{`\u%04x`, `\u%04X`, "%%%02x", "%%%02X"} {
+		var escaped strings.Builder
+		for _, c := range []byte(token) {
+			fmt.Fprintf(&escaped, format, c)
+		}
+		forms = append(forms, escaped.String())
+	}
+	var pairs []string
+	for _, form := range forms {
+		pairs = append(pairs, form, redacted)
+	}
+	return redactor{forms: forms, replacer: strings.NewReplacer(pairs...)}
+}
+
+// leastPiece is the length from which a beginning of the token is removed from
+// the end of a text. Shorter ones reveal nothing, and occur in words.
+const leastPiece = 4
+
+// redact returns the text with a placeholder for the token, also for a piece of
+// it at the end, where the text may have been cut.
+func (r redactor) redact(text string) string {
+	text = r.replacer.Replace(text)
+	for _, form := range r.forms {
+		for n := min(len(form)-1, len(text)); n >= leastPiece; n-- {
+			if strings.HasSuffix(text, form[:n]) {
+				return text[:len(text)-n] + redacted
+			}
+		}
+	}
+	return text
+}
+
+// maxExcerpt is the length in bytes of a server's text in an error.
+const maxExcerpt = 200
+
+// excerpt returns the beginning of a server's text on one line, without the token
+// and without characters that do not print, such as control characters and those
+// that change the direction of text.
+func (r redactor) excerpt(text string) string {
+	words := strings.FieldsFunc(strings.ToValidUTF8(r.redact(text), "�"), func(c rune) bool {
+		return c == ' ' || !unicode.IsPrint(c)
+	})
+	line := strings.Join(words, " ")
+	if len(line) > maxExcerpt {
+		line = strings.ToValidUTF8(line[:maxExcerpt], "") + "…"
+	}
+	return line
+}

@@ -29,11 +29,11 @@ func client(tb testing.TB, server *waldurtest.Server) *waldur.Client {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return &waldur.Client{URL: u, Token: waldurtest.Token, RetryWait: time.Millisecond}
+	return &waldur.Client{URL: u, Token: waldurtest.Token, RetryWait: time.Millisecond, ChangeWait: time.Millisecond}
 }
 
-// value is what a row of the server has in a column, in the terms of
-// [waldur.Column.Value].
+// value returns what a row of the server has in a column: a string, an int32, or
+// nil for null. Decimals are strings without zeros at their end.
 func value(row *waldurtest.Row, column string) any {
 	number := func(text string) any { return decimal.RequireFromString(text).String() }
 	switch column {
@@ -134,16 +134,33 @@ func difference(got []*waldur.ComponentUsage, want []waldurtest.Row, columns []s
 	}
 	for i := range want {
 		for _, column := range columns {
-			g, w := waldur.ColumnByName(column).Value(got[i]), value(&want[i], column)
-			if d, ok := g.(decimal.Decimal); ok {
-				g = d.String()
-			}
+			g, w := received(got[i], column), value(&want[i], column)
 			if g != w {
 				return fmt.Sprintf("row %d of %d has %s %v, want %v", i+1, len(want), column, g, w)
 			}
 		}
 	}
 	return ""
+}
+
+// received returns what a row has in a column, in the terms of value.
+func received(row *waldur.ComponentUsage, name string) any {
+	column := waldur.ColumnByName(name)
+	if column.IsNull(row) {
+		return nil
+	}
+	switch value := column.Value(row).(type) {
+	case *string:
+		return *value
+	case *int32:
+		return *value
+	case *waldur.Month:
+		return value.FirstDay()
+	case *waldur.Decimal:
+		return value.String()
+	default:
+		panic(fmt.Sprintf("%s has a %T", name, value))
+	}
 }
 
 func TestListReadsTheRecordedRows(t *testing.T) {
@@ -222,13 +239,10 @@ func drawOrder(t *rapid.T) []string {
 	return order
 }
 
-func orderings(tb interface{ Fatal(...any) }, order []string) (orderings []waldur.Ordering) {
+func orderings(order []string) (orderings []waldur.Ordering) {
 	for _, text := range order {
-		ordering, err := waldur.ParseOrdering(text)
-		if err != nil {
-			tb.Fatal(err)
-		}
-		orderings = append(orderings, ordering)
+		name, descending := strings.CutPrefix(text, "-")
+		orderings = append(orderings, waldur.Ordering{Column: waldur.ColumnByName(name), Descending: descending})
 	}
 	return orderings
 }
@@ -252,15 +266,14 @@ func TestListIsExactOrAnError(t *testing.T) {
 		order, fields := drawOrder(rt), drawColumns(rt, "fields")
 		query := allMonths
 		query.PageSize = rapid.IntRange(max(1, len(rows)/100), waldur.MaxPageSize).Draw(rt, "page_size")
-		query.OrderBy, query.Fields = orderings(rt, order), columns(fields)
+		query.OrderBy, query.Fields = orderings(order), columns(fields)
 		server.SetRows(rows)
 		server.PlaceEqualRowsAnew(rapid.Uint64().Draw(rt, "seed"))
 
 		got, err := c.ListComponentUsageMonthly(t.Context(), query)
 		var incomplete *waldur.IncompleteError
 		if errors.As(err, &incomplete) {
-			if incomplete.Count != len(rows) || incomplete.Passes != 6 ||
-				incomplete.Rows > len(rows) || (incomplete.Rows == len(rows) && !strings.Contains(err.Error(), "at one time")) {
+			if incomplete.Count != len(rows) || incomplete.Passes != 6 || incomplete.Changes != 0 || incomplete.Rows >= len(rows) {
 				rt.Fatalf("the error has the wrong numbers for %d rows: %v", len(rows), err)
 			}
 			errs++

@@ -1,0 +1,31 @@
+// Copyright (c) The terraform-provider-waldur authors
+// SPDX-License-Identifier: MPL-2.0
+
+package provider
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/hashicorp/terraform-plugin-log/tflog"
+)
+
+// logHandler writes the client's log records to Terraform's log, at debug level.
+// The client uses neither groups nor attributes of a logger.
+type logHandler struct{}
+
+func (logHandler) Enabled(context.Context, slog.Level) bool { return true }
+
+func (logHandler) Handle(ctx context.Context, record slog.Record) error {
+	fields := map[string]any{}
+	record.Attrs(func(attribute slog.Attr) bool {
+		fields[attribute.Key] = attribute.Value.Any()
+		return true
+	})
+	tflog.Debug(ctx, record.Message, fields)
+	return nil
+}
+
+func (h logHandler) WithAttrs([]slog.Attr) slog.Handler { return h }
+
+func (h logHandler) WithGroup(string) slog.Handler { return h }

@@ -1,0 +1,182 @@
+// Copyright (c) The terraform-provider-waldur authors
+// SPDX-License-Identifier: MPL-2.0
+
+package provider
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/big"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
+	"github.com/hashicorp/terraform-plugin-go/tftypes"
+	"github.com/vmihailenco/msgpack/v5"
+	"pgregory.net/rapid"
+
+	"terraform-provider-waldur/internal/waldur"
+	"terraform-provider-waldur/internal/waldurtest"
+)
+
+// randomRow draws a row with any text, nulls, and decimals of up to 40 digits.
+func randomRow(t *rapid.T, i int) waldurtest.Row {
+	text := rapid.OneOf(rapid.String(), rapid.SampledFrom([]string{"", "CPU", "Järve \"x\" & <y>", strings.Repeat("long ", 60)}))
+	decimal := rapid.Custom(func(t *rapid.T) string {
+		digits := rapid.StringMatching(`[1-9]([0-9]{0,39}|0{0,39}|9{0,39}|0{0,38}1)`).Draw(t, "digits")
+		exponent := rapid.OneOf(rapid.Just(-2), rapid.IntRange(-40, 40)).Draw(t, "exponent")
+		return fmt.Sprintf("%s%se%d", rapid.SampledFrom([]string{"", "-"}).Draw(t, "sign"), digits, exponent)
+	})
+	row := waldurtest.Row{
+		OfferingUUID: fmt.Sprintf("%032x", i), OfferingName: text.Draw(t, "name"), OfferingType: text.Draw(t, "type"),
+		ServiceProviderUUID: fmt.Sprintf("%032x", 7), ServiceProviderName: text.Draw(t, "provider"),
+		CategoryUUID: "c", CategoryTitle: text.Draw(t, "category"), ComponentType: "cores", ComponentName: text.Draw(t, "component"),
+		MeasuredUnit: text.Draw(t, "unit"), BillingType: "limit", BillingPeriod: "2026-10-01",
+		TotalConsumed: decimal.Draw(t, "consumed"), TotalAllocated: decimal.Draw(t, "allocated"),
+		LimitAmount: rapid.Ptr(rapid.Int32(), true).Draw(t, "limit"), LimitPeriod: rapid.Ptr(text, true).Draw(t, "period"),
+		UsagePercent: rapid.Ptr(decimal, true).Draw(t, "percent"),
+	}
+	return row
+}
+
+// TestBothWaysHandOverTheSameRows compares what Terraform gets from the provider's
+// own server and from the framework's, for random rows and fields.
+func TestBothWaysHandOverTheSameRows(t *testing.T) {
+	t.Parallel()
+	server := waldurtest.Start(t, nil)
+	clients := ways(t, server)
+	rapid.Check(t, func(rt *rapid.T) {
+		rows := make([]waldurtest.Row, rapid.IntRange(0, 5).Draw(rt, "rows"))
+		for i := range rows {
+			rows[i] = randomRow(rt, i)
+		}
+		server.SetRows(rows)
+		arguments := map[string]tftypes.Value{"start": text("2000-01")}
+		if fields := rapid.SliceOfNDistinct(rapid.SampledFrom(waldur.ColumnNames()), 0, 17, rapid.ID).Draw(rt, "fields"); len(fields) > 0 {
+			var names []tftypes.Value
+			for _, field := range fields {
+				names = append(names, text(field))
+			}
+			arguments["fields"] = set(names...)
+		}
+		own, diags := clients["own server"].read(t.Context(), arguments)
+		framework, otherDiags := clients["framework server"].read(t.Context(), arguments)
+		if hasError(diags) || hasError(otherDiags) {
+			rt.Fatal(describe(append(diags, otherDiags...)))
+		}
+		for name, value := range own {
+			if !value.Equal(framework[name]) {
+				rt.Fatalf("%s differs: %s, and %s", name, value, framework[name])
+			}
+		}
+		if got := len(summaries(t, own)); got != len(rows) {
+			rt.Fatalf("%d rows, want %d", got, len(rows))
+		}
+	})
+}
+
+// TestDecimalsAreSentAsTheirDigits looks at the bytes for Terraform.
+func TestDecimalsAreSentAsTheirDigits(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) {
+		digits := randomRow(rt, 0).TotalConsumed
+		d, err := waldur.ParseDecimal(digits)
+		if err != nil {
+			rt.Fatal(err)
+		}
+		encoded, err := encodeSummaries(t.Context(), []*waldur.ComponentUsage{{TotalConsumed: &d}}, nil)
+		if err != nil {
+			rt.Fatal(err)
+		}
+		var rows []map[string]any
+		if err := msgpack.Unmarshal(encoded, &rows); err != nil {
+			rt.Fatal(err)
+		}
+		sent, ok := rows[0]["total_consumed"].(string)
+		want, _ := new(big.Rat).SetString(digits)
+		if got, valid := new(big.Rat).SetString(sent); !ok || !valid || got.Cmp(want) != 0 {
+			rt.Fatalf("%s is sent as %v", digits, rows[0]["total_consumed"])
+		}
+	})
+}
+
+// TestDecimalsReachTerraformExactly compares what Terraform makes of the bytes
+// that it is sent, with 512 bits, with what it makes of the decimal in HCL.
+func TestDecimalsReachTerraformExactly(t *testing.T) {
+	t.Parallel()
+	for _, digits := range []string{
+		"0.00", "0.01", "-12.50", "33.33", "0.10", "0.30", "99999999.99", "999999999999999999.99", "-999999999999999999.99",
+		"562949953421312.25", "2251799813685247.75", "100000000000000000000000000000000000000.1", "1.000000000000000000000000000000000000001",
+		"9007199254740993", "9007199254740993.01", "0.1000000000000000055511151231257827021181", "1e40", "-1e40", "1e-40",
+		"1234567890123456789012345678901234567890e40", "0.3333333333333333333333333333333333333333", "18014398509481985e-40",
+	} {
+		want, _, err := big.ParseFloat(digits, 10, 512, big.ToNearestEven)
+		if err != nil {
+			t.Fatal(err)
+		}
+		row := waldurtest.ContractRows()[0]
+		row.TotalConsumed = digits
+		server := waldurtest.Start(t, []waldurtest.Row{row})
+		for way, c := range ways(t, server) {
+			state, diags := c.read(t.Context(), map[string]tftypes.Value{"billing_period": text("2026-08")})
+			if hasError(diags) {
+				t.Fatal(describe(diags))
+			}
+			var got *big.Float
+			if err := summaries(t, state)[0]["total_consumed"].As(&got); err != nil || got.Cmp(want) != 0 {
+				t.Errorf("%s: %s arrives as %s, %v", way, digits, got.Text('g', 60), err)
+			}
+		}
+	}
+}
+
+// manyRows returns rows that share their values.
+func manyRows(n, bytesOfName int) []*waldur.ComponentUsage {
+	name, month := strings.Repeat("x", bytesOfName), waldur.NewMonth(2026, time.October)
+	rows := make([]*waldur.ComponentUsage, n)
+	for i := range rows {
+		rows[i] = &waldur.ComponentUsage{OfferingUUID: &name, OfferingName: &name, ComponentType: &name, BillingPeriod: &month}
+	}
+	return rows
+}
+
+func TestAListTooLargeForTerraformIsAnError(t *testing.T) {
+	t.Parallel()
+	rows := manyRows(1400, 64<<10)
+	_, err := encodeSummaries(t.Context(), rows, nil)
+	if !errors.Is(err, errTooLarge) {
+		t.Fatalf("got %v", err)
+	}
+	if _, err := encodeSummaries(t.Context(), rows, []*waldur.Column{waldur.ColumnByName("offering_name")}); err != nil {
+		t.Fatalf("with one column: %v", err)
+	}
+}
+
+// TestAListTooLargeForTerraformIsReported by a read, before gRPC refuses it.
+func TestAListTooLargeForTerraformIsReported(t *testing.T) {
+	t.Parallel()
+	rows := make([]waldurtest.Row, 300)
+	for i := range rows {
+		rows[i] = waldurtest.ContractRows()[0]
+		rows[i].OfferingUUID = fmt.Sprintf("%032x", i)
+		rows[i].OfferingName = strings.Repeat("x", 1<<20)
+	}
+	server := waldurtest.Start(t, rows)
+	_, diags := configured(t, server, nil).read(t.Context(), map[string]tftypes.Value{
+		"start": text("2000-01"), "page_size": tftypes.NewValue(tftypes.Number, 5),
+	})
+	if !reported(diags, tfprotov6.DiagnosticSeverityError, "", "List Too Large for Terraform", "300 rows", "narrow the filters, or set fields, limit or min_usage_percent") {
+		t.Fatalf("got %s", describe(diags))
+	}
+}
+
+func TestEncodingEndsWithTheContext(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := encodeSummaries(ctx, manyRows(1, 1), nil); !errors.Is(err, context.Canceled) {
+		t.Fatalf("got %v", err)
+	}
+}
