@@ -62,7 +62,7 @@ var facts = []fact{
 	{"filter end", needed, monthFilter("end")},
 	{"filter offering_uuid", needed, equalFilter("offering_uuid", "offering_uuid")},
 	{"filter customer_uuid", needed, equalFilter("customer_uuid", "service_provider_uuid")},
-	{"filter project_uuid", needed, checkProjectFilter},
+	{"filter project_uuid", needed, equalFilter("project_uuid", "")},
 	{"filter offering_type", needed, equalFilter("offering_type", "offering_type")},
 	{"filter component_type", needed, equalFilter("component_type", "component_type")},
 	{"filter billing_type", needed, equalFilter("billing_type", "billing_type")},
@@ -170,8 +170,10 @@ func pageSize(size int) func(*server) finding {
 		switch {
 		case first.status != http.StatusOK:
 			return failed(first)
-		case count < size && rows == max(count, 0):
+		case count < size && rows == count:
 			return finding{notSeen, "too few rows"}
+		case count < 0:
+			return finding{notSeen, "no X-Result-Count"}
 		case rows == 0:
 			return finding{broken, "no rows"}
 		case size == 2 && last > 2 && len(s.page(2).rows) != rows:
@@ -266,8 +268,13 @@ func (s *server) months() (oldest, newest waldur.Month) {
 func monthFilter(parameter string) func(*server) finding {
 	return func(s *server) finding {
 		oldest, newest := s.months()
-		if oldest == newest {
-			return finding{notSeen, "all rows have one month"}
+		switch {
+		case s.monthForm == nil:
+			return finding{notSeen, "months are refused"}
+		case oldest == newest && parameter == "end":
+			return s.checkNone(s.allMonthsQuery("end=" + s.monthForm(waldur.NewMonth(1999, time.December))))
+		case oldest == newest:
+			return s.checkNone(parameter + "=" + s.monthForm(waldur.NewMonth(9999, time.December)))
 		}
 		switch parameter {
 		case "start":
@@ -279,23 +286,21 @@ func monthFilter(parameter string) func(*server) finding {
 	}
 }
 
-// equalFilter filters by the value of a row from which another row differs.
+// equalFilter filters by the value of a row from which another row differs, or
+// else by a value that no row has. Without a column, the rows do not tell.
 func equalFilter(parameter, column string) func(*server) finding {
 	return func(s *server) finding {
 		rows := s.rows()
-		first := slices.IndexFunc(rows, func(r row) bool { return r.text(column) != "" })
-		if first < 0 {
-			return finding{notSeen, "no value to filter by"}
-		}
-		value, sent := rows[first].text(column), rows[first].text(column)
-		if strings.HasSuffix(column, "_uuid") {
-			sent = hex(value)
-		}
-		matches := func(r row) bool { return r.text(column) == value }
+		first := max(0, slices.IndexFunc(rows, func(r row) bool { return r.text(column) != "" }))
+		matches := func(r row) bool { return r.text(column) == rows[first].text(column) }
 		if !slices.ContainsFunc(rows, func(r row) bool { return !matches(r) }) {
-			return finding{notSeen, "all rows have one value"}
+			return s.checkNone(s.allMonthsQuery(parameter + "=" + strings.Repeat("0123456789abcdef", 2)))
 		}
-		return s.checkFilter(s.allMonthsQuery(parameter+"="+url.QueryEscape(sent)), matches)
+		value := rows[first].text(column)
+		if strings.HasSuffix(parameter, "_uuid") {
+			value = hex(value)
+		}
+		return s.checkFilter(s.allMonthsQuery(parameter+"="+url.QueryEscape(value)), matches)
 	}
 }
 
@@ -323,19 +328,19 @@ func (s *server) checkFilter(query string, matches func(row) bool) finding {
 	return finding{ok, "only rows that match"}
 }
 
-// checkProjectFilter filters by a project that does not exist: no column tells the
-// project of a row.
-func checkProjectFilter(s *server) finding {
-	r := s.allMonths("project_uuid=" + strings.Repeat("0123456789abcdef", 2) + "&page_size=2")
-	switch {
-	case r.status != http.StatusOK:
-		return failed(r)
+// checkNone checks a filter with a value that no row has.
+func (s *server) checkNone(query string) finding {
+	switch r := s.get(query + "&page_size=2"); {
 	case len(s.rows()) == 0:
 		return finding{notSeen, "no rows"}
+	case r.status == http.StatusBadRequest:
+		return finding{tolerated, "HTTP 400 for a value that no row has"}
+	case r.status != http.StatusOK:
+		return failed(r)
 	case len(r.rows) > 0:
-		return finding{broken, "rows of a project that does not exist"}
+		return finding{broken, "rows for a value that no row has"}
 	}
-	return finding{ok, "no rows of a project that does not exist"}
+	return finding{ok, "no rows for a value that no row has"}
 }
 
 // checkBadFilters sends all bad filters at once. The provider reports each refusal
@@ -402,11 +407,7 @@ func decode(column *waldur.Column, value json.RawMessage) (*waldur.ComponentUsag
 	if value == nil {
 		return usage, nil
 	}
-	object, err := json.Marshal(map[string]json.RawMessage{column.Name: value})
-	if err != nil {
-		return usage, err
-	}
-	return usage, json.Unmarshal(object, usage)
+	return usage, json.Unmarshal(fmt.Appendf(nil, "{%q:%s}", column.Name, value), usage)
 }
 
 func checkDecimals(s *server) finding {

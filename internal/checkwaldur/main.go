@@ -75,13 +75,13 @@ func report(w io.Writer, findings []finding, changed bool) int {
 	}
 	_ = table.Flush() // stdout may be closed early
 	if total[broken] > 0 {
-		fmt.Fprint(w, "\nThe provider needs what is BROKEN.")
+		fmt.Fprint(w, "\nThe provider needs each fact that is BROKEN.")
 	} else {
 		fmt.Fprint(w, "\nNothing that the provider needs is broken.")
 	}
 	fmt.Fprintf(w, " %d facts: %d ok, %d tolerated, %d BROKEN, %d not seen.", len(findings), total[ok], total[tolerated], total[broken], total[notSeen])
 	if total[notSeen] > 0 {
-		fmt.Fprint(w, " For those not seen, use a token that sees more offerings and months.")
+		fmt.Fprint(w, " A token that sees more offerings and months may show the rest.")
 	}
 	fmt.Fprintln(w)
 	if changed {

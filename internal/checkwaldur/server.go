@@ -127,7 +127,7 @@ func (s *server) send(method, path, query string) (*response, error) {
 	address.RawQuery = query
 	req, err := http.NewRequestWithContext(ctx, method, address.String(), nil)
 	if err != nil {
-		return &response{}, fmt.Errorf("%s cannot be used in a request. Check its characters", urlVariable)
+		return &response{}, connectionProblem(err)
 	}
 	scheme := "Bearer"
 	if (&waldur.Client{Token: s.token}).TokenKind() == waldur.APIToken {
