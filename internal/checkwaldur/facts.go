@@ -287,7 +287,7 @@ func monthFilter(parameter string) func(*server) finding {
 }
 
 // equalFilter filters by the value of a row from which another row differs, or
-// else by a value that no row has. Without a column, the rows do not tell.
+// else by a value that no row has. The project of a row is in no column.
 func equalFilter(parameter, column string) func(*server) finding {
 	return func(s *server) finding {
 		rows := s.rows()
