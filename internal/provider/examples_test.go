@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hashicorp/go-version"
 	"github.com/hashicorp/terraform-plugin-testing/config"
 	acctest "github.com/hashicorp/terraform-plugin-testing/helper/resource"
 	"github.com/hashicorp/terraform-plugin-testing/knownvalue"
@@ -397,9 +398,7 @@ func TestAccFencedConfigurationsAreValid(t *testing.T) {
 			}
 			seen[block] = true
 			t.Run(fmt.Sprintf("%s block %d", filepath.Base(page), i+1), func(t *testing.T) {
-				if os.Getenv("TF_ACC") != "" && strings.Contains(block, "provider::") {
-					skipWithoutFunctions(t)
-				}
+				skipUnsupported(t, block)
 				if !strings.Contains(block, "required_providers") {
 					block = "terraform {\n  required_providers {\n    waldur = { source = \"terraform.local/waldur/waldur\" }\n  }\n}\n" + block
 				}
@@ -411,5 +410,62 @@ func TestAccFencedConfigurationsAreValid(t *testing.T) {
 	}
 	if len(seen) < 10 {
 		t.Errorf("only %d configurations found", len(seen))
+	}
+}
+
+// skipUnsupported skips a test whose configuration is for later engines only.
+func skipUnsupported(t *testing.T, configuration string) {
+	t.Helper()
+	if os.Getenv("TF_ACC") == "" {
+		return // newTerraform skips the test
+	}
+	if strings.Contains(configuration, "provider::") {
+		skipWithoutFunctions(t)
+	}
+	if strings.Contains(configuration, "ephemeral ") {
+		skipBelow(t, "1.10", "1.11")
+	}
+	if strings.HasPrefix(configuration, "# OpenTofu only.") && !isOpenTofu() {
+		t.Skip("the configuration is for OpenTofu")
+	}
+}
+
+// skipBelow skips a test on versions before that of Terraform and OpenTofu.
+func skipBelow(t *testing.T, ofTerraform, ofOpenTofu string) {
+	t.Helper()
+	first := ofTerraform
+	if isOpenTofu() {
+		first = ofOpenTofu
+	}
+	if engineVersion().LessThan(version.Must(version.NewVersion(first))) {
+		t.Skipf("needs version %s", first)
+	}
+}
+
+// TestAccExampleModuleTests runs the tests of the example with the test command.
+func TestAccExampleModuleTests(t *testing.T) {
+	if os.Getenv("TF_ACC") != "" {
+		skipBelow(t, "1.7", "1.8")
+	}
+	tf := newTerraform(t, "")
+	tf.copyExample("module-tests")
+	if out, err := tf.run("test"); err != nil || !strings.Contains(out, "Success! 4 passed, 0 failed.") {
+		t.Fatalf("test: %v\n%s", err, out)
+	}
+}
+
+// copyExample puts a folder of examples/ in place of the configuration, and
+// initializes it.
+func (tf *terraform) copyExample(name string) {
+	tf.t.Helper()
+	err := os.Remove(filepath.Join(tf.dir, "main.tf"))
+	if err == nil {
+		err = os.CopyFS(tf.dir, os.DirFS(filepath.Join("..", "..", "examples", name)))
+	}
+	if err != nil {
+		tf.t.Fatal(err)
+	}
+	if out, err := tf.run("init", "-input=false"); err != nil {
+		tf.t.Fatalf("init: %v\n%s", err, out)
 	}
 }
