@@ -1,5 +1,5 @@
-# A quota check that can be tested without a Waldur server: the data block stands
-# in a module of its own, and quotas.tftest.hcl replaces the outputs of that module.
+# A quota check that can be tested without a Waldur server: the data block is in
+# a module of its own, and quotas.tftest.hcl replaces the outputs of that module.
 
 terraform {
   required_providers {

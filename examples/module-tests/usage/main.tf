@@ -1,5 +1,5 @@
-# Only the data block. Tests replace the outputs of this module, so whatever else
-# stands here is not tested.
+# Only the data block. The tests replace the outputs of this module, so they do not
+# test anything in it.
 
 terraform {
   required_providers {
