@@ -6,20 +6,20 @@ terraform {
   }
 }
 
+# The token is in the environment variable WALDUR_ACCESS_TOKEN.
 provider "waldur" {
-  url   = "https://waldur.example.com" # or the environment variable WALDUR_API_URL
-  token = var.waldur_token             # or the environment variable WALDUR_ACCESS_TOKEN
+  url = "https://waldur.example.com" # or the environment variable WALDUR_API_URL
 }
 
-variable "waldur_token" {
-  description = "API token of the Waldur user to read as."
-  type        = string
-  sensitive   = true
+# The rows of this month at or over 80 % of their allocation.
+data "waldur_component_usage_monthly" "nearly_full" {
+  min_usage_percent = 80
+  order_by          = ["-usage_percent"]
 }
 
-# The current month of all offerings that this user may see.
-data "waldur_component_usage_monthly" "this_month" {}
-
-output "rows" {
-  value = length(data.waldur_component_usage_monthly.this_month.summaries)
+output "nearly_full" {
+  value = [
+    for s in data.waldur_component_usage_monthly.nearly_full.summaries :
+    "${s.offering_name}, ${s.component_name}: ${s.usage_percent} %"
+  ]
 }

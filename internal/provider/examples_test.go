@@ -9,13 +9,16 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/hashicorp/go-version"
 	"github.com/hashicorp/terraform-plugin-testing/config"
 	acctest "github.com/hashicorp/terraform-plugin-testing/helper/resource"
 	"github.com/hashicorp/terraform-plugin-testing/knownvalue"
@@ -397,9 +400,7 @@ func TestAccFencedConfigurationsAreValid(t *testing.T) {
 			}
 			seen[block] = true
 			t.Run(fmt.Sprintf("%s block %d", filepath.Base(page), i+1), func(t *testing.T) {
-				if os.Getenv("TF_ACC") != "" && strings.Contains(block, "provider::") {
-					skipWithoutFunctions(t)
-				}
+				skipUnsupported(t, block)
 				if !strings.Contains(block, "required_providers") {
 					block = "terraform {\n  required_providers {\n    waldur = { source = \"terraform.local/waldur/waldur\" }\n  }\n}\n" + block
 				}
@@ -412,4 +413,143 @@ func TestAccFencedConfigurationsAreValid(t *testing.T) {
 	if len(seen) < 10 {
 		t.Errorf("only %d configurations found", len(seen))
 	}
+}
+
+// skipUnsupported skips a test whose configuration is for later engines only.
+func skipUnsupported(t *testing.T, configuration string) {
+	t.Helper()
+	if os.Getenv("TF_ACC") == "" {
+		return // newTerraform skips the test
+	}
+	if strings.Contains(configuration, "provider::") {
+		skipWithoutFunctions(t)
+	}
+	if strings.Contains(configuration, "ephemeral ") {
+		skipBelow(t, "1.10", "1.11")
+	}
+	if strings.HasPrefix(configuration, "# OpenTofu only.") && !isOpenTofu() {
+		t.Skip("the configuration is for OpenTofu")
+	}
+}
+
+// skipBelow skips a test on versions before that of Terraform and OpenTofu.
+func skipBelow(t *testing.T, ofTerraform, ofOpenTofu string) {
+	t.Helper()
+	first := ofTerraform
+	if isOpenTofu() {
+		first = ofOpenTofu
+	}
+	if engineVersion().LessThan(version.Must(version.NewVersion(first))) {
+		t.Skipf("needs version %s", first)
+	}
+}
+
+// TestAccExampleModuleTests runs the tests of the example with the test command.
+func TestAccExampleModuleTests(t *testing.T) {
+	if os.Getenv("TF_ACC") != "" {
+		skipBelow(t, "1.7", "1.8")
+	}
+	tf := newTerraform(t, "")
+	tf.copyExample("module-tests")
+	if out, err := tf.run("test"); err != nil || !strings.Contains(out, "Success! 4 passed, 0 failed.") {
+		t.Fatalf("test: %v\n%s", err, out)
+	}
+}
+
+// copyExample puts a folder of examples/ in place of the configuration, and
+// initializes it.
+func (tf *terraform) copyExample(name string) {
+	tf.t.Helper()
+	err := os.Remove(filepath.Join(tf.dir, "main.tf"))
+	if err == nil {
+		err = os.CopyFS(tf.dir, os.DirFS(filepath.Join("..", "..", "examples", name)))
+	}
+	if err != nil {
+		tf.t.Fatal(err)
+	}
+	if out, err := tf.run("init", "-input=false"); err != nil {
+		tf.t.Fatalf("init: %v\n%s", err, out)
+	}
+}
+
+// TestAccGuidePipelines runs the commands of the guide, with its configuration and
+// its policy.
+func TestAccGuidePipelines(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("the commands are for a POSIX shell")
+	}
+	guide := string(read(t, filepath.Join("..", "..", "templates", "guides", "pipelines.md.tmpl")))
+	configuration, commands := fenced(t, guide, "hcl", "required_providers"), fenced(t, guide, "sh", "jq -e")
+	policy, evaluation := fenced(t, guide, "rego", "package"), fenced(t, guide, "sh", "opa eval")
+	row := func(percent string) []waldurtest.Row {
+		rows := waldurtest.ContractRows()[:1]
+		rows[0].OfferingName, rows[0].ComponentName, rows[0].BillingPeriod = "Compute", "RAM", "2026-11-01"
+		rows[0].UsagePercent = &percent
+		return rows
+	}
+	for name, test := range map[string]struct {
+		rows    []waldurtest.Row
+		denials string
+	}{
+		"below the threshold": {rows: row("79.99")},
+		"at the threshold":    {rows: row("80.00"), denials: "Compute, RAM: 80 %"},
+		"no rows":             {denials: "No rows of usage were read during plan."},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := waldurtest.Start(t, test.rows)
+			server.SetNow(now)
+			tf := newTerraform(t, configuration, urlVariable+"="+server.URL, tokenVariable+"="+waldurtest.Token)
+			t.Run("checks", func(t *testing.T) {
+				if _, err := exec.LookPath("jq"); err != nil {
+					t.Skip("jq is not on the PATH")
+				}
+				want := test.denials == ""
+				out, err := tf.shell(t, commands)
+				if passed := err == nil; passed != want || !strings.HasSuffix(out, fmt.Sprintf("%t\n", want)) {
+					t.Errorf("%v\n%s", err, out)
+				}
+			})
+			t.Run("policy", func(t *testing.T) {
+				if os.Getenv("OPA") == "" {
+					t.Skip("make .cache/opa builds the Open Policy Agent for this test")
+				}
+				if err := os.WriteFile(filepath.Join(tf.dir, "quota.rego"), []byte(policy), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				if out, err := tf.shell(t, "terraform plan -out=tfplan >plan.log && terraform show -json tfplan >plan.json"); err != nil {
+					t.Fatalf("%v\n%s", err, out)
+				}
+				out, err := tf.shell(t, evaluation)
+				if passed := err == nil; passed != (test.denials == "") || strings.TrimSpace(out) != test.denials {
+					t.Errorf("%v\n%s", err, out)
+				}
+			})
+		})
+	}
+}
+
+// fenced returns the first block of a page in that language that contains the text.
+func fenced(t *testing.T, page, language, text string) string {
+	t.Helper()
+	for _, match := range regexp.MustCompile("(?ms)^```"+language+"\n(.*?)^```").FindAllStringSubmatch(page, -1) {
+		if strings.Contains(match[1], text) {
+			return match[1]
+		}
+	}
+	t.Fatalf("the page has no %s block with %q", language, text)
+	return ""
+}
+
+// shell runs commands in the folder of the configuration. In them, terraform is the
+// engine of the tests, and opa is the program that OPA names.
+func (tf *terraform) shell(t *testing.T, commands string) (string, error) {
+	t.Helper()
+	functions := `set -e
+terraform() { "$ENGINE" "$@"; }
+opa() { "$OPA" "$@"; }
+`
+	cmd := exec.CommandContext(t.Context(), "sh", "-c", functions+commands)
+	cmd.Dir, cmd.Env = tf.dir, append(slices.Clone(tf.env), "ENGINE="+binary())
+	out, err := cmd.CombinedOutput()
+	return string(out), err
 }

@@ -1,0 +1,69 @@
+# Needs no Waldur server, no url and no token.
+mock_provider "waldur" {}
+
+run "nothing_is_nearly_full" {
+  command = plan
+
+  override_module {
+    target = module.usage
+    outputs = {
+      total_count = 14
+      summaries   = []
+    }
+  }
+
+  assert {
+    condition     = length(output.nearly_full) == 0
+    error_message = "The output must be empty."
+  }
+}
+
+run "a_component_is_nearly_full" {
+  command = plan
+
+  override_module {
+    target = module.usage
+    outputs = {
+      total_count = 14
+      summaries = [
+        { offering_name = "Compute", component_name = "RAM", usage_percent = 99.99 },
+        { offering_name = "Compute", component_name = "vCPU", usage_percent = 80 },
+      ]
+    }
+  }
+
+  expect_failures = [check.quota]
+
+  assert {
+    condition     = output.nearly_full == ["Compute, RAM: 99.99 %", "Compute, vCPU: 80 %"]
+    error_message = "The output must list both components."
+  }
+}
+
+run "a_component_is_full" {
+  command = plan
+
+  override_module {
+    target = module.usage
+    outputs = {
+      total_count = 14
+      summaries   = [{ offering_name = "Compute", component_name = "RAM", usage_percent = 100 }]
+    }
+  }
+
+  expect_failures = [check.quota, output.nearly_full]
+}
+
+run "there_are_no_rows" {
+  command = plan
+
+  override_module {
+    target = module.usage
+    outputs = {
+      total_count = 0
+      summaries   = []
+    }
+  }
+
+  expect_failures = [check.quota]
+}
