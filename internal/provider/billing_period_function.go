@@ -14,15 +14,13 @@ import (
 	"terraform-provider-waldur/internal/waldur"
 )
 
-func newBillingPeriodFunction() function.Function { return &billingPeriodFunction{} }
-
 type billingPeriodFunction struct{}
 
-func (f *billingPeriodFunction) Metadata(_ context.Context, _ function.MetadataRequest, resp *function.MetadataResponse) {
+func (billingPeriodFunction) Metadata(_ context.Context, _ function.MetadataRequest, resp *function.MetadataResponse) {
 	resp.Name = "billing_period"
 }
 
-func (f *billingPeriodFunction) Definition(_ context.Context, _ function.DefinitionRequest, resp *function.DefinitionResponse) {
+func (billingPeriodFunction) Definition(_ context.Context, _ function.DefinitionRequest, resp *function.DefinitionResponse) {
 	resp.Definition = function.Definition{
 		Summary: "Billing period of a timestamp",
 		MarkdownDescription: "Returns the month of a timestamp in UTC as `YYYY-MM`, moved by the sum of the offsets in months. " +
@@ -42,7 +40,7 @@ func (f *billingPeriodFunction) Definition(_ context.Context, _ function.Definit
 	}
 }
 
-func (f *billingPeriodFunction) Run(ctx context.Context, req function.RunRequest, resp *function.RunResponse) {
+func (billingPeriodFunction) Run(ctx context.Context, req function.RunRequest, resp *function.RunResponse) {
 	var timestamp string
 	var offsets []*big.Float
 	resp.Error = req.Arguments.Get(ctx, &timestamp, &offsets)

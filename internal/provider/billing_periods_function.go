@@ -13,15 +13,13 @@ import (
 	"terraform-provider-waldur/internal/waldur"
 )
 
-func newBillingPeriodsFunction() function.Function { return &billingPeriodsFunction{} }
-
 type billingPeriodsFunction struct{}
 
-func (f *billingPeriodsFunction) Metadata(_ context.Context, _ function.MetadataRequest, resp *function.MetadataResponse) {
+func (billingPeriodsFunction) Metadata(_ context.Context, _ function.MetadataRequest, resp *function.MetadataResponse) {
 	resp.Name = "billing_periods"
 }
 
-func (f *billingPeriodsFunction) Definition(_ context.Context, _ function.DefinitionRequest, resp *function.DefinitionResponse) {
+func (billingPeriodsFunction) Definition(_ context.Context, _ function.DefinitionRequest, resp *function.DefinitionResponse) {
 	resp.Definition = function.Definition{
 		Summary: "Billing periods of a range",
 		MarkdownDescription: "Returns all months from `start` to `end`, both included, as a list of `YYYY-MM`, the earliest first. " +
@@ -40,7 +38,7 @@ func (f *billingPeriodsFunction) Definition(_ context.Context, _ function.Defini
 	}
 }
 
-func (f *billingPeriodsFunction) Run(ctx context.Context, req function.RunRequest, resp *function.RunResponse) {
+func (billingPeriodsFunction) Run(ctx context.Context, req function.RunRequest, resp *function.RunResponse) {
 	var bounds [2]string
 	resp.Error = req.Arguments.Get(ctx, &bounds[0], &bounds[1])
 	if resp.Error != nil {

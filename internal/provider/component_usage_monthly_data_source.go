@@ -31,38 +31,30 @@ var (
 	_ datasource.DataSourceWithValidateConfig = &componentUsageMonthlyDataSource{}
 )
 
-func newComponentUsageMonthlyDataSource() datasource.DataSource {
-	return &componentUsageMonthlyDataSource{}
-}
-
-type componentUsageMonthlyDataSource struct {
-	client *waldur.Client
-}
+type componentUsageMonthlyDataSource struct{ client *waldur.Client }
 
 type componentUsageMonthlyModel struct {
-	BillingPeriod   types.String   `tfsdk:"billing_period"`
-	Start           types.String   `tfsdk:"start"`
-	End             types.String   `tfsdk:"end"`
-	OfferingUUID    types.String   `tfsdk:"offering_uuid"`
-	CustomerUUID    types.String   `tfsdk:"customer_uuid"`
-	ProjectUUID     types.String   `tfsdk:"project_uuid"`
-	OfferingType    types.String   `tfsdk:"offering_type"`
-	ComponentType   types.String   `tfsdk:"component_type"`
-	BillingType     types.String   `tfsdk:"billing_type"`
-	Fields          types.Set      `tfsdk:"fields"`
-	OrderBy         types.List     `tfsdk:"order_by"`
-	MinUsagePercent types.Number   `tfsdk:"min_usage_percent"`
-	Limit           types.Number   `tfsdk:"limit"`
-	PageSize        types.Number   `tfsdk:"page_size"`
-	Consistent      types.Bool     `tfsdk:"consistent_read"`
-	Timeouts        *timeoutsModel `tfsdk:"timeouts"`
+	BillingPeriod   types.String `tfsdk:"billing_period"`
+	Start           types.String `tfsdk:"start"`
+	End             types.String `tfsdk:"end"`
+	OfferingUUID    types.String `tfsdk:"offering_uuid"`
+	CustomerUUID    types.String `tfsdk:"customer_uuid"`
+	ProjectUUID     types.String `tfsdk:"project_uuid"`
+	OfferingType    types.String `tfsdk:"offering_type"`
+	ComponentType   types.String `tfsdk:"component_type"`
+	BillingType     types.String `tfsdk:"billing_type"`
+	Fields          types.Set    `tfsdk:"fields"`
+	OrderBy         types.List   `tfsdk:"order_by"`
+	MinUsagePercent types.Number `tfsdk:"min_usage_percent"`
+	Limit           types.Number `tfsdk:"limit"`
+	PageSize        types.Number `tfsdk:"page_size"`
+	Consistent      types.Bool   `tfsdk:"consistent_read"`
+	Timeouts        *struct {
+		Read types.String `tfsdk:"read"`
+	} `tfsdk:"timeouts"`
 
 	TotalCount types.Int64 `tfsdk:"total_count"`
 	Summaries  types.List  `tfsdk:"summaries"`
-}
-
-type timeoutsModel struct {
-	Read types.String `tfsdk:"read"`
 }
 
 func (d *componentUsageMonthlyDataSource) Metadata(_ context.Context, req datasource.MetadataRequest, resp *datasource.MetadataResponse) {
@@ -70,99 +62,39 @@ func (d *componentUsageMonthlyDataSource) Metadata(_ context.Context, req dataso
 }
 
 func (d *componentUsageMonthlyDataSource) Schema(_ context.Context, _ datasource.SchemaRequest, resp *datasource.SchemaResponse) {
-	month := []validator.String{parsedWith(waldur.ParseMonth)}
-	id := []validator.String{parsedWith(parseUUID)}
-	name := []validator.String{parsedWith(parseName)}
+	month, id, name := parsedWith(waldur.ParseMonth), parsedWith(parseUUID), parsedWith(parseName)
 	resp.Schema = schema.Schema{
 		MarkdownDescription: "Reads how much of each offering's components was consumed and allocated in a month, as Waldur sums it up: every row that the token's user may see, exactly, in a stable order. " +
 			"Without `billing_period`, `start` and `end` it reads the current month, in UTC.",
 		Attributes: map[string]schema.Attribute{
-			"billing_period": schema.StringAttribute{
-				MarkdownDescription: "Month to read, as `YYYY-MM` or `YYYY-MM-01`. Conflicts with `start` and `end`. Default: the current month in UTC, unless `start` or `end` is set.",
-				Optional:            true,
-				Validators:          append(month, stringvalidator.ConflictsWith(path.MatchRoot("start"), path.MatchRoot("end"))),
-			},
-			"start": schema.StringAttribute{
-				MarkdownDescription: "First month to read, as `YYYY-MM` or `YYYY-MM-01`. With `start` alone, all months from it on are read, to the newest.",
-				Optional:            true,
-				Validators:          month,
-			},
-			"end": schema.StringAttribute{
-				MarkdownDescription: "Last month to read, as `YYYY-MM` or `YYYY-MM-01`. With `end` alone, all months up to it are read, from the oldest.",
-				Optional:            true,
-				Validators:          month,
-			},
-			"offering_uuid": schema.StringAttribute{
-				MarkdownDescription: "UUID of the offering to read, with dashes or without.",
-				Optional:            true,
-				Validators:          id,
-			},
-			"customer_uuid": schema.StringAttribute{
-				MarkdownDescription: "UUID of the organization that **provides** the offerings to read (`service_provider_uuid` in the rows), with dashes or without. Not the organization that consumes them.",
-				Optional:            true,
-				Validators:          id,
-			},
-			"project_uuid": schema.StringAttribute{
-				MarkdownDescription: "UUID of the project that the offerings themselves belong to, on the **provider's** side, with dashes or without. Not a project that consumes them.",
-				Optional:            true,
-				Validators:          id,
-			},
-			"offering_type": schema.StringAttribute{
-				MarkdownDescription: "Plugin that the offerings to read are provided by, such as `Marketplace.Slurm`. One that Waldur does not know gives no rows.",
-				Optional:            true,
-				Validators:          name,
-			},
-			"component_type": schema.StringAttribute{
-				MarkdownDescription: "Identifier of the component to read, such as `cpu_k_hours`. One that no offering has gives no rows.",
-				Optional:            true,
-				Validators:          name,
-			},
-			"billing_type": schema.StringAttribute{
-				MarkdownDescription: "How the components to read are billed: `fixed`, `usage`, `limit`, `one` (once, on activation) or `few` (on activation and on each change of plan).",
-				Optional:            true,
-				Validators:          []validator.String{stringvalidator.OneOf("fixed", "usage", "one", "few", "limit")},
-			},
+			"billing_period": optionalString("Month to read, as `YYYY-MM` or `YYYY-MM-01`. Conflicts with `start` and `end`. Default: the current month in UTC, unless `start` or `end` is set.", month, stringvalidator.ConflictsWith(path.MatchRoot("start"), path.MatchRoot("end"))),
+			"start":          optionalString("First month to read, as `YYYY-MM` or `YYYY-MM-01`. With `start` alone, all months from it on are read, to the newest.", month),
+			"end":            optionalString("Last month to read, as `YYYY-MM` or `YYYY-MM-01`. With `end` alone, all months up to it are read, from the oldest.", month),
+			"offering_uuid":  optionalString("UUID of the offering to read, with dashes or without.", id),
+			"customer_uuid":  optionalString("UUID of the organization that **provides** the offerings to read (`service_provider_uuid` in the rows), with dashes or without. Not the organization that consumes them.", id),
+			"project_uuid":   optionalString("UUID of the project that the offerings themselves belong to, on the **provider's** side, with dashes or without. Not a project that consumes them.", id),
+			"offering_type":  optionalString("Plugin that the offerings to read are provided by, such as `Marketplace.Slurm`. One that Waldur does not know gives no rows.", name),
+			"component_type": optionalString("Identifier of the component to read, such as `cpu_k_hours`. One that no offering has gives no rows.", name),
+			"billing_type":   optionalString("How the components to read are billed: `fixed`, `usage`, `limit`, `one` (once, on activation) or `few` (on activation and on each change of plan).", stringvalidator.OneOf("fixed", "usage", "one", "few", "limit")),
 			"fields": schema.SetAttribute{
 				MarkdownDescription: "Names of the columns to read. The other columns are null in `summaries`. Default: all columns.",
-				ElementType:         types.StringType,
-				Optional:            true,
-				Validators: []validator.Set{
-					setvalidator.SizeAtLeast(1),
-					setvalidator.NoNullValues(),
-					setvalidator.ValueStringsAre(parsedWith(parseColumn)),
-				},
+				Optional:            true, ElementType: types.StringType,
+				Validators: []validator.Set{setvalidator.SizeAtLeast(1), setvalidator.NoNullValues(), setvalidator.ValueStringsAre(parsedWith(parseColumn))},
 			},
 			"order_by": schema.ListAttribute{
 				MarkdownDescription: "Names of the columns to order `summaries` by. A `-` before a name means descending. Nulls come last in both directions. Text is ordered by its Unicode code points. " +
 					"Ties, and all rows by default, are ordered by the newest month, then `offering_name`, `component_name`, `offering_uuid` and `component_type`.",
-				ElementType: types.StringType,
-				Optional:    true,
-				Validators: []validator.List{
-					listvalidator.NoNullValues(),
-					listvalidator.ValueStringsAre(parsedWith(parseOrdering)),
-				},
+				Optional: true, ElementType: types.StringType,
+				Validators: []validator.List{listvalidator.NoNullValues(), listvalidator.ValueStringsAre(parsedWith(parseOrdering))},
 			},
-			"min_usage_percent": schema.NumberAttribute{
-				MarkdownDescription: "Keep only rows whose `usage_percent` is at least this number. Rows without a percentage are left out. Applied after all rows are read.",
-				Optional:            true,
-			},
-			"limit": schema.NumberAttribute{
-				MarkdownDescription: "Keep at most this number of rows, the first ones by `order_by`, 1 or more. Applied after `min_usage_percent`.",
-				Optional:            true,
-				Validators:          []validator.Number{wholeNumberBetween(1, math.MaxInt)},
-			},
-			"page_size": schema.NumberAttribute{
-				MarkdownDescription: "Number of rows to request per page, from 1 to 300. All pages are read in any case. Lower it if the Waldur server times out on large pages. Default: `300`.",
-				Optional:            true,
-				Validators:          []validator.Number{wholeNumberBetween(1, waldur.MaxPageSize)},
-			},
+			"min_usage_percent": optionalNumber("Keep only rows whose `usage_percent` is at least this number. Rows without a percentage are left out. Applied after all rows are read."),
+			"limit":             optionalNumber("Keep at most this number of rows, the first ones by `order_by`, 1 or more. Applied after `min_usage_percent`.", wholeNumberBetween(1, math.MaxInt)),
+			"page_size":         optionalNumber("Number of rows to request per page, from 1 to 300. All pages are read in any case. Lower it if the Waldur server times out on large pages. Default: `300`.", wholeNumberBetween(1, waldur.MaxPageSize)),
 			"consistent_read": schema.BoolAttribute{
-				MarkdownDescription: "Whether to return only a list that Waldur held at one moment, also if usage is written during the read. All pages are then read at least twice, until two readings agree. See *Consistent reads*. Default: `false`.",
-				Optional:            true,
+				Optional: true, MarkdownDescription: "Whether to return only a list that Waldur held at one moment, also if usage is written during the read. All pages are then read at least twice, until two readings agree. See *Consistent reads*. Default: `false`.",
 			},
 			"total_count": schema.Int64Attribute{
-				MarkdownDescription: "Number of rows that the filters of the server select, before `min_usage_percent` and `limit` are applied. 0 means that there was nothing to check.",
-				Computed:            true,
+				Computed: true, MarkdownDescription: "Number of rows that the filters of the server select, before `min_usage_percent` and `limit` are applied. 0 means that there was nothing to check.",
 			},
 			"summaries": schema.ListNestedAttribute{
 				MarkdownDescription: "One object for each month, offering and component. A component that neither consumed nor allocated anything in a month has none for it.",
@@ -171,17 +103,19 @@ func (d *componentUsageMonthlyDataSource) Schema(_ context.Context, _ datasource
 			},
 		},
 		Blocks: map[string]schema.Block{
-			"timeouts": schema.SingleNestedBlock{
-				Attributes: map[string]schema.Attribute{
-					"read": schema.StringAttribute{
-						MarkdownDescription: "Time limit of the whole read with all pages and retries, as a duration such as `\"30s\"` or `\"10m\"`. Default: `\"5m\"`.",
-						Optional:            true,
-						Validators:          []validator.String{parsedWith(parseDuration)},
-					},
-				},
-			},
+			"timeouts": schema.SingleNestedBlock{Attributes: map[string]schema.Attribute{
+				"read": optionalString("Time limit of the whole read with all pages and retries, as a duration such as `\"30s\"` or `\"10m\"`. Default: `\"5m\"`.", parsedWith(parseDuration)),
+			}},
 		},
 	}
+}
+
+func optionalString(description string, validators ...validator.String) schema.StringAttribute {
+	return schema.StringAttribute{MarkdownDescription: description, Optional: true, Validators: validators}
+}
+
+func optionalNumber(description string, validators ...validator.Number) schema.NumberAttribute {
+	return schema.NumberAttribute{MarkdownDescription: description, Optional: true, Validators: validators}
 }
 
 func (d *componentUsageMonthlyDataSource) Configure(_ context.Context, req datasource.ConfigureRequest, _ *datasource.ConfigureResponse) {
@@ -205,7 +139,7 @@ func (d *componentUsageMonthlyDataSource) Read(ctx context.Context, req datasour
 		return
 	}
 	if d.client == nil {
-		resp.Diagnostics.AddError("Provider Not Configured", "The data source was read before its provider was configured.\n\nThis is a fault of the provider. Please report it.")
+		resp.Diagnostics.AddError("Provider Not Configured", "The data source was read before its provider was configured.\n\n"+reportFault)
 		return
 	}
 	query, diags := config.query(ctx)

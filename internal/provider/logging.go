@@ -12,7 +12,7 @@ import (
 
 // logHandler writes the client's log records to Terraform's log, at debug level.
 // The client uses neither groups nor attributes of a logger.
-type logHandler struct{}
+type logHandler struct{ slog.Handler }
 
 func (logHandler) Enabled(context.Context, slog.Level) bool { return true }
 
@@ -25,7 +25,3 @@ func (logHandler) Handle(ctx context.Context, record slog.Record) error {
 	tflog.Debug(ctx, record.Message, fields)
 	return nil
 }
-
-func (h logHandler) WithAttrs([]slog.Attr) slog.Handler { return h }
-
-func (h logHandler) WithGroup(string) slog.Handler { return h }

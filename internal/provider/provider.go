@@ -14,7 +14,6 @@ import (
 	"log/slog"
 	"maps"
 	"net"
-	"net/url"
 	"os"
 	"slices"
 	"strings"
@@ -42,10 +41,7 @@ const (
 
 const defaultMaxRetries = 4
 
-var (
-	_ provider.Provider              = &waldurProvider{}
-	_ provider.ProviderWithFunctions = &waldurProvider{}
-)
+var _ provider.ProviderWithFunctions = &waldurProvider{}
 
 // New returns a constructor of the provider, for any server. [NewServer] is the
 // faster way to Terraform. The version becomes part of the user agent.
@@ -53,9 +49,7 @@ func New(version string) func() provider.Provider {
 	return func() provider.Provider { return &waldurProvider{version: version} }
 }
 
-type waldurProvider struct {
-	version string
-}
+type waldurProvider struct{ version string }
 
 type providerModel struct {
 	URL            types.String `tfsdk:"url"`
@@ -77,39 +71,33 @@ func (p *waldurProvider) Schema(_ context.Context, _ provider.SchemaRequest, res
 		MarkdownDescription: "Reads how much of each offering's components was consumed and allocated in a month, from the marketplace of [Waldur](https://waldur.com): every row, exactly, in a stable order, or an error that says what to do.",
 		Attributes: map[string]schema.Attribute{
 			"url": schema.StringAttribute{
+				Optional: true, Validators: []validator.String{parsedWith(waldur.ParseURL)},
 				MarkdownDescription: "Address of the Waldur server, such as `https://waldur.example.com`, with or without a trailing `/` or `/api`. A path prefix is kept. You can set the environment variable `" + urlVariable + "` instead.",
-				Optional:            true,
-				Validators:          []validator.String{parsedWith(parseAddress)},
 			},
 			"token": schema.StringAttribute{
 				MarkdownDescription: "Token of the user to read as: an API token, a personal access token (`w_…`) or an OIDC access token. You can set the environment variable `" + tokenVariable + "` instead.",
 				Optional:            true,
 				Sensitive:           true,
-				Validators:          []validator.String{parsedWith(parseToken)},
+				Validators:          []validator.String{parsedWith(waldur.ParseToken)},
 			},
 			"token_type": schema.StringAttribute{
+				Optional: true, Validators: []validator.String{stringvalidator.OneOf("Token", "Bearer")},
 				MarkdownDescription: "Authentication scheme of the token, `Token` or `Bearer`. Set it to `Bearer` for an OIDC access token that is not a JWT. Default: `Bearer` for personal access tokens and JWTs, `Token` for all others.",
-				Optional:            true,
-				Validators:          []validator.String{stringvalidator.OneOf("Token", "Bearer")},
 			},
 			"request_timeout": schema.StringAttribute{
+				Optional: true, Validators: []validator.String{parsedWith(parseDuration)},
 				MarkdownDescription: "Time limit of one attempt of a request, as a duration such as `\"30s\"` or `\"1m30s\"`. Default: `\"30s\"`.",
-				Optional:            true,
-				Validators:          []validator.String{parsedWith(parseDuration)},
 			},
 			"max_retries": schema.NumberAttribute{
+				Optional: true, Validators: []validator.Number{wholeNumberBetween(0, 10)},
 				MarkdownDescription: "Maximum number of retries of a request after a connection error, a 429 response, or any 5xx response except 501, from 0 to 10. The waits grow from half a second. A `Retry-After` header of up to a minute takes precedence. Default: `4`.",
-				Optional:            true,
-				Validators:          []validator.Number{wholeNumberBetween(0, 10)},
 			},
 			"ca_cert_pem": schema.StringAttribute{
+				Optional: true, Validators: []validator.String{parsedWith(parseCertificates)},
 				MarkdownDescription: "Certificates of a private certificate authority in PEM format, to trust in addition to the system's.",
-				Optional:            true,
-				Validators:          []validator.String{parsedWith(parseCertificates)},
 			},
 			"insecure": schema.BoolAttribute{
-				MarkdownDescription: "Skip certificate verification. Anyone who intercepts the connection can then read the token. For tests only. Default: `false`.",
-				Optional:            true,
+				Optional: true, MarkdownDescription: "Skip certificate verification. Anyone who intercepts the connection can then read the token. For tests only. Default: `false`.",
 			},
 		},
 	}
@@ -132,10 +120,10 @@ func (p *waldurProvider) Configure(ctx context.Context, req provider.ConfigureRe
 		TokenType:          config.TokenType.ValueString(),
 		MaxRetries:         defaultMaxRetries,
 		InsecureSkipVerify: config.Insecure.ValueBool(),
-		Logger:             slog.New(logHandler{}),
+		Logger:             slog.New(logHandler{slog.DiscardHandler}),
 	}
-	client.URL = setting(config.URL, "url", urlVariable, "Waldur address", parseAddress, &resp.Diagnostics)
-	client.Token = setting(config.Token, "token", tokenVariable, "Waldur token", parseToken, &resp.Diagnostics)
+	client.URL = setting(config.URL, "url", urlVariable, "Waldur address", waldur.ParseURL, &resp.Diagnostics)
+	client.Token = setting(config.Token, "token", tokenVariable, "Waldur token", waldur.ParseToken, &resp.Diagnostics)
 	if !config.MaxRetries.IsNull() {
 		client.MaxRetries = wholeNumber(config.MaxRetries)
 	}
@@ -199,19 +187,11 @@ func warnOfTransport(client *waldur.Client, diags *diag.Diagnostics) {
 	}
 }
 
-// isLoopback reports whether requests to a host stay on the machine. It follows
-// the proxy rules of net/http, by which names such as x.localhost do not.
+// isLoopback reports whether requests to a host stay on the machine. By the proxy
+// rules of net/http, names such as x.localhost do not.
 func isLoopback(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || (ip != nil && ip.IsLoopback())
-}
-
-func parseAddress(text string) (*url.URL, error) {
-	text = strings.TrimSpace(text)
-	if text == "" {
-		return nil, errors.New("must not be empty; to use the environment variable " + urlVariable + ", leave it out")
-	}
-	return waldur.ParseURL(text)
 }
 
 // parseCertificates returns the system's certificate authorities and those of a
@@ -228,11 +208,14 @@ func parseCertificates(pem string) (*x509.CertPool, error) {
 }
 
 func (p *waldurProvider) DataSources(context.Context) []func() datasource.DataSource {
-	return []func() datasource.DataSource{newComponentUsageMonthlyDataSource}
+	return []func() datasource.DataSource{func() datasource.DataSource { return &componentUsageMonthlyDataSource{} }}
 }
 
 func (p *waldurProvider) Resources(context.Context) []func() resource.Resource { return nil }
 
 func (p *waldurProvider) Functions(context.Context) []func() function.Function {
-	return []func() function.Function{newBillingPeriodFunction, newBillingPeriodsFunction}
+	return []func() function.Function{
+		func() function.Function { return billingPeriodFunction{} },
+		func() function.Function { return billingPeriodsFunction{} },
+	}
 }

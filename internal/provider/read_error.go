@@ -19,117 +19,102 @@ import (
 	"terraform-provider-waldur/internal/waldur"
 )
 
-// parameterArguments are the arguments by query parameter, so that an error of one
-// can be reported at the other.
-var parameterArguments = map[string]string{
-	"billing_period": "billing_period", "start": "start", "end": "end",
-	"offering_uuid": "offering_uuid", "customer_uuid": "customer_uuid", "project_uuid": "project_uuid",
-	"offering_type": "offering_type", "component_type": "component_type", "billing_type": "billing_type",
-	"field": "fields", "page_size": "page_size",
+// filterArguments are the arguments that are sent as query parameters.
+var filterArguments = []string{
+	"billing_period", "start", "end", "offering_uuid", "customer_uuid", "project_uuid",
+	"offering_type", "component_type", "billing_type", "fields", "page_size",
 }
 
 const (
 	checkURL     = "Check url in the provider block, or " + urlVariable + ". If a proxy, firewall or VPN is involved, check that too."
 	checkRunning = "Check that the server is running and that url is correct. If a proxy, firewall or VPN is involved, check that too."
+	reportFault  = "This is a fault of the provider. Please report it."
 	readLess     = "Read less: narrow the filters, for example to one offering_uuid or to fewer months."
 )
 
 // reportReadError reports a failed read: the cause, what to do, and the request.
 func (d *componentUsageMonthlyDataSource) reportReadError(ctx context.Context, err error, timeout time.Duration, diags *diag.Diagnostics) {
-	var failed *waldur.RequestError
-	if !errors.As(err, &failed) {
-		diags.AddError("Unknown Failure of the Read", fmt.Sprintf("%s.\n\nThis is a fault of the provider. Please report it.", sentence(err)))
+	failed, ok := errors.AsType[*waldur.RequestError](err)
+	if !ok {
+		diags.AddError("Unknown Failure of the Read", sentence(err)+"\n\n"+reportFault)
 		return
 	}
 	request := "Request: " + failed.Request.String()
-	var filter *waldur.FilterError
-	if errors.As(err, &filter) {
+	if filter, ok := errors.AsType[*waldur.FilterError](err); ok {
 		reportFilters(filter, request, diags)
 		return
 	}
 	title, advice := d.explain(ctx, failed, timeout)
-	diags.AddError(title, fmt.Sprintf("%s.\n\n%s\n\n%s", sentence(failed.Err), advice, request))
+	if failed.OutOfTime {
+		advice += fmt.Sprintf(" The read had no time left for another attempt: raise timeouts.read (now %s).", timeout)
+	}
+	diags.AddError(title, sentence(failed.Err)+"\n\n"+advice+"\n\n"+request)
 }
 
-// sentence returns the text of an error as a sentence without its period.
+// sentence returns the text of an error as a sentence.
 func sentence(err error) string {
-	text := strings.TrimSuffix(err.Error(), ".")
-	return strings.ToUpper(text[:1]) + text[1:]
+	text := err.Error()
+	return strings.ToUpper(text[:1]) + strings.TrimSuffix(text[1:], ".") + "."
 }
 
-// reportFilters reports parameters that the server refused at their arguments.
+// reportFilters reports parameters that the server refused, at their arguments if
+// they have one.
 func reportFilters(err *waldur.FilterError, request string, diags *diag.Diagnostics) {
 	for _, parameter := range slices.Sorted(maps.Keys(err.Problems)) {
-		words := err.Problems[parameter]
-		if argument, ok := parameterArguments[parameter]; ok {
-			diags.AddAttributeError(path.Root(argument), "Filter Refused by Waldur",
-				fmt.Sprintf("The server refused the value of %s: %q.\n\nCorrect the argument, or leave it out.\n\n%s", argument, words, request))
+		argument, cause := strings.Replace(parameter, "field", "fields", 1), "The server refused the value of %s: %q.\n\n%s\n\n%s"
+		if slices.Contains(filterArguments, argument) {
+			diags.AddAttributeError(path.Root(argument), "Filter Refused by Waldur", fmt.Sprintf(cause, argument, err.Problems[parameter], "Correct the argument, or leave it out.", request))
 		} else {
-			diags.AddError("Request Refused by Waldur",
-				fmt.Sprintf("The server refused the request because of %s: %q.\n\nCheck the filters. If they are correct, this version of Waldur may not be supported.\n\n%s", parameter, words, request))
+			diags.AddError("Request Refused by Waldur", fmt.Sprintf(cause, parameter, err.Problems[parameter], "This version of Waldur may not be supported. Please report it.", request))
 		}
 	}
 }
 
 // explain returns a title for the cause of a failed read, and what to do.
-func (d *componentUsageMonthlyDataSource) explain(ctx context.Context, err *waldur.RequestError, timeout time.Duration) (title, advice string) {
-	var (
-		status     *waldur.StatusError
-		html       *waldur.HTMLError
-		body       *waldur.BodyError
-		row        *waldur.RowError
-		ignored    *waldur.FilterIgnoredError
-		count      *waldur.CountError
-		tooMany    *waldur.TooManyRowsError
-		redirect   *waldur.RedirectError
-		connection *waldur.ConnectionError
-		incomplete *waldur.IncompleteError
-	)
-	switch {
-	case errors.Is(ctx.Err(), context.Canceled):
+func (d *componentUsageMonthlyDataSource) explain(ctx context.Context, failed *waldur.RequestError, timeout time.Duration) (title, advice string) {
+	if errors.Is(ctx.Err(), context.Canceled) {
 		return "Read of Waldur Canceled", "The read was interrupted. Run the command again."
-	case errors.As(err, &incomplete) && incomplete.Changes > 0:
-		return "Waldur Data Keeps Changing", fmt.Sprintf("The read stopped so that no rows are silently missing. Waldur may be writing usage: run the command again later, or raise timeouts.read (now %s).", timeout)
-	case errors.Is(err, context.DeadlineExceeded):
-		return "Read of Waldur Timed Out", explainTimeout(connectionOf(err), timeout)
-	case errors.As(err, &incomplete):
+	}
+	switch err := failed.Err.(type) { //nolint:errorlint // the cause is one of these types, unwrapped
+	case *waldur.IncompleteError:
+		if err.Changes > 0 {
+			return "Waldur Data Keeps Changing", fmt.Sprintf("The read stopped so that no rows are silently missing. Waldur may be writing usage: run the command again later, or raise timeouts.read (now %s).", timeout)
+		}
+		if errors.Is(err, context.DeadlineExceeded) {
+			return explainTimeout(nil, timeout)
+		}
 		return "Incomplete List from Waldur", "The read stopped so that no rows are silently missing. " + readLess
-	case errors.As(err, &status):
-		return d.explainStatus(status, err.OutOfTime, timeout)
-	case errors.As(err, &html):
+	case *waldur.ConnectionError:
+		return explainConnection(err, timeout)
+	case *waldur.StatusError:
+		return d.explainStatus(err)
+	case *waldur.RedirectError:
+		return "Redirect Not Followed", explainRedirect(err)
+	case *waldur.HTMLError:
 		return "HTML Page Instead of Waldur API", "This looks like a web front end, which returns a page for any address. " + checkURL
-	case errors.As(err, &redirect):
-		return "Redirect Not Followed", explainRedirect(redirect)
-	case errors.As(err, &ignored):
+	case *waldur.FilterIgnoredError:
 		return "Filters Ignored by Waldur", "The server returned rows that were not requested. A proxy may have removed the query. " + checkURL
-	case errors.As(err, &count):
+	case *waldur.CountError:
 		return "Missing X-Result-Count Header", "Without this header, the provider cannot tell whether rows are missing. Waldur always sends it, so a proxy may have removed it: configure the proxy to pass it on. " + checkURL
-	case errors.As(err, &tooMany):
+	case *waldur.TooManyRowsError:
 		return "Too Many Rows to Read", readLess
-	case errors.As(err, &row):
+	case *waldur.RowError:
 		return "Unexpected Row from Waldur", "The row does not have the format of Waldur's API, so its numbers cannot be trusted. Report it to the operator of the Waldur server. If you do not need the field, leave it out with fields."
-	case errors.As(err, &body) && body.TooLarge:
-		return "Response from Waldur Too Large", "A page of 300 rows usually has some 200 KB. Lower page_size, or leave out columns with fields."
-	case errors.As(err, &body):
+	case *waldur.BodyError:
+		if err.TooLarge {
+			return "Response from Waldur Too Large", "A page of 300 rows usually has some 200 KB. Lower page_size, or leave out columns with fields."
+		}
 		return "Unexpected Response from Waldur", "The response is not the list of rows that Waldur's API documents. " + checkURL
-	case errors.As(err, &connection):
-		return explainConnection(connection)
 	}
-	return "Cannot Read Waldur", "This is a fault of the provider. Please report it."
+	return "Unknown Failure of the Read", reportFault
 }
 
-func connectionOf(err error) *waldur.ConnectionError {
-	connection := &waldur.ConnectionError{}
-	errors.As(err, &connection)
-	return connection
-}
-
-func explainTimeout(err *waldur.ConnectionError, timeout time.Duration) string {
-	limit := fmt.Sprintf("The time limit of the whole read is timeouts.read, now %s. ", timeout)
-	if err.Previous != nil {
-		return limit + "Earlier attempts failed, so solve that first. " + checkRunning
+func explainTimeout(previous error, timeout time.Duration) (title, advice string) {
+	advice = fmt.Sprintf("The time limit of the whole read is timeouts.read, now %s. ", timeout)
+	if previous != nil {
+		return "Read of Waldur Timed Out", advice + "Earlier attempts failed, so solve that first. " + checkRunning
 	}
-	return limit + "If the server is slow, raise it, as in timeouts { read = \"15m\" }. Or read less: narrow the filters, or set fields."
+	return "Read of Waldur Timed Out", advice + "If the server is slow, raise it, as in timeouts { read = \"15m\" }. Or read less: narrow the filters, or set fields."
 }
 
 func explainRedirect(err *waldur.RedirectError) string {
@@ -139,7 +124,7 @@ func explainRedirect(err *waldur.RedirectError) string {
 	return fmt.Sprintf("The token was not sent. If Waldur has moved there, set url in the provider block, or %s, to %q.", urlVariable, err.Root)
 }
 
-func (d *componentUsageMonthlyDataSource) explainStatus(err *waldur.StatusError, outOfTime bool, timeout time.Duration) (title, advice string) {
+func (d *componentUsageMonthlyDataSource) explainStatus(err *waldur.StatusError) (title, advice string) {
 	switch code := err.StatusCode; {
 	case err.HTML && (code == http.StatusUnauthorized || code == http.StatusForbidden):
 		return "Access Denied by a Proxy", "The response is an HTML page, so it does not come from Waldur's API, but from a proxy or firewall in front of it. " + checkURL
@@ -152,7 +137,7 @@ func (d *componentUsageMonthlyDataSource) explainStatus(err *waldur.StatusError,
 	case code == http.StatusNotFound:
 		return "Waldur Usage Endpoint Not Found", "Either Waldur is older than 8.0.8, the first version with this endpoint, or the address is wrong. " + checkURL
 	case code == http.StatusTooManyRequests || err.RetryAfter > 0:
-		return "Rate Limited by Waldur", explainRetryAfter(err, outOfTime, timeout)
+		return "Rate Limited by Waldur", explainRetryAfter(err)
 	case code >= http.StatusInternalServerError:
 		return "Waldur Server Error", "The server, or a proxy in front of it, failed. Run the command again later, or ask the operator of the Waldur server. If large pages time out, lower page_size."
 	}
@@ -176,24 +161,21 @@ func (d *componentUsageMonthlyDataSource) explainUnauthorized(detail string) str
 	return "An API token expires 30 to 60 minutes after its last use by default. A new one is in the user's profile in Waldur. For pipelines, create a personal access token (w_…) there instead." + renew
 }
 
-func explainRetryAfter(err *waldur.StatusError, outOfTime bool, timeout time.Duration) string {
-	wait := fmt.Sprintf("The server asked to wait %s", err.RetryAfter.Round(time.Second))
-	if err.RetryAfter > 24*time.Hour {
-		wait = "The server asked to wait until " + time.Now().Add(err.RetryAfter).Format(time.RFC1123)
-	}
-	switch {
-	case err.RetryAfter == 0:
+func explainRetryAfter(err *waldur.StatusError) string {
+	if err.RetryAfter == 0 {
 		return "Run the command again later, raise max_retries in the provider block, or read less: narrow the filters."
-	case outOfTime:
-		return fmt.Sprintf("%s, which is longer than the read has left. Run the command again after that time, or raise timeouts.read (now %s).", wait, timeout)
-	case err.RetryAfter > time.Minute:
-		return wait + ", which is longer than the provider waits. Run the command again after that time."
 	}
-	return wait + ". Run the command again after that time, or raise max_retries in the provider block."
+	until := time.Now().Add(err.RetryAfter).Format(time.RFC1123)
+	if err.RetryAfter > time.Minute {
+		return fmt.Sprintf("The server asked to wait until %s, which is longer than the provider waits. Run the command again after that time.", until)
+	}
+	return fmt.Sprintf("The server asked to wait until %s. Run the command again after that time, or raise max_retries in the provider block.", until)
 }
 
-func explainConnection(err *waldur.ConnectionError) (title, advice string) {
+func explainConnection(err *waldur.ConnectionError, timeout time.Duration) (title, advice string) {
 	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return explainTimeout(err.Previous, timeout)
 	case err.Untrusted():
 		return "Server Certificate Not Trusted", "If the certificate comes from a private authority, set ca_cert_pem in the provider block, for example to file(\"ca.pem\"). If it has expired, renew it; if it is for another host, correct url."
 	case err.TimedOut:
@@ -207,14 +189,15 @@ func explainConnection(err *waldur.ConnectionError) (title, advice string) {
 // reportEncodingError reports rows that were read, but not handed to Terraform.
 func reportEncodingError(ctx context.Context, err error, rows int, timeout time.Duration, diags *diag.Diagnostics) {
 	switch {
-	case errors.Is(ctx.Err(), context.Canceled):
-		diags.AddError("Read of Waldur Canceled", "The read was interrupted after all rows were received.\n\nRun the command again.")
 	case errors.Is(err, context.DeadlineExceeded):
-		diags.AddError("Read of Waldur Timed Out", "Time ran out after all rows were received.\n\n"+explainTimeout(&waldur.ConnectionError{}, timeout))
+		title, advice := explainTimeout(nil, timeout)
+		diags.AddError(title, "Time ran out after all rows were received.\n\n"+advice)
+	case ctx.Err() != nil:
+		diags.AddError("Read of Waldur Canceled", "The read was interrupted after all rows were received.\n\nRun the command again.")
 	case errors.Is(err, errTooLarge):
 		diags.AddError("List Too Large for Terraform", fmt.Sprintf("The list has %d rows, and more than 256 MiB, which is the most that Terraform accepts from a provider.\n\n"+
 			"Read less: narrow the filters, or set fields, limit or min_usage_percent.", rows))
 	default:
-		diags.AddError("Cannot Encode the List", fmt.Sprintf("%s.\n\nThis is a fault of the provider. Please report it.", sentence(err)))
+		diags.AddError("Unknown Failure of the Read", sentence(err)+"\n\n"+reportFault)
 	}
 }

@@ -74,38 +74,32 @@ func encodeSummaries(ctx context.Context, rows []*waldur.ComponentUsage, fields 
 
 // encodeRow encodes a row as an object. Columns that are not wanted are null.
 func encodeRow(encoder *msgpack.Encoder, row *waldur.ComponentUsage, wanted []bool) error {
-	if err := encoder.EncodeMapLen(len(waldur.Columns)); err != nil {
-		return err
-	}
+	err := encoder.EncodeMapLen(len(waldur.Columns))
 	for i, column := range waldur.Columns {
-		if err := encoder.EncodeString(column.Name); err != nil {
+		if err == nil {
+			err = encoder.EncodeString(column.Name)
+		}
+		if err != nil {
 			return err
 		}
 		var value any
 		if wanted[i] && !column.IsNull(row) {
 			value = column.Value(row)
 		}
-		if err := encodeValue(encoder, value); err != nil {
-			return err
+		switch value := value.(type) {
+		case *string:
+			err = encoder.EncodeString(*value)
+		case *int32:
+			err = encoder.EncodeInt(int64(*value))
+		case *waldur.Decimal:
+			err = encoder.EncodeString(value.String())
+		case *waldur.Month:
+			err = encoder.EncodeString(value.FirstDay())
+		default:
+			err = encoder.EncodeNil()
 		}
 	}
-	return nil
-}
-
-// encodeValue encodes a value of a column, nil for null.
-func encodeValue(encoder *msgpack.Encoder, value any) error {
-	switch value := value.(type) {
-	case *string:
-		return encoder.EncodeString(*value)
-	case *int32:
-		return encoder.EncodeInt(int64(*value))
-	case *waldur.Decimal:
-		return encoder.EncodeString(value.String())
-	case *waldur.Month:
-		return encoder.EncodeString(value.FirstDay())
-	default:
-		return encoder.EncodeNil()
-	}
+	return err
 }
 
 // setSummaries hands encoded rows to the server of NewServer. Under another server

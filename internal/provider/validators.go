@@ -5,7 +5,6 @@ package provider
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"math/big"
@@ -22,33 +21,33 @@ import (
 	"terraform-provider-waldur/internal/waldur"
 )
 
+// undescribed is for validators whose rules the descriptions of arguments say.
+type undescribed struct{}
+
+func (undescribed) Description(context.Context) string { return "" }
+
+func (undescribed) MarkdownDescription(context.Context) string { return "" }
+
 // parsedWith returns a validator of strings that the function can parse, so that
 // what passes validation can be used later. The function's errors read on from the
 // name of the argument.
 func parsedWith[T any](parse func(string) (T, error)) validator.String {
-	return parsedValidator{func(text string) error {
-		_, err := parse(text)
-		return err
-	}}
+	return parsedValidator[T]{parse: parse}
 }
 
-type parsedValidator struct{ check func(string) error }
+type parsedValidator[T any] struct {
+	undescribed
+	parse func(string) (T, error)
+}
 
-func (v parsedValidator) Description(context.Context) string { return "" }
-
-func (v parsedValidator) MarkdownDescription(context.Context) string { return "" }
-
-func (v parsedValidator) ValidateString(_ context.Context, req validator.StringRequest, resp *validator.StringResponse) {
-	if req.ConfigValue.IsNull() || req.ConfigValue.IsUnknown() {
-		return
-	}
-	if err := v.check(req.ConfigValue.ValueString()); err != nil {
-		addInvalidValue(&resp.Diagnostics, req.Path, err)
+func (v parsedValidator[T]) ValidateString(_ context.Context, req validator.StringRequest, resp *validator.StringResponse) {
+	if !req.ConfigValue.IsUnknown() {
+		parsed(req.ConfigValue, req.Path, v.parse, &resp.Diagnostics)
 	}
 }
 
-// parsed returns the value of an argument that parsedWith has checked, or the zero
-// value if it is not set.
+// parsed returns the parsed value of an argument, or the zero value if it is not
+// set. An error is reported at the argument.
 func parsed[T any](argument types.String, at path.Path, parse func(string) (T, error), diags *diag.Diagnostics) (value T) {
 	if argument.IsNull() {
 		return value
@@ -85,11 +84,10 @@ func wholeNumberBetween(least, most int) validator.Number {
 	return wholeNumberValidator{least: least, most: most}
 }
 
-type wholeNumberValidator struct{ least, most int }
-
-func (v wholeNumberValidator) Description(context.Context) string { return "" }
-
-func (v wholeNumberValidator) MarkdownDescription(context.Context) string { return "" }
+type wholeNumberValidator struct {
+	undescribed
+	least, most int
+}
 
 func (v wholeNumberValidator) ValidateNumber(_ context.Context, req validator.NumberRequest, resp *validator.NumberResponse) {
 	if req.ConfigValue.IsNull() || req.ConfigValue.IsUnknown() {
@@ -169,23 +167,3 @@ func parseOrdering(text string) (waldur.Ordering, error) {
 	}
 	return waldur.Ordering{Column: column, Descending: descending}, nil
 }
-
-// parseToken parses a token. The error does not show it.
-func parseToken(text string) (waldur.Token, error) {
-	token := strings.TrimSpace(text)
-	scheme, _, several := strings.Cut(token, " ")
-	switch {
-	case token == "":
-		return "", errors.New("must not be empty; to use the environment variable " + tokenVariable + ", leave it out")
-	case several && (strings.EqualFold(scheme, "Token") || strings.EqualFold(scheme, "Bearer")):
-		return "", fmt.Errorf("must not begin with the word %s, which the provider adds", scheme)
-	case len(token) > maxTokenBytes:
-		return "", fmt.Errorf("must not be longer than %d KiB", maxTokenBytes>>10)
-	case strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }):
-		return "", errors.New("must not contain spaces, line breaks or characters outside ASCII")
-	}
-	return waldur.Token(token), nil
-}
-
-// maxTokenBytes is longer than any token. Servers refuse headers of that size.
-const maxTokenBytes = 16 << 10

@@ -111,11 +111,15 @@ type Client struct {
 }
 
 // ParseURL reads the address of a Waldur server and returns the root of its API.
-// The address may end in "/", "/api" or "/api/", and may have a path prefix. The
-// error reads on from the name of what the address was given for. It does not
+// The address may end in "/", "/api" or "/api/", may have a path prefix, and may
+// have white space around it. The error reads on from the name of what the address was given for. It does not
 // repeat the address, which may hold a password.
 func ParseURL(address string) (*url.URL, error) {
+	address = strings.TrimSpace(address)
 	scheme, _, _ := strings.Cut(address, "://")
+	if address == "" {
+		return nil, errors.New("must not be empty")
+	}
 	if !strings.EqualFold(scheme, "https") && !strings.EqualFold(scheme, "http") || scheme == address {
 		return nil, errors.New("must begin with https:// (or http://), as in https://waldur.example.com")
 	}
@@ -158,7 +162,7 @@ func (c *Client) get(ctx context.Context, path string, query url.Values) (*respo
 	var previous error
 	for {
 		if err := c.acquire(ctx); err != nil {
-			return nil, &RequestError{Request: request, Err: &ConnectionError{Err: err, Previous: previous}}
+			return nil, &RequestError{Request: request, Err: canceled(err, previous)}
 		}
 		request.Attempts++
 		started := time.Now()
@@ -169,21 +173,19 @@ func (c *Client) get(ctx context.Context, path string, query url.Values) (*respo
 			resp.request = request
 			return resp, nil
 		}
-		retryAfter := retryAfterOf(err)
-		failed := &RequestError{Request: request, Err: err}
-		if ctx.Err() != nil || !isRetryable(err) || request.Attempts > c.MaxRetries || retryAfter > longestRetryAfter {
-			return nil, failed
-		}
 		wait := waits.NextBackOff()
-		if retryAfter > 0 {
-			wait = retryAfter // which holds back the next attempt, too
+		if status, ok := errors.AsType[*StatusError](err); ok && status.RetryAfter > 0 {
+			wait = status.RetryAfter
 		}
-		if !hasTime(ctx, wait) {
-			failed.OutOfTime = true
+		failed := &RequestError{Request: request, Err: err}
+		if !isRetryable(err) || request.Attempts > c.MaxRetries || wait > longestRetryAfter {
 			return nil, failed
 		}
-		if retryAfter == 0 && sleep(ctx, wait) != nil {
-			return nil, &RequestError{Request: request, Err: &ConnectionError{Err: ctx.Err(), Previous: err}}
+		if failed.OutOfTime = !hasTime(ctx, wait); failed.OutOfTime {
+			return nil, failed
+		}
+		if sleepErr := sleep(ctx, wait); sleepErr != nil {
+			return nil, &RequestError{Request: request, Err: canceled(sleepErr, err)}
 		}
 		previous = err
 	}
@@ -198,7 +200,7 @@ func (c *Client) acquire(ctx context.Context) (err error) {
 		return ctx.Err()
 	}
 	for held := c.heldFor(); held > 0 && err == nil; held = c.heldFor() {
-		err = sleep(ctx, held+rand.N(held/10+1))
+		err = sleep(ctx, held+rand.N(held/10+1)) //nolint:gosec // jitter
 	}
 	if err = cmp.Or(err, ctx.Err()); err != nil {
 		<-c.slots
@@ -229,11 +231,11 @@ func (c *Client) attempt(ctx context.Context, method, address string) (*response
 	failure := func(err error) error {
 		switch {
 		case ctx.Err() != nil:
-			return &ConnectionError{Err: ctx.Err()}
+			return canceled(ctx.Err(), nil)
 		case attemptCtx.Err() != nil:
-			return &ConnectionError{Err: fmt.Errorf("no complete response within %s", limit), TimedOut: true}
+			return &ConnectionError{Text: fmt.Sprintf("no complete response within %s", limit), TimedOut: true}
 		}
-		return &ConnectionError{Err: &redactedError{c.redactor.excerpt(err.Error()), err}}
+		return &ConnectionError{Err: err, Text: c.redactor.excerpt(err.Error())}
 	}
 	req, err := http.NewRequestWithContext(attemptCtx, method, address, nil)
 	if err != nil {
@@ -255,7 +257,7 @@ func (c *Client) attempt(ctx context.Context, method, address string) (*response
 	_, err = body.ReadFrom(io.LimitReader(resp.Body, maxBodyBytes+1))
 	switch {
 	case err != nil && attemptCtx.Err() == nil:
-		return nil, &ConnectionError{Err: fmt.Errorf("the response ended after %d bytes", body.Len()), Partial: true}
+		return nil, &ConnectionError{Err: err, Text: fmt.Sprintf("the response ended after %d bytes", body.Len()), Partial: true}
 	case err != nil:
 		return nil, failure(err)
 	case body.Len() > maxBodyBytes:
@@ -264,29 +266,14 @@ func (c *Client) attempt(ctx context.Context, method, address string) (*response
 	return &response{header: resp.Header, body: body.Bytes()}, nil
 }
 
-// redactedError is an error of net/http, which may quote the server, with a text
-// that may be shown.
-type redactedError struct {
-	text string
-	err  error
-}
-
-func (e *redactedError) Error() string { return e.text }
-
-func (e *redactedError) Unwrap() error { return e.err }
-
 // isRetryable reports whether another attempt may succeed.
 func isRetryable(err error) bool {
-	var connection *ConnectionError
-	var status *StatusError
-	switch {
-	case errors.As(err, &connection):
+	if connection, ok := errors.AsType[*ConnectionError](err); ok {
 		return !connection.Untrusted()
-	case errors.As(err, &status):
-		return status.StatusCode == http.StatusTooManyRequests ||
-			status.StatusCode >= http.StatusInternalServerError && status.StatusCode != http.StatusNotImplemented
 	}
-	return false
+	status, ok := errors.AsType[*StatusError](err)
+	return ok && (status.StatusCode == http.StatusTooManyRequests ||
+		status.StatusCode >= http.StatusInternalServerError && status.StatusCode != http.StatusNotImplemented)
 }
 
 // statusError returns the error of a response with another status than 200,
@@ -372,14 +359,6 @@ func parseRetryAfter(header http.Header) time.Duration {
 	}
 	if date, err := http.ParseTime(value); err == nil {
 		return max(0, time.Until(date))
-	}
-	return 0
-}
-
-func retryAfterOf(err error) time.Duration {
-	var status *StatusError
-	if errors.As(err, &status) {
-		return status.RetryAfter
 	}
 	return 0
 }

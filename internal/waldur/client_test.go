@@ -37,7 +37,8 @@ func TestParseURLRefuses(t *testing.T) {
 	t.Parallel()
 	const scheme = "must begin with https://"
 	for text, reason := range map[string]string{
-		"":                                      scheme,
+		"":                                      "must not be empty",
+		" ":                                     "must not be empty",
 		"waldur.example.com":                    scheme,
 		"//waldur.example.com":                  scheme,
 		"waldur.example.com:8443":               scheme,

@@ -380,7 +380,7 @@ func TestTiedRowsTakeFewPasses(t *testing.T) {
 // current one, which may turn between two pages.
 func TestANewMonthIsAChange(t *testing.T) {
 	t.Parallel()
-	rows := append(tiedRows(90)[:90], tiedRows(180)[90:]...)
+	rows := tiedRows(180)
 	server := waldurtest.Start(t, rows)
 	server.SetNow(time.Date(2026, time.November, 30, 23, 59, 59, 0, time.UTC))
 	server.Misbehave(waldurtest.OnPage(2, func(_ int, _ *http.Request, next http.Handler) http.Handler {

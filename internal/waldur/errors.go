@@ -158,27 +158,30 @@ func (e *RedirectError) Error() string {
 // ConnectionError is a request without a complete response: there was no
 // connection, no trust in the certificate, or no time left.
 type ConnectionError struct {
-	Err      error
-	TimedOut bool  // the attempt took longer than [Client.RequestTimeout]
-	Partial  bool  // the connection ended within the response
-	Previous error // what the previous attempt ended with, nil if there was none
+	Err      error  // of net/http, which may quote the server, or of the context
+	Text     string // what to show of it
+	TimedOut bool   // the attempt took longer than [Client.RequestTimeout]
+	Partial  bool   // the connection ended within the response
+	Previous error  // what the previous attempt ended with, nil if there was none
 }
 
 func (e *ConnectionError) Error() string {
-	text := e.Err.Error()
-	switch {
-	case errors.Is(e.Err, context.Canceled):
-		text = "the read was canceled"
-	case errors.Is(e.Err, context.DeadlineExceeded) && !e.TimedOut:
-		text = "no time was left for the request"
-	}
 	if e.Previous != nil {
-		text += fmt.Sprintf("; the previous attempt failed: %s", e.Previous)
+		return fmt.Sprintf("%s; the previous attempt failed: %s", e.Text, e.Previous)
 	}
-	return text
+	return e.Text
 }
 
 func (e *ConnectionError) Unwrap() error { return e.Err }
+
+// canceled returns the error of a request that the context ended.
+func canceled(err, previous error) error {
+	text := "no time was left for the request"
+	if errors.Is(err, context.Canceled) {
+		text = "the read was canceled"
+	}
+	return &ConnectionError{Err: err, Text: text, Previous: previous}
+}
 
 // Untrusted reports whether the server's certificate was not accepted.
 func (e *ConnectionError) Untrusted() bool {

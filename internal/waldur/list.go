@@ -55,14 +55,11 @@ func (c *Client) ListComponentUsageMonthly(ctx context.Context, q Query) ([]*Com
 			q.sort(list)
 			return list, nil
 		}
-		var changed dataChangedError
-		var failed *RequestError
-		switch {
-		case errors.As(err, &changed):
+		if _, changed := errors.AsType[dataChangedError](err); changed {
 			if r.changes++; r.changes < maxChanges && sleep(ctx, waits.NextBackOff()) == nil {
 				continue
 			}
-		case errors.As(err, &failed):
+		} else if failed, ok := errors.AsType[*RequestError](err); ok {
 			if ctx.Err() == nil || r.passes == 0 {
 				return nil, err
 			}
@@ -169,8 +166,8 @@ func (r *reading) pass(ctx context.Context, n int) error {
 
 // isGone reports whether a page is past the last one.
 func isGone(err error) bool {
-	var status *StatusError
-	return errors.As(err, &status) && status.StatusCode == http.StatusNotFound && !status.HTML
+	status, ok := errors.AsType[*StatusError](err)
+	return ok && status.StatusCode == http.StatusNotFound && !status.HTML
 }
 
 // add adds the rows of a page, and returns the number of distinct rows on it.

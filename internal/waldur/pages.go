@@ -82,8 +82,7 @@ func (c *Client) getPage(ctx context.Context, q *Query, r pageRequest) (*respons
 }
 
 func refusesMonths(err error, q *Query) bool {
-	var refusal *FilterError
-	if errors.As(err, &refusal) {
+	if refusal, ok := errors.AsType[*FilterError](err); ok {
 		for parameter := range q.months() {
 			if _, refused := refusal.Problems[parameter]; refused {
 				return true
@@ -136,17 +135,16 @@ func (c *Client) decodeRows(ctx context.Context, resp *response, read []*Column)
 	var rows []*ComponentUsage
 	for err == nil && decoder.More() {
 		if ctx.Err() != nil {
-			return nil, &ConnectionError{Err: ctx.Err()}
+			return nil, canceled(ctx.Err(), nil)
 		}
 		offset := decoder.InputOffset()
 		row := &ComponentUsage{}
 		err = decoder.Decode(row)
-		var wrongType *json.UnmarshalTypeError
-		switch {
-		case errors.As(err, &wrongType):
+		if wrongType, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 			return nil, c.rowError(len(rows)+1, wrongType.Field, resp.body[offset:decoder.InputOffset()])
-		case err != nil:
-			continue
+		}
+		if err != nil {
+			break
 		}
 		for _, column := range read {
 			if !column.Nullable && column.IsNull(row) {

@@ -485,7 +485,7 @@ func TestReadsShareTheLimitOfRequests(t *testing.T) {
 	t.Parallel()
 	server := waldurtest.Start(t, tiedRows(1000))
 	var underWay, refused atomic.Int64
-	server.Misbehave(func(n int, r *http.Request, next http.Handler) http.Handler {
+	server.Misbehave(func(n int, _ *http.Request, next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			defer underWay.Add(-1)
 			if underWay.Add(1) > 4 {

@@ -5,6 +5,7 @@ package waldur
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"html"
 	"net/url"
@@ -27,6 +28,27 @@ func (Token) GoString() string { return redacted }
 // jwt is the form of a JSON Web Token (RFC 7519): three parts in base64url, of
 // which the first is that of a JSON object, `{"…`.
 var jwt = regexp.MustCompile(`^ey[\w-]+\.[\w-]+\.[\w-]*$`)
+
+// maxTokenBytes is longer than any token. Servers refuse headers of that size.
+const maxTokenBytes = 16 << 10
+
+// ParseToken reads a token, and drops white space around it. The error reads on
+// from the name of what the token was given for. It does not show the token.
+func ParseToken(text string) (Token, error) {
+	token := strings.TrimSpace(text)
+	scheme, _, several := strings.Cut(token, " ")
+	switch {
+	case token == "":
+		return "", errors.New("must not be empty")
+	case several && (strings.EqualFold(scheme, "Token") || strings.EqualFold(scheme, "Bearer")):
+		return "", fmt.Errorf("must not begin with the word %s, which is added to requests", scheme)
+	case len(token) > maxTokenBytes:
+		return "", fmt.Errorf("must not be longer than %d KiB", maxTokenBytes>>10)
+	case strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }):
+		return "", errors.New("must not contain spaces, line breaks or characters outside ASCII")
+	}
+	return Token(token), nil
+}
 
 // TokenKind is the kind of a token. Waldur accepts each only in its own scheme.
 type TokenKind int
