@@ -1,16 +1,15 @@
 // Copyright (c) The terraform-provider-waldur authors
 // SPDX-License-Identifier: MPL-2.0
 
-// Command demo shows the provider at work: it builds it, installs it where
-// nothing of it stays, and lets a real Terraform or OpenTofu check the quotas of
-// an in-memory Waldur with examples/quota-check.
+// Command demo shows the provider at work. It builds the provider, installs it into
+// a temporary folder, and lets a real Terraform or OpenTofu check the quotas of an
+// in-memory Waldur with examples/quota-check. "make demo" runs it.
 //
-// It is run by "make demo". TERRAFORM names the binary, if it is not terraform
-// or tofu on the PATH. WALDUR_API_URL and WALDUR_ACCESS_TOKEN, set both, make it
-// read that Waldur.
+// TERRAFORM names the binary if it is not terraform or tofu on the PATH. With
+// WALDUR_API_URL and WALDUR_ACCESS_TOKEN set, it reads that Waldur server instead.
 //
-// With the argument serve it only serves the in-memory Waldur, for one's own
-// configurations to read.
+// With the argument serve, it only serves the in-memory Waldur, for configurations
+// of your own. "make serve" runs that.
 package main
 
 import (
@@ -32,6 +31,9 @@ import (
 	"terraform-provider-waldur/internal/waldurtest"
 )
 
+// version is set by the makefile, to the version of "make install".
+var version = "0.0.0"
+
 const (
 	urlVariable   = "WALDUR_API_URL"
 	tokenVariable = "WALDUR_ACCESS_TOKEN"
@@ -40,7 +42,8 @@ const (
 func main() {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	// Without SIGPIPE, a closed output would end the demo before it cleans up.
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE)
 	go func() { cancel(interruption{<-signals}) }()
 
 	d := &demo{environ: os.Environ(), stdout: os.Stdout, stderr: os.Stderr}
@@ -54,15 +57,16 @@ func main() {
 		os.Exit(2)
 	}
 	err := run(ctx)
-	var failed *exec.ExitError
+	failed, isExit := errors.AsType[*exec.ExitError](err)
 	switch {
+	case err == nil:
 	case ctx.Err() != nil:
 		fmt.Fprintln(os.Stderr, "\n==> Stopped:", context.Cause(ctx))
 		os.Exit(130)
-	case errors.As(err, &failed):
-		fmt.Fprintln(os.Stderr, "\n==> Stopped: the error stands above, and nothing is left behind.")
+	case isExit:
+		fmt.Fprintln(os.Stderr, "\n==> Stopped because of the error above. Nothing is left behind.")
 		os.Exit(cmp.Or(max(failed.ExitCode(), 0), 1))
-	case err != nil:
+	default:
 		fmt.Fprintln(os.Stderr, "demo:", err)
 		os.Exit(1)
 	}
@@ -102,7 +106,7 @@ func (d *demo) run(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
 
-	d.heading("go build", "the provider, into a folder that is removed in the end")
+	d.heading("go build", "compiles the provider into a temporary folder; the first time takes a minute or more")
 	if err := d.build(ctx, root, folder); err != nil {
 		return err
 	}
@@ -119,12 +123,12 @@ func (d *demo) run(ctx context.Context) (err error) {
 		server := waldurtest.NewServer(rows)
 		defer server.Close()
 		address, token = server.URL, waldurtest.Token
-		d.heading("Waldur", fmt.Sprintf("an in-memory one, with %d rows of a year's usage, at %s", len(rows), address))
+		d.heading("In-memory Waldur", fmt.Sprintf("serves %d rows of a year's usage at %s", len(rows), address))
 	}
 	environ := terraformEnvironment(d.environ, cliConfig, address, token)
 	for _, step := range []struct{ command, about string }{
 		{"init", "installs the provider"},
-		{"apply -auto-approve", "examples/quota-check, on " + address},
+		{"apply -auto-approve", "applies examples/quota-check to " + address},
 	} {
 		d.heading(filepath.Base(terraform)+" "+step.command, step.about)
 		args := append(strings.Fields(step.command), "-input=false")
@@ -135,27 +139,27 @@ func (d *demo) run(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	d.heading("Done", "nothing is left behind. What to try next:")
+	d.heading("Done", "nothing is left behind. Try next:")
 	fmt.Fprint(d.stdout, next)
 	return nil
 }
 
-// serve serves the in-memory Waldur until it is interrupted.
+// serve serves the in-memory Waldur until it is interrupted, which is not an error.
 func (d *demo) serve(ctx context.Context) error {
 	server := waldurtest.NewServer(usage(time.Now()))
 	defer server.Close()
-	d.heading("Waldur", "an in-memory one, until Ctrl-C. In another terminal:")
+	d.heading("In-memory Waldur", "runs until Ctrl-C. Run this in another terminal to use it:")
 	fmt.Fprintf(d.stdout, "\n    export %s=%s\n    export %s=%s\n", urlVariable, server.URL, tokenVariable, waldurtest.Token)
 	<-ctx.Done()
-	return ctx.Err()
+	return nil
 }
 
 const next = `
     TF_VAR_stop_percent=100 make demo    a component over its allocation stops the plan
     TF_VAR_warn_percent=120 make demo    no component is that full: no warning
-    WALDUR_API_URL=https://… WALDUR_ACCESS_TOKEN=… make demo    the same for your own Waldur
+    WALDUR_API_URL=https://… WALDUR_ACCESS_TOKEN=… make demo    the same with your own Waldur server
 
-    The quick start in README.md puts the provider into a configuration of yours.
+    The quick start in README.md uses the provider in a configuration of your own.
 `
 
 // isTerminal reports whether w may be one: colors in files are noise.
@@ -172,8 +176,8 @@ func (d *demo) heading(title, about string) {
 	fmt.Fprintf(d.stdout, "\n==> %s: %s\n", title, about)
 }
 
-// waldur returns the Waldur that the user wants to read, or nothing for the
-// demo's own.
+// waldur returns the address and token of the Waldur server that the user wants to
+// read, or nothing for the in-memory one.
 func (d *demo) waldur() (address, token string, err error) {
 	address, token = d.getenv(urlVariable), d.getenv(tokenVariable)
 	if (address == "") == (token == "") {
@@ -183,7 +187,7 @@ func (d *demo) waldur() (address, token string, err error) {
 	if address == "" {
 		set, missing = missing, set
 	}
-	return "", "", fmt.Errorf("the environment variable %s is set, and %s is not: set both to read that Waldur, or neither to read the demo's own", set, missing)
+	return "", "", fmt.Errorf("the environment variable %s is set, but %s is not: set both to read that Waldur server, or neither to read the in-memory one", set, missing)
 }
 
 // terraform returns the path of Terraform or OpenTofu.
@@ -197,7 +201,7 @@ func (d *demo) terraform() (string, error) {
 			return filepath.Abs(path) // it is started in another folder
 		}
 	}
-	return "", fmt.Errorf("cannot run %s: set TERRAFORM to the path of terraform or tofu", strings.Join(names, " or "))
+	return "", fmt.Errorf("cannot find %s: set TERRAFORM to the path of terraform or tofu", strings.Join(names, " or "))
 }
 
 func (d *demo) getenv(name string) string {
@@ -224,7 +228,7 @@ func (d *demo) start(ctx context.Context, program, folder string, environ []stri
 func interrupt(ctx context.Context, process *os.Process) error {
 	var i interruption
 	if errors.As(context.Cause(ctx), &i) && i.Signal == os.Interrupt {
-		return nil // Ctrl-C has reached it; a second one would make it leave its children behind
+		return nil // Ctrl-C has reached it as well; after a second one it would leave its children behind
 	}
 	return process.Signal(os.Interrupt)
 }
@@ -242,16 +246,17 @@ func moduleRoot(ctx context.Context) (string, error) {
 // goBuild builds the provider. What go build itself writes goes into the same folder,
 // since it is left there if go build is killed.
 func (d *demo) goBuild(ctx context.Context, root, folder string) error {
-	return d.start(ctx, "go", root, append(d.environ, "GOTMPDIR="+folder), "build", "-buildvcs=false", "-o", providerFile(folder), ".")
+	return d.start(ctx, "go", root, append(d.environ, "GOTMPDIR="+folder), "build", "-buildvcs=false",
+		"-ldflags", "-X main.version="+version, "-o", providerFile(folder), ".")
 }
 
 // providerFile is where a filesystem mirror in the folder has the provider.
 func providerFile(folder string) string {
-	name := "terraform-provider-waldur_v0.0.1"
+	name := "terraform-provider-waldur_v" + version
 	if runtime.GOOS == "windows" {
 		name += ".exe"
 	}
-	return filepath.Join(mirror(folder), "terraform.local", "waldur", "waldur", "0.0.1", runtime.GOOS+"_"+runtime.GOARCH, name)
+	return filepath.Join(mirror(folder), "terraform.local", "waldur", "waldur", version, runtime.GOOS+"_"+runtime.GOARCH, name)
 }
 
 func mirror(folder string) string { return filepath.Join(folder, "mirror") }

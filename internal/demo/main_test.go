@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -24,10 +25,20 @@ import (
 	"terraform-provider-waldur/internal/waldurtest"
 )
 
-// The test's own binary poses as Terraform when this variable says how it is to behave.
-const posing = "DEMO_TEST_TERRAFORM"
+// The test's own binary poses as Terraform, or runs as the demo, when one of these
+// variables is set.
+const (
+	posing  = "DEMO_TEST_TERRAFORM" // how Terraform is to behave
+	running = "DEMO_TEST_MAIN"
+)
 
 func TestMain(m *testing.M) {
+	if os.Getenv(running) != "" {
+		_ = os.Unsetenv(running) // for Terraform, which is this binary as well
+		_ = os.Setenv(posing, "work")
+		main()
+		os.Exit(0)
+	}
 	if behavior := os.Getenv(posing); behavior != "" {
 		os.Exit(poseAsTerraform(behavior))
 	}
@@ -111,7 +122,7 @@ func TestDemoReadsItsOwnWaldur(t *testing.T) {
 		"called with apply -auto-approve -input=false -no-color\n",
 		"in a folder with main.tf\n",
 		"reads 200 OK\n",
-		"What to try next",
+		"Try next:",
 	} {
 		if !strings.Contains(output.String(), want) {
 			t.Errorf("%q is not in the output:\n%s", want, output)
@@ -145,8 +156,8 @@ func TestServedWaldurCanBeRead(t *testing.T) {
 		}
 		status = readWaldur()
 	}}
-	if err := d.serve(ctx); !errors.Is(err, context.Canceled) {
-		t.Errorf("%v, want the cancellation", err)
+	if err := d.serve(ctx); err != nil {
+		t.Errorf("an interruption is reported as %v", err)
 	}
 	if status != "200 OK" {
 		t.Errorf("with the exported variables: %s; output:\n%s", status, output)
@@ -157,7 +168,7 @@ func TestHalfOfAWaldurIsAnError(t *testing.T) {
 	for set, missing := range map[string]string{urlVariable: tokenVariable, tokenVariable: urlVariable} {
 		d, _ := newDemo(t, "work", set+"=x")
 		err := d.run(t.Context())
-		if err == nil || !strings.Contains(err.Error(), set+" is set, and "+missing+" is not") {
+		if err == nil || !strings.Contains(err.Error(), set+" is set, but "+missing+" is not") {
 			t.Errorf("with %s alone: %v, want an error that says which is missing", set, err)
 		}
 	}
@@ -210,6 +221,33 @@ func (w *trigger) Write(text []byte) (int, error) {
 		w.pull()
 	}
 	return n, err
+}
+
+func TestDemoWithAClosedOutputCleansUp(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("there is no SIGPIPE")
+	}
+	t.Parallel()
+	folder := t.TempDir()
+	cmd := exec.CommandContext(t.Context(), os.Args[0])
+	cmd.Env = append(os.Environ(), running+"=1", "TERRAFORM="+os.Args[0], "TMPDIR="+folder)
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := stdout.Read(make([]byte, 1)); err != nil { // it has made its folder by then
+		t.Fatal(err)
+	}
+	_ = stdout.Close()
+	if err := cmd.Wait(); err == nil {
+		t.Error("no error, want one")
+	}
+	if left, _ := os.ReadDir(folder); len(left) > 0 {
+		t.Errorf("the demo left %v behind", left)
+	}
 }
 
 func TestEnvironmentOfTerraform(t *testing.T) {
