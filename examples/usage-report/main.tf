@@ -12,7 +12,7 @@
 # The provider reads WALDUR_API_URL and WALDUR_ACCESS_TOKEN.
 
 terraform {
-  required_version = ">= 1.7" # for functions of providers: Terraform 1.8, OpenTofu 1.7
+  required_version = ">= 1.7" # provider functions: Terraform 1.8, OpenTofu 1.7
   required_providers {
     waldur = {
       source = "terraform.local/waldur/waldur"

@@ -52,6 +52,10 @@ func TestAccExampleQuotaCheck(t *testing.T) {
 			ConfigVariables: config.Variables{"stop_percent": config.IntegerVariable(150)},
 			ExpectError:     inLines("Archive, Objects: 99999999.99 %", "Compute, Ketas: 200 %"),
 		},
+		acctest.TestStep{ // a row below warn_percent stops as well
+			ConfigVariables: config.Variables{"stop_percent": config.IntegerVariable(75), "warn_percent": config.IntegerVariable(101)},
+			ExpectError:     inLines("so this plan stops", "Compute, vCPU: 75 %"),
+		},
 		acctest.TestStep{
 			ConfigVariables: config.Variables{"minimum_rows": config.IntegerVariable(11)},
 			ExpectError:     inLines("10 rows of usage", "11 are expected"),
@@ -62,7 +66,7 @@ func TestAccExampleQuotaCheck(t *testing.T) {
 		},
 		acctest.TestStep{
 			ConfigVariables: config.Variables{"billing_period": config.StringVariable("2026-11"), "warn_percent": config.IntegerVariable(101)},
-			ConfigStateChecks: []statecheck.StateCheck{output("over_quota", knownvalue.ListExact(stringsExact(
+			ConfigStateChecks: []statecheck.StateCheck{output("nearly_full", knownvalue.ListExact(stringsExact(
 				"Archive, Objects: 99999999.99 % (-12.5 of 0.01)", "Compute, Ketas: 200 % (4096.01 of 2048 GB)", "LUMI, Storage: 102 % (510 of 500 GB-k-hours)")))},
 		})
 }
@@ -81,7 +85,12 @@ func TestAccExampleQuotaCheckWarns(t *testing.T) {
 func TestAccExampleTopConsumers(t *testing.T) {
 	testExample(t, recorded(t), "top-consumers", nil, acctest.TestStep{
 		ConfigVariables:   config.Variables{"billing_period": config.StringVariable("2026-11"), "number": config.IntegerVariable(2)},
-		ConfigStateChecks: []statecheck.StateCheck{output("top_consumers", knownvalue.ListSizeExact(2))},
+		ConfigStateChecks: []statecheck.StateCheck{output("top_consumers", knownvalue.ListExact([]knownvalue.Check{
+			containing(" 1. Archive (EENet), Objects: -12.5 (99999999.99 %)"), containing(" 2. Compute (", "), Ketas: 4096.01 GB (200 %)"),
+		}))},
+	}, acctest.TestStep{
+		ConfigVariables: config.Variables{"component_type": config.StringVariable("CPU k-hours")},
+		ExpectError:     inLines("Is component_type a type, such as cpu_k_hours, and not a name?"),
 	})
 }
 
