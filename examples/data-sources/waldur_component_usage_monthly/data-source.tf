@@ -25,6 +25,13 @@ data "waldur_component_usage_monthly" "cores" {
   end            = "2026-06"
   component_type = "cores"
   fields         = ["offering_name", "billing_period", "total_consumed"]
+
+  lifecycle {
+    postcondition {
+      condition     = self.total_count > 0
+      error_message = "Waldur has no usage of cores in these months. Is component_type correct?"
+    }
+  }
 }
 
 output "cores_by_month" {
