@@ -39,7 +39,7 @@ func (d *componentUsageMonthlyDataSource) reportReadError(ctx context.Context, e
 		diags.AddError("Unknown Failure of the Read", sentence(err)+"\n\n"+reportFault)
 		return
 	}
-	request := "Request: " + failed.Request.String()
+	request := "Request: " + failed.String()
 	if filter, ok := errors.AsType[*waldur.FilterError](err); ok {
 		reportFilters(filter, request, diags)
 		return
