@@ -173,13 +173,16 @@ func (c *Client) get(ctx context.Context, path string, query url.Values) (*respo
 			resp.request = request
 			return resp, nil
 		}
-		wait := waits.NextBackOff()
-		if status, ok := errors.AsType[*StatusError](err); ok && status.RetryAfter > 0 {
-			wait = status.RetryAfter
+		if _, ok := errors.AsType[*ConnectionError](err); ok && ctx.Err() != nil {
+			return nil, &RequestError{Request: request, Err: canceled(ctx.Err(), previous)}
 		}
 		failed := &RequestError{Request: request, Err: err}
-		if !isRetryable(err) || request.Attempts > c.MaxRetries || wait > longestRetryAfter {
+		if !isRetryable(err) || request.Attempts > c.MaxRetries {
 			return nil, failed
+		}
+		wait := waits.NextBackOff()
+		if status, ok := errors.AsType[*StatusError](err); ok && status.RetryAfter > 0 {
+			wait = status.RetryAfter + jitter(status.RetryAfter)
 		}
 		if failed.OutOfTime = !hasTime(ctx, wait); failed.OutOfTime {
 			return nil, failed
@@ -200,7 +203,7 @@ func (c *Client) acquire(ctx context.Context) (err error) {
 		return ctx.Err()
 	}
 	for held := c.heldFor(); held > 0 && err == nil; held = c.heldFor() {
-		err = sleep(ctx, held+rand.N(held/10+1)) //nolint:gosec // jitter
+		err = sleep(ctx, held+jitter(held))
 	}
 	if err = cmp.Or(err, ctx.Err()); err != nil {
 		<-c.slots
@@ -229,10 +232,7 @@ func (c *Client) attempt(ctx context.Context, method, address string) (*response
 	attemptCtx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	failure := func(err error) error {
-		switch {
-		case ctx.Err() != nil:
-			return canceled(ctx.Err(), nil)
-		case attemptCtx.Err() != nil:
+		if attemptCtx.Err() != nil {
 			return &ConnectionError{Text: fmt.Sprintf("no complete response within %s", limit), TimedOut: true}
 		}
 		return &ConnectionError{Err: err, Text: c.redactor.excerpt(err.Error())}
@@ -272,7 +272,7 @@ func isRetryable(err error) bool {
 		return !connection.Untrusted()
 	}
 	status, ok := errors.AsType[*StatusError](err)
-	return ok && (status.StatusCode == http.StatusTooManyRequests ||
+	return ok && status.RetryAfter <= longestRetryAfter && (status.StatusCode == http.StatusTooManyRequests ||
 		status.StatusCode >= http.StatusInternalServerError && status.StatusCode != http.StatusNotImplemented)
 }
 
@@ -367,6 +367,12 @@ func parseRetryAfter(header http.Header) time.Duration {
 // random by that share of it.
 func exponential(first, longest time.Duration, jitter float64) *backoff.ExponentialBackOff {
 	return &backoff.ExponentialBackOff{InitialInterval: first, MaxInterval: longest, Multiplier: 2, RandomizationFactor: jitter}
+}
+
+// jitter returns a random part of a wait, up to a tenth, so that requests that wait
+// for the same time are not sent at the same time.
+func jitter(wait time.Duration) time.Duration {
+	return rand.N(wait/10 + 1) //nolint:gosec // not a secret
 }
 
 // hasTime reports whether the context's deadline is later than a wait from now.

@@ -304,6 +304,19 @@ func TestAServerThatNeverAnswers(t *testing.T) {
 			t.Fatalf("got %v", err)
 		}
 	})
+	t.Run("ends with the read's time, and says what failed before", func(t *testing.T) {
+		t.Parallel()
+		server := waldurtest.Start(t, nil)
+		server.Misbehave(waldurtest.First(1, waldurtest.Status(500, nil, "")), waldurtest.Hang())
+		c := client(t, server)
+		c.MaxRetries = 3
+		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+		defer cancel()
+		const want = "(2 attempts): no time was left for the request; the previous attempt failed: the server responded with 500 Internal Server Error"
+		if _, err := c.ListComponentUsageMonthly(ctx, allMonths); err == nil || !strings.HasSuffix(err.Error(), want) {
+			t.Fatalf("got %v", err)
+		}
+	})
 	t.Run("ends at once when canceled", func(t *testing.T) {
 		t.Parallel()
 		c, server := hanging(t)
@@ -318,7 +331,7 @@ func TestAServerThatNeverAnswers(t *testing.T) {
 			cancel()
 		}()
 		_, err := c.ListComponentUsageMonthly(ctx, allMonths)
-		if !errors.Is(err, context.Canceled) {
+		if !errors.Is(err, context.Canceled) || !strings.HasSuffix(err.Error(), "the read was canceled") {
 			t.Fatalf("got %v", err)
 		}
 		if n := len(server.Requests()); n != 5 {
