@@ -1,6 +1,6 @@
 # The scales and texts of the chart, which has a panel for each component that it shows.
-# How full a component is decides whether it is shown, not where: the panels have the
-# order of the table, so that the components of an offering stay together.
+# The chart shows the fullest components, in the order of the table. So the components of
+# an offering stay together.
 
 locals {
   # The fullest components. Those without a row in the newest month come last.
@@ -13,8 +13,8 @@ locals {
   least = [for c in local.shown : min(0, c.consumed...)]
   most  = [for c in local.shown : max(0, concat(c.consumed, c.allocated)...)]
 
-  # What lies between two grid lines: 1, 2, 5 or 10 times a power of ten, so that
-  # about four of them cover it all.
+  # The step between two grid lines is 1, 2, 5 or 10 times a power of ten, so that
+  # about four steps cover the height.
   heights = [for i, most in local.most : most == local.least[i] ? 1 : most - local.least[i]]
   powers  = [for height in local.heights : pow(10, floor(log(height / 4, 10)))]
   steps   = [for i, power in local.powers : power * [for n in [1, 2, 5, 10] : n if n == 10 || n * power * 4 >= local.heights[i]][0]]
@@ -23,11 +23,11 @@ locals {
   lowest  = [for i, step in local.steps : floor(local.least[i] / step)]
   highest = [for i, step in local.steps : max(1, ceil(local.most[i] / step))]
 
-  # Pixels that a step is high, of 100 for the bars of a panel, and that a month is wide, of 402.
+  # Height of a step and width of a month in pixels. The bars of a panel have 402 x 100 pixels.
   pixels = [for i, step in local.steps : 100 / (local.highest[i] - local.lowest[i])]
   pitch  = 402 / length(local.months)
 
-  # What the labels of the axis are divided by, by the highest of them.
+  # Divisor of the axis labels and its sign. The highest label decides.
   prefixes = [
     { from = 1e18, size = 1e18, sign = "E" },
     { from = 1e15, size = 1e15, sign = "P" },
@@ -41,8 +41,8 @@ locals {
     for i, step in local.steps : [for p in local.prefixes : p if max(local.highest[i], -local.lowest[i]) * step >= p.from][0]
   ]
 
-  # Names that are too long for a panel are shortened to this number of wide characters, or twice as
-  # many narrow ones. Most Latin, Greek and Cyrillic letters are narrow.
+  # A name that is too long for a panel is shortened to this number of wide characters, or to twice
+  # as many narrow ones. Most Latin, Greek and Cyrillic letters are narrow.
   width = { offering_name = 28, service_provider_name = 28, component_name = 15, measured_unit = 7 }
   short = [
     for c in local.shown : {

@@ -23,31 +23,31 @@ terraform {
 provider "waldur" {}
 
 variable "now" {
-  description = "Time to reckon the months from, as 2026-11-23T12:00:00Z. Default: the time of the plan."
+  description = "Time to count months from, such as 2026-11-23T12:00:00Z. Default: the time of the plan."
   type        = string
   default     = null
 }
 
 variable "number_of_months" {
-  description = "How many months to report, the current one included."
+  description = "Number of months to report, including the current one."
   type        = number
   default     = 12
 }
 
 variable "panels" {
-  description = "How many components the chart shows at most. If there are more, it shows the fullest: those that used the largest share of their allocation in the newest month with rows. They keep the order of the table, which has all components."
+  description = "Maximum number of components in the chart. If there are more, it shows the fullest: those that used the largest share of their allocation in the newest month with rows. The table has all components."
   type        = number
   default     = 12
 }
 
 variable "offering_uuid" {
-  description = "Offering to report. Default: all that the token's user may see."
+  description = "Offering to report. Default: all offerings that the token's user may see."
   type        = string
   default     = null
 }
 
 locals {
-  # Not timestamp(): that is known only during apply, and the read would wait for it.
+  # timestamp() is known only during apply, and would delay the read until then.
   now    = var.now == null ? plantimestamp() : var.now
   newest = provider::waldur::billing_period(local.now)
   oldest = provider::waldur::billing_period(local.now, 1 - var.number_of_months)
@@ -65,11 +65,12 @@ data "waldur_component_usage_monthly" "year" {
 locals {
   usage = data.waldur_component_usage_monthly.year.summaries
 
-  # The rows of each component, by what tells components apart: offerings may have
-  # the same name, and so may components of an offering.
+  # The rows of each component, by UUID and type, because offerings may have the same
+  # name, and so may the components of an offering.
   rows = { for s in local.usage : "${s.offering_uuid} ${s.component_type}" => s... }
 
-  # By component and month. Waldur has no row for a month without usage.
+  # By component and month. A month without a row is reported as 0. It can also be a month
+  # from before the upgrade to Waldur 8.0.8.
   consumed  = { for key, rows in local.rows : key => { for s in rows : substr(s.billing_period, 0, 7) => s.total_consumed } }
   allocated = { for key, rows in local.rows : key => { for s in rows : substr(s.billing_period, 0, 7) => s.total_allocated } }
 

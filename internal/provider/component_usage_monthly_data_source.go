@@ -68,13 +68,13 @@ func (d *componentUsageMonthlyDataSource) Schema(_ context.Context, _ datasource
 			"Without `billing_period`, `start` and `end` it reads the current month, in UTC.",
 		Attributes: map[string]schema.Attribute{
 			"billing_period": optionalString("Month to read, as `YYYY-MM` or `YYYY-MM-01`. Conflicts with `start` and `end`. Default: the current month in UTC, unless `start` or `end` is set.", month, stringvalidator.ConflictsWith(path.MatchRoot("start"), path.MatchRoot("end"))),
-			"start":          optionalString("First month to read, as `YYYY-MM` or `YYYY-MM-01`. With `start` alone, all months from it on are read, to the newest.", month),
-			"end":            optionalString("Last month to read, as `YYYY-MM` or `YYYY-MM-01`. With `end` alone, all months up to it are read, from the oldest.", month),
+			"start":          optionalString("First month to read, as `YYYY-MM` or `YYYY-MM-01`. Without `end`, all months from this one on are read.", month),
+			"end":            optionalString("Last month to read, as `YYYY-MM` or `YYYY-MM-01`. Without `start`, all months up to this one are read.", month),
 			"offering_uuid":  optionalString("UUID of the offering to read, with dashes or without.", id),
 			"customer_uuid":  optionalString("UUID of the organization that **provides** the offerings to read (`service_provider_uuid` in the rows), with dashes or without. Not the organization that consumes them.", id),
 			"project_uuid":   optionalString("UUID of the project that the offerings themselves belong to, on the **provider's** side, with dashes or without. Not a project that consumes them.", id),
-			"offering_type":  optionalString("Plugin that the offerings to read are provided by, such as `Marketplace.Slurm`. One that Waldur does not know gives no rows.", name),
-			"component_type": optionalString("Identifier of the component to read, such as `cpu_k_hours`. One that no offering has gives no rows.", name),
+			"offering_type":  optionalString("Plugin of the offerings to read, such as `Marketplace.Slurm`. An unknown plugin gives no rows and no error.", name),
+			"component_type": optionalString("Identifier of the component to read, such as `cpu_k_hours`. The name of a component, or an unknown identifier, gives no rows and no error.", name),
 			"billing_type":   optionalString("How the components to read are billed: `fixed`, `usage`, `limit`, `one` (once, on activation) or `few` (on activation and on each change of plan).", stringvalidator.OneOf("fixed", "usage", "one", "few", "limit")),
 			"fields": schema.SetAttribute{
 				MarkdownDescription: "Names of the columns to read. The other columns are null in `summaries`. Default: all columns.",
@@ -91,13 +91,13 @@ func (d *componentUsageMonthlyDataSource) Schema(_ context.Context, _ datasource
 			"limit":             optionalNumber("Keep at most this number of rows, the first ones by `order_by`, 1 or more. Applied after `min_usage_percent`.", wholeNumberBetween(1, math.MaxInt)),
 			"page_size":         optionalNumber("Number of rows to request per page, from 1 to 300. All pages are read in any case. Lower it if the Waldur server times out on large pages. Default: `300`.", wholeNumberBetween(1, waldur.MaxPageSize)),
 			"consistent_read": schema.BoolAttribute{
-				Optional: true, MarkdownDescription: "Whether to return only a list that Waldur held at one moment, also if usage is written during the read. All pages are then read at least twice, until two readings agree. See *Consistent reads*. Default: `false`.",
+				Optional: true, MarkdownDescription: "Whether to return only a list that Waldur held at one moment, even if usage is written during the read. All pages are then read at least twice, until two readings agree. See *Consistent reads*. Default: `false`.",
 			},
 			"total_count": schema.Int64Attribute{
 				Computed: true, MarkdownDescription: "Number of rows that the filters of the server select, before `min_usage_percent` and `limit` are applied. 0 means that there was nothing to check.",
 			},
 			"summaries": schema.ListNestedAttribute{
-				MarkdownDescription: "One object for each month, offering and component. A component that neither consumed nor allocated anything in a month has none for it.",
+				MarkdownDescription: "One object for each month, offering and component. A component that neither consumed nor allocated anything in a month has no object for it.",
 				Computed:            true,
 				NestedObject:        summaryObject(),
 			},

@@ -7,7 +7,7 @@ data "waldur_component_usage_monthly" "nearly_full" {
   lifecycle {
     postcondition {
       condition     = self.total_count > 0
-      error_message = "Waldur has no usage for this month yet."
+      error_message = "Waldur has no rows for this month."
     }
   }
 }
