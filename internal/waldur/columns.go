@@ -164,13 +164,15 @@ type Ordering struct {
 // compare returns a negative number if a comes before b, a positive one if it
 // comes after it, and 0 if the column does not tell.
 func (o Ordering) compare(a, b *ComponentUsage) int {
-	switch aNull, bNull := o.Column.IsNull(a), o.Column.IsNull(b); {
-	case aNull && bNull:
-		return 0
-	case aNull:
-		return 1
-	case bNull:
-		return -1
+	if o.Column.Nullable {
+		switch aNull, bNull := o.Column.IsNull(a), o.Column.IsNull(b); {
+		case aNull && bNull:
+			return 0
+		case aNull:
+			return 1
+		case bNull:
+			return -1
+		}
 	}
 	if o.Descending {
 		return o.Column.compare(b, a)

@@ -49,12 +49,9 @@ func (u *ComponentUsage) key() Key {
 
 // equal reports whether two rows have the same values in all columns.
 func (u *ComponentUsage) equal(other *ComponentUsage) bool {
-	for _, column := range Columns {
-		if (Ordering{Column: column}).compare(u, other) != 0 {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(Columns, func(c *Column) bool {
+		return c.IsNull(u) != c.IsNull(other) || !c.IsNull(u) && c.compare(u, other) != 0
+	})
 }
 
 // Query selects and orders rows. The zero Query selects what the server returns

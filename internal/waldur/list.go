@@ -125,8 +125,8 @@ var serverOrders = []string{"", "usage_percent,total_consumed,total_allocated,bi
 
 // pass reads all pages once, as pass n of a reading, from 0. In each pass the
 // pages begin and end at other rows, so that it finds what the last one left out
-// between two pages. How many pages there are follows from the rows on the first,
-// which may be fewer than requested.
+// between two pages. How many pages there are follows from the distinct
+// rows on the first, which may be fewer than requested.
 func (r *reading) pass(ctx context.Context, n int) error {
 	size := cmp.Or(r.query.PageSize, MaxPageSize)
 	if size < 16 {
@@ -143,20 +143,23 @@ func (r *reading) pass(ctx context.Context, n int) error {
 		r.rows, r.count, r.passes = map[Key]*ComponentUsage{}, first.count, 0
 	}
 	r.passes++
-	distinct, err := r.add(first)
-	if err != nil || distinct == 0 {
+	distinct := map[Key]bool{}
+	for _, row := range first.rows {
+		distinct[row.key()] = true
+	}
+	if err := r.add(first); err != nil || len(distinct) == 0 {
 		return err
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(maxRequests)
-	for number := 2; number <= (r.count-1)/distinct+1 && ctx.Err() == nil; number++ {
+	for number := 2; number <= (r.count-1)/len(distinct)+1 && ctx.Err() == nil; number++ {
 		group.Go(func() error {
 			next, err := r.client.page(ctx, r.query, pageRequest{number: number, size: size, order: order})
 			if isGone(err) {
 				return nil // what is missing shows in the number of rows
 			}
 			if err == nil {
-				_, err = r.add(next)
+				err = r.add(next)
 			}
 			return err
 		})
@@ -170,27 +173,26 @@ func isGone(err error) bool {
 	return ok && status.StatusCode == http.StatusNotFound && !status.HTML
 }
 
-// add adds the rows of a page, and returns the number of distinct rows on it.
-func (r *reading) add(p *page) (distinct int, err error) {
+// add adds the rows of a page. The error says that the data changed.
+func (r *reading) add(p *page) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.request = p.request
 	if p.count != r.count {
-		return 0, dataChangedError(fmt.Sprintf("the number of rows changed from %d to %d", r.count, p.count))
+		return dataChangedError(fmt.Sprintf("the number of rows changed from %d to %d", r.count, p.count))
 	}
-	keys := map[Key]bool{}
 	for _, row := range p.rows {
 		key := row.key()
 		if known, ok := r.rows[key]; ok && !known.equal(row) {
-			return 0, dataChangedError("a row changed")
+			return dataChangedError("a row changed")
 		}
 		if r.month != key.BillingPeriod && len(r.rows) > 0 && len(r.query.months()) == 0 {
-			return 0, dataChangedError("a new month began")
+			return dataChangedError("a new month began")
 		}
-		r.rows[key], keys[key], r.month = row, true, key.BillingPeriod
+		r.rows[key], r.month = row, key.BillingPeriod
 	}
 	if len(r.rows) > r.count {
-		return 0, dataChangedError("there are more rows than the server counts")
+		return dataChangedError("there are more rows than the server counts")
 	}
-	return len(keys), nil
+	return nil
 }

@@ -54,7 +54,7 @@ func ParseMonth(text string) (Month, error) {
 // UnmarshalJSON reads the form of a row's billing period, "YYYY-MM-01".
 func (m *Month) UnmarshalJSON(text []byte) error {
 	month, err := ParseMonth(strings.Trim(string(text), `"`))
-	if err != nil || string(text) != `"`+month.FirstDay()+`"` {
+	if err != nil || len(text) != len(`"YYYY-MM-01"`) {
 		return &json.UnmarshalTypeError{Value: "value", Type: reflect.TypeFor[Month]()} // encoding/json adds the field
 	}
 	*m = month
