@@ -169,7 +169,7 @@ func TestAccInterruptEndsARead(t *testing.T) {
 	if waited := time.Since(interrupted); waited > 20*time.Second { // request_timeout is 30s
 		t.Fatalf("the plan went on for %s\n%s", waited, out.String())
 	}
-	if !strings.Contains(out.String(), "Read of Waldur Canceled") {
+	if !strings.Contains(out.String(), "Read from Waldur Canceled") {
 		t.Fatalf("the plan said\n%s", out.String())
 	}
 }

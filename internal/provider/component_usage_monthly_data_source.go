@@ -73,7 +73,7 @@ func (d *componentUsageMonthlyDataSource) Schema(_ context.Context, _ datasource
 			"offering_uuid":  optionalString("UUID of the offering to read, with dashes or without.", id),
 			"customer_uuid":  optionalString("UUID of the organization that **provides** the offerings to read (`service_provider_uuid` in the rows), with dashes or without. Not the organization that consumes them.", id),
 			"project_uuid":   optionalString("UUID of the project that the offerings themselves belong to, on the **provider's** side, with dashes or without. Not a project that consumes them.", id),
-			"offering_type":  optionalString("Plugin that provides the offerings to read, such as `Marketplace.Slurm`. An unknown plugin gives no rows.", name),
+			"offering_type":  optionalString("Plugin that provides the offerings to read, such as `Marketplace.Slurm`. An unknown name gives no rows.", name),
 			"component_type": optionalString("Identifier of the component to read, such as `cpu_k_hours`. An unknown identifier gives no rows.", name),
 			"billing_type":   optionalString("Billing type of the components to read: `fixed`, `usage`, `limit`, `one` (once, on activation) or `few` (on activation and on each change of plan).", stringvalidator.OneOf("fixed", "usage", "one", "few", "limit")),
 			"fields": schema.SetAttribute{
@@ -97,7 +97,7 @@ func (d *componentUsageMonthlyDataSource) Schema(_ context.Context, _ datasource
 				Computed: true, MarkdownDescription: "Number of rows that match the filters, before `min_usage_percent` and `limit` are applied. 0 means that there was nothing to check.",
 			},
 			"summaries": schema.ListNestedAttribute{
-				MarkdownDescription: "One object for each month, offering and component. A component without usage and allocation in a month has no object for that month.",
+				MarkdownDescription: "One object for each month, offering and component. A component with neither usage nor allocation in a month has no object for that month.",
 				Computed:            true,
 				NestedObject:        summaryObject(),
 			},

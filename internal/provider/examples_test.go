@@ -84,7 +84,7 @@ func TestAccExampleQuotaCheckWarns(t *testing.T) {
 
 func TestAccExampleTopConsumers(t *testing.T) {
 	testExample(t, recorded(t), "top-consumers", nil, acctest.TestStep{
-		ConfigVariables:   config.Variables{"billing_period": config.StringVariable("2026-11"), "number": config.IntegerVariable(2)},
+		ConfigVariables: config.Variables{"billing_period": config.StringVariable("2026-11"), "number": config.IntegerVariable(2)},
 		ConfigStateChecks: []statecheck.StateCheck{output("top_consumers", knownvalue.ListExact([]knownvalue.Check{
 			containing(" 1. Archive (EENet), Objects: -12.5 (99999999.99 %)"), containing(" 2. Compute (", "), Ketas: 4096.01 GB (200 %)"),
 		}))},

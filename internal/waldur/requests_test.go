@@ -96,7 +96,7 @@ var failures = map[string]struct {
 	"200 with nothing":           {waldurtest.Body("application/json", ""), []string{"not valid JSON (unexpected EOF)"}},
 	"200 with half an array":     {waldurtest.Body("application/json", `[{"offering_uuid":"`), []string{"not valid JSON (unexpected EOF)"}},
 	"200 with an open array":     {waldurtest.Body("application/json", `[`), []string{"not valid JSON (unexpected EOF)"}},
-	"200 with an array and more": {waldurtest.Body("application/json", `[] []`), []string{"not valid JSON", "more after the array"}},
+	"200 with an array and more": {waldurtest.Body("application/json", `[] []`), []string{"not valid JSON", "more data after the array"}},
 	"200 with two commas":        {waldurtest.Body("application/json", `[{},,{}]`), []string{"row 1: offering_uuid is missing"}},
 	"200 that is not UTF-8":      {waldurtest.Body("application/json", "[{\"a\":\"\xff\"}]"), []string{"not UTF-8"}},
 	"200 with numbers for rows":  {waldurtest.Body("application/json", `[1]`), []string{"row 1: must be a JSON object; got 1"}},
@@ -126,7 +126,7 @@ func TestA400NamesAtMost10Problems(t *testing.T) {
 	}
 }
 
-func TestFailuresSayWhatWasAskedAndWhatCameBack(t *testing.T) {
+func TestFailuresStateTheRequestAndTheResponse(t *testing.T) {
 	t.Parallel()
 	for name, test := range failures {
 		t.Run(name, func(t *testing.T) {
