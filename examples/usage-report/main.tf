@@ -23,19 +23,19 @@ terraform {
 provider "waldur" {}
 
 variable "now" {
-  description = "Time to reckon the months from, as 2026-11-23T12:00:00Z. Default: the time of the plan."
+  description = "Time to count months from, such as 2026-11-23T12:00:00Z. Default: the time of the plan."
   type        = string
   default     = null
 }
 
 variable "number_of_months" {
-  description = "How many months to report, the current one included."
+  description = "Number of months to report, including the current one."
   type        = number
   default     = 12
 }
 
 variable "panels" {
-  description = "How many components the chart shows at most. If there are more, it shows the fullest: those that used the largest share of their allocation in the newest month with rows. They keep the order of the table, which has all components."
+  description = "Maximum number of components in the chart. If there are more, it shows the fullest: those that used the largest share of their allocation in the newest month with rows. They keep the order of the table, which has all components."
   type        = number
   default     = 12
 }
@@ -47,7 +47,7 @@ variable "offering_uuid" {
 }
 
 locals {
-  # Not timestamp(): that is known only during apply, and the read would wait for it.
+  # timestamp() is known only during apply, and would delay the read until then.
   now    = var.now == null ? plantimestamp() : var.now
   newest = provider::waldur::billing_period(local.now)
   oldest = provider::waldur::billing_period(local.now, 1 - var.number_of_months)
@@ -65,15 +65,15 @@ data "waldur_component_usage_monthly" "year" {
 locals {
   usage = data.waldur_component_usage_monthly.year.summaries
 
-  # The rows of each component, by what tells components apart: offerings may have
-  # the same name, and so may components of an offering.
+  # The rows of each component, by UUID and type: offerings may have the same name,
+  # and so may components of an offering.
   rows = { for s in local.usage : "${s.offering_uuid} ${s.component_type}" => s... }
 
   # By component and month. Waldur has no row for a month without usage.
   consumed  = { for key, rows in local.rows : key => { for s in rows : substr(s.billing_period, 0, 7) => s.total_consumed } }
   allocated = { for key, rows in local.rows : key => { for s in rows : substr(s.billing_period, 0, 7) => s.total_allocated } }
 
-  # Names may have any character. Replace those that break lines, that change the direction of text,
+  # Names can contain any character. Replace those that break lines, that change the direction of text,
   # or that SVG does not allow.
   texts = {
     for key, rows in local.rows : key => {
@@ -82,7 +82,7 @@ locals {
     }
   }
 
-  # By offering, provider and component: values() takes them in the order of the keys.
+  # By offering, provider and component: values() returns them in the order of the keys.
   components = values({
     for key, text in local.texts : join("\n", [text.offering_name, text.service_provider_name, text.component_name, key]) => {
       key       = key
@@ -109,7 +109,7 @@ locals {
 }
 
 output "summary" {
-  description = "How many components are over their allocation."
+  description = "Number of components over their allocation."
   value       = local.report.summary
 }
 

@@ -29,7 +29,8 @@ func set(elements ...tftypes.Value) tftypes.Value {
 	return tftypes.NewValue(tftypes.Set{ElementType: tftypes.String}, elements)
 }
 
-// TestBadArguments are errors at the argument, before any request.
+// TestBadArguments checks that bad arguments are errors at the argument, before any
+// request.
 func TestBadArguments(t *testing.T) {
 	t.Parallel()
 	server := waldurtest.Start(t, nil)
@@ -98,8 +99,8 @@ func timeoutsBlock(read string) tftypes.Value {
 	return tftypes.NewValue(object, map[string]tftypes.Value{"read": text(read)})
 }
 
-// TestReadErrors are what people read when a read fails: a title, the cause, what
-// to do, and the request.
+// TestReadErrors checks the errors of failed reads: the title, the cause, what to
+// do, and the request.
 func TestReadErrors(t *testing.T) {
 	t.Parallel()
 	status := waldurtest.Status
@@ -200,8 +201,8 @@ func TestReadErrors(t *testing.T) {
 	}
 }
 
-// checkAnatomy makes sure that an error of a request has a title of three to six
-// words, the cause, what to do, and the request.
+// checkAnatomy checks that an error of a request has a title of three to six words,
+// the cause, what to do, and the request.
 func checkAnatomy(t *testing.T, diag *tfprotov6.Diagnostic) {
 	t.Helper()
 	words, paragraphs := len(strings.Fields(diag.Summary)), strings.Split(diag.Detail, "\n\n")
@@ -354,8 +355,8 @@ func summaries(t *testing.T, state map[string]tftypes.Value) (rows []map[string]
 	return rows
 }
 
-// TestKeptRowsReadThePercentage: with fields that leave it out, usage_percent is
-// read for min_usage_percent alone.
+// TestKeptRowsReadThePercentage: min_usage_percent reads usage_percent even if
+// fields leaves it out.
 func TestKeptRowsReadThePercentage(t *testing.T) {
 	t.Parallel()
 	server := recorded(t)

@@ -13,7 +13,7 @@ import (
 )
 
 // Bounds of the decimals that are read. Waldur stores 20 digits, 2 of them after
-// the point. The bounds leave room for a later Waldur, and keep a text such as
+// the point. The bounds leave room for later versions, and keep a text such as
 // 1e999999999 from becoming a number with that many digits.
 const (
 	maxDecimalDigits   = 40

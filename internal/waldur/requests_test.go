@@ -72,7 +72,7 @@ func TestRequestsCarryTheTokenAndTheUserAgent(t *testing.T) {
 	}
 }
 
-// failures are responses of a server, and what the error says.
+// failures are responses of a server, and parts of the expected error.
 var failures = map[string]struct {
 	fault waldurtest.Fault
 	want  []string
@@ -145,7 +145,7 @@ func TestFailuresStateTheRequestAndTheResponse(t *testing.T) {
 				}
 			}
 			if n := len(server.Requests()); n != 1 {
-				t.Errorf("%d requests for what no retry can mend", n)
+				t.Errorf("%d requests, but a retry cannot help", n)
 			}
 		})
 	}
@@ -247,7 +247,7 @@ func TestRetries(t *testing.T) {
 			if test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
 				t.Fatalf("got %v, want an error with %q", err, test.want)
 			}
-			// net/http itself repeats a request on a kept connection that was closed under it.
+			// net/http itself repeats a request if a kept connection was closed meanwhile.
 			if n := len(server.Requests()); n != test.requests {
 				t.Errorf("%d requests, want %d", n, test.requests)
 			}
@@ -264,7 +264,7 @@ func statuses(codes ...int) waldurtest.Fault {
 	}
 }
 
-func TestAServerThatNeverAnswers(t *testing.T) {
+func TestAServerThatNeverResponds(t *testing.T) {
 	t.Parallel()
 	hanging := func(t *testing.T) (*waldur.Client, *waldurtest.Server) {
 		server := waldurtest.Start(t, tiedRows(2000))
@@ -511,8 +511,8 @@ func TestReadsShareTheLimitOfRequests(t *testing.T) {
 	}
 }
 
-// TestARetryAfterHoldsBackAllRequests of a client, those of other reads included.
-func TestARetryAfterHoldsBackAllRequests(t *testing.T) {
+// TestRetryAfterDelaysAllRequests of a client, including those of other reads.
+func TestRetryAfterDelaysAllRequests(t *testing.T) {
 	t.Parallel()
 	server := waldurtest.Start(t, tiedRows(1000))
 	var mu sync.Mutex
@@ -642,8 +642,8 @@ func TestTheTokenIsInNoErrorAndNoLog(t *testing.T) {
 			"a redirect":               waldurtest.Status(302, http.Header{"Location": {"http://elsewhere.example/" + url.PathEscape(secret)}}, ""),
 			"a redirect's query":       waldurtest.Status(302, http.Header{"Location": {"http://elsewhere.example/?next=" + url.QueryEscape(secret)}}, ""),
 			"a redirect to no address": waldurtest.Status(302, http.Header{"Location": {"http://%zz/" + secret}}, ""),
-			"an answer that is no row": waldurtest.Body("application/json", `{"token":"`+inJSON+`"}`),
-			"an answer of one text":    waldurtest.Body("application/json", `"`+escaped.String()+`"`),
+			"a response without a row": waldurtest.Body("application/json", `{"token":"`+inJSON+`"}`),
+			"a response of one text":   waldurtest.Body("application/json", `"`+escaped.String()+`"`),
 			"a page":                   waldurtest.Body("text/html", page),
 			"a field":                  waldurtest.Body("application/json", fmt.Sprintf(firstRow, `{"t":"`+inJSON+`"}`)),
 			"a number":                 waldurtest.Body("application/json", fmt.Sprintf(`[{"total_consumed":"%s"}]`, escaped.String())),
