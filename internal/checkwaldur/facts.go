@@ -115,8 +115,8 @@ func checkMonthForm(s *server) finding {
 }
 
 // pages returns the number of rows on a page and the number of pages, for
-// page_size=2. Like the provider, it relies on the rows of the first page. Both are 0 if there
-// are no rows or no count.
+// page_size=2. Like the provider, it relies on the rows of the first page. Both are
+// 0 if there are no rows or no count.
 func (s *server) pages() (size, last int) {
 	first := s.allMonths("page_size=2")
 	if len(first.rows) == 0 || first.count() < 1 {

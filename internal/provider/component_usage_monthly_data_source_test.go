@@ -89,7 +89,7 @@ func TestBadArguments(t *testing.T) {
 	}
 	t.Cleanup(func() {
 		if n := len(server.Requests()); n != 0 {
-			t.Errorf("%d requests were made all the same", n)
+			t.Errorf("%d requests were sent", n)
 		}
 	})
 }

@@ -42,8 +42,8 @@ func summaryObject() schema.NestedAttributeObject {
 
 // encodeSummaries encodes rows as a list of objects in Terraform's protocol, which
 // uses MessagePack. Decimals are encoded as strings of digits, which the protocol
-// allows for numbers. Columns that are not in fields are null, unless fields is empty. The
-// error is the context's, or errTooLarge.
+// allows for numbers. Columns that are not in fields are null, unless fields is
+// empty. The error is the context's, or errTooLarge.
 func encodeSummaries(ctx context.Context, rows []*waldur.ComponentUsage, fields []*waldur.Column) ([]byte, error) {
 	if len(fields) == 0 {
 		fields = waldur.Columns

@@ -143,8 +143,8 @@ func (q *Query) columns() []*Column {
 }
 
 // violatedFilter returns the filter that a row does not match and the row's value,
-// or empty strings. Columns that were not read are not checked. Nor is project_uuid,
-// which no column has.
+// or empty strings. Columns that were not read are not checked. Nor is
+// project_uuid, which no column has.
 func (q *Query) violatedFilter(u *ComponentUsage) (parameter, value string) {
 	month := *u.BillingPeriod
 	switch {

@@ -40,10 +40,9 @@ const (
 // server counts rows and selects them in two steps, even for one page.
 // [Query.Consistent] requires two consecutive readings that are equal. Such a list
 // is one that the server held at one moment: each of its rows was there, with the
-// same values, in both readings. So each row was there when the second reading
-// received its first count, unless it disappeared and came back unchanged in
-// between. That count is the number of rows of the list. So these were all rows at
-// that moment.
+// same values, in both readings. So each row was there at the first count of the
+// second reading, unless it disappeared and came back unchanged in between. That
+// count is the number of rows of the list. So these were all rows at that moment.
 func (c *Client) ListComponentUsageMonthly(ctx context.Context, q Query) ([]*ComponentUsage, error) {
 	r := &reading{client: c, query: &q}
 	firstWait := cmp.Or(c.ChangeWait, firstChangeWait)
