@@ -3,8 +3,8 @@
 #
 # The terraform_data resources stand for what you manage, such as the size of a
 # node group, or a ticket. They use last month's usage, because this month's would
-# change them with every plan. Last month's usage is frozen. It can lack the last
-# day of the month and later corrections.
+# change them with every plan. Last month's usage no longer changes. It can lack the
+# last day of the month and later corrections.
 #
 # The provider reads WALDUR_API_URL and WALDUR_ACCESS_TOKEN.
 
@@ -32,7 +32,7 @@ variable "cores_per_node" {
 }
 
 variable "notice_percent" {
-  description = "Percentage of its allocation from which a component gets a notice."
+  description = "Percentage of the allocation at which a component gets a notice."
   type        = number
   default     = 90
 }

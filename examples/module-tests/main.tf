@@ -10,7 +10,7 @@ terraform {
 }
 
 variable "warn_percent" {
-  description = "A component at or over this share of its allocation, in percent, gives a warning."
+  description = "Percentage of the allocation at which a component gives a warning."
   type        = number
   default     = 80
 }

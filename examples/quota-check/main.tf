@@ -27,19 +27,19 @@ variable "offering_uuid" {
 }
 
 variable "warn_percent" {
-  description = "Percentage of its allocation from which a component gives a warning."
+  description = "Percentage of the allocation at which a component gives a warning."
   type        = number
   default     = 80
 }
 
 variable "stop_percent" {
-  description = "Percentage of its allocation from which a component stops the plan. Default: none."
+  description = "Percentage of the allocation at which a component stops the plan. Default: none."
   type        = number
   default     = null
 }
 
 variable "minimum_rows" {
-  description = "Number of rows to expect at least. With no rows, nothing is checked."
+  description = "Minimum number of rows to expect. Without rows, nothing is checked."
   type        = number
   default     = 1
 }
@@ -97,6 +97,6 @@ output "nearly_full" {
 }
 
 output "rows_checked" {
-  description = "Number of rows that Waldur has for the month, also those without an allocation."
+  description = "Number of rows that Waldur has for the month, including those without an allocation."
   value       = data.waldur_component_usage_monthly.nearly_full.total_count
 }

@@ -21,7 +21,7 @@ variable "billing_period" {
 }
 
 variable "component_type" {
-  description = "Component to compare offerings by, such as cpu_k_hours. Default: all components, compared by the share of their allocation, because amounts in hours and in GB do not compare."
+  description = "Component to compare offerings by, such as cpu_k_hours. Default: all components, compared by the share of their allocation, because hours and GB cannot be compared."
   type        = string
   default     = null
 }

@@ -1,6 +1,6 @@
 # The scales and texts of the chart, which has a panel for each component that it shows.
-# The chart shows the fullest components, in the order of the table. So the components of
-# an offering stay together.
+# It shows the fullest components. The panels have the order of the table, so that the
+# components of an offering stay together.
 
 locals {
   # The fullest components. Those without a row in the newest month come last.
@@ -9,12 +9,12 @@ locals {
   fullest     = [for i, key in local.by_fullness : key if i < var.panels]
   shown       = [for c in local.components : c if contains(local.fullest, c.key)]
 
-  # The least and the most that a panel shows, 0 included.
+  # The lowest and the highest value in a panel, including 0.
   least = [for c in local.shown : min(0, c.consumed...)]
   most  = [for c in local.shown : max(0, concat(c.consumed, c.allocated)...)]
 
-  # The step between two grid lines is 1, 2, 5 or 10 times a power of ten, so that
-  # about four steps cover the height.
+  # The distance between two grid lines: 1, 2, 5 or 10 times a power of ten, so that
+  # about four of them cover all values.
   heights = [for i, most in local.most : most == local.least[i] ? 1 : most - local.least[i]]
   powers  = [for height in local.heights : pow(10, floor(log(height / 4, 10)))]
   steps   = [for i, power in local.powers : power * [for n in [1, 2, 5, 10] : n if n == 10 || n * power * 4 >= local.heights[i]][0]]
@@ -51,7 +51,7 @@ locals {
     }
   ]
 
-  # Over more than 12 months every second one has a label, over more than 24 only January.
+  # With more than 12 months, every second month has a label; with more than 24, only January.
   label_step = length(local.months) > 24 ? 12 : length(local.months) > 12 ? 2 : 1
   axis = [
     for j, month in local.months : {

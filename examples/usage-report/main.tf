@@ -35,7 +35,7 @@ variable "number_of_months" {
 }
 
 variable "panels" {
-  description = "Maximum number of components in the chart. If there are more, it shows the fullest: those that used the largest share of their allocation in the newest month with rows. The table has all components."
+  description = "Maximum number of components in the chart. If there are more, it shows the fullest: those that used the largest share of their allocation in the newest month with rows. They keep the order of the table, which has all components."
   type        = number
   default     = 12
 }
@@ -65,8 +65,8 @@ data "waldur_component_usage_monthly" "year" {
 locals {
   usage = data.waldur_component_usage_monthly.year.summaries
 
-  # The rows of each component, by UUID and type, because offerings may have the same
-  # name, and so may the components of an offering.
+  # The rows of each component, by UUID and type: offerings may have the same name,
+  # and so may components of an offering.
   rows = { for s in local.usage : "${s.offering_uuid} ${s.component_type}" => s... }
 
   # By component and month. A month without a row is reported as 0. It can also be a month
@@ -74,7 +74,7 @@ locals {
   consumed  = { for key, rows in local.rows : key => { for s in rows : substr(s.billing_period, 0, 7) => s.total_consumed } }
   allocated = { for key, rows in local.rows : key => { for s in rows : substr(s.billing_period, 0, 7) => s.total_allocated } }
 
-  # Names may have any character. Replace those that break lines, that change the direction of text,
+  # Names can contain any character. Replace those that break lines, that change the direction of text,
   # or that SVG does not allow.
   texts = {
     for key, rows in local.rows : key => {
@@ -83,7 +83,7 @@ locals {
     }
   }
 
-  # By offering, provider and component: values() takes them in the order of the keys.
+  # By offering, provider and component: values() returns them in the order of the keys.
   components = values({
     for key, text in local.texts : join("\n", [text.offering_name, text.service_provider_name, text.component_name, key]) => {
       key       = key
@@ -110,7 +110,7 @@ locals {
 }
 
 output "summary" {
-  description = "How many components are over their allocation."
+  description = "Number of components over their allocation."
   value       = local.report.summary
 }
 

@@ -35,7 +35,7 @@ type verdict string
 
 const (
 	ok        verdict = "ok"
-	tolerated verdict = "tolerated" // other than expected, and the provider can do with it
+	tolerated verdict = "tolerated" // not as expected, but the provider works with it
 	broken    verdict = "BROKEN"
 	notSeen   verdict = "not seen" // the rows do not show it
 )
@@ -71,7 +71,7 @@ var facts = []fact{
 	{"decimals", needed, checkDecimals},
 	{"keys are unique", needed, checkKeys},
 	{"field, repeated", needed, checkField},
-	// A later Waldur may no longer have a column that the provider names in field or o.
+	// A later version of Waldur may lack a column that the provider names in field or o.
 	{"field with an unknown column", needed, checkUnknownField},
 	{"o with the provider's columns", needed, order("usage_percent,total_consumed,total_allocated,billing_period")},
 	{"o with an unknown column", needed, order("no_such_column")},
@@ -109,14 +109,14 @@ func checkMonthForm(s *server) finding {
 	case s.monthForm == nil:
 		return finding{broken, "neither YYYY-MM nor YYYY-MM-01 is accepted"}
 	case s.monthForm(month) == month.FirstDay():
-		return finding{tolerated, "YYYY-MM-01, and YYYY-MM is refused"}
+		return finding{tolerated, "YYYY-MM-01; YYYY-MM is refused"}
 	}
 	return finding{ok, "YYYY-MM"}
 }
 
-// pages returns the number of rows on a page and of pages, if page_size is 2. As
-// the provider does, it relies on the rows of the first page. Both are 0 if there
-// are no rows or no count.
+// pages returns the number of rows on a page and the number of pages, for
+// page_size=2. Like the provider, it relies on the rows of the first page. Both are
+// 0 if there are no rows or no count.
 func (s *server) pages() (size, last int) {
 	first := s.allMonths("page_size=2")
 	if len(first.rows) == 0 || first.count() < 1 {
@@ -143,7 +143,7 @@ func checkCount(s *server) finding {
 	case size == 0 && first.count() == 0 && len(first.rows) == 0:
 		return finding{ok, "0"}
 	case size == 0, len(s.page(last).rows) != first.count()-size*(last-1), len(s.page(last+1).rows) > 0:
-		return finding{broken, "another number"}
+		return finding{broken, "a different number"}
 	}
 	return finding{ok, strconv.Itoa(first.count())}
 }
@@ -155,13 +155,13 @@ func checkCounts(s *server) finding {
 	}
 	count := s.allMonths("page_size=2").count()
 	if s.page(2).count() != count || s.page(last).count() != count {
-		return finding{broken, "another number, or none"}
+		return finding{broken, "a different number, or none"}
 	}
 	return finding{ok, "on the first, the second and the last of " + strconv.Itoa(last)}
 }
 
 // pageSize checks the first page and, for small pages, the second. A server may
-// put fewer rows on a page, but as many on each.
+// put fewer rows on a page, but the same number on each.
 func pageSize(size int) func(*server) finding {
 	return func(s *server) finding {
 		first := s.allMonths("page_size=" + strconv.Itoa(size))
@@ -224,7 +224,7 @@ func checkNoRows(s *server) finding {
 	case r.rows == nil || len(r.rows) > 0:
 		return finding{broken, "not an empty array"}
 	case r.count() > 0:
-		return finding{broken, "an empty array, and another X-Result-Count than 0"}
+		return finding{broken, "an empty array, but X-Result-Count is not 0"}
 	}
 	return finding{ok, "HTTP 200, an empty array"}
 }
@@ -247,8 +247,8 @@ func (s *server) rows() []row {
 	return rows
 }
 
-// months returns the first and the last month of the rows, which are equal if the
-// rows or the server do not tell.
+// months returns the first and the last month of the rows. They are equal if the
+// rows have fewer than two months, or if the server refuses months.
 func (s *server) months() (oldest, newest waldur.Month) {
 	for _, r := range s.rows() {
 		month := r.month()
@@ -286,8 +286,8 @@ func monthFilter(parameter string) func(*server) finding {
 	}
 }
 
-// equalFilter filters by the value of a row from which another row differs, or
-// else by a value that no row has. The project of a row is in no column.
+// equalFilter filters by a value that some rows have and others do not. Without such
+// a value, it filters by one that no row has. No column has the project of a row.
 func equalFilter(parameter, column string) func(*server) finding {
 	return func(s *server) finding {
 		rows := s.rows()
@@ -353,7 +353,7 @@ func checkBadFilters(s *server) finding {
 	case r.status != http.StatusBadRequest:
 		return finding{broken, fmt.Sprintf("HTTP %d, not 400", r.status)}
 	case err != nil:
-		return finding{broken, `HTTP 400, not as {"PARAMETER": ["…"]}`}
+		return finding{broken, `HTTP 400, but not as {"PARAMETER": ["…"]}`}
 	}
 	named := 0
 	for _, parameter := range parameters {
@@ -364,7 +364,7 @@ func checkBadFilters(s *server) finding {
 	text := fmt.Sprintf("HTTP 400 names %d of %d", named, len(parameters))
 	switch {
 	case len(problems["billing_period"])+len(problems["start"])+len(problems["end"]) == 0:
-		return finding{broken, text + ", and no month"}
+		return finding{broken, text + ", but no month"}
 	case named < len(parameters):
 		return finding{tolerated, text}
 	}
@@ -388,7 +388,7 @@ func checkColumns(s *server) finding {
 			case column.IsNull(usage) && !column.Nullable && err == nil:
 				return finding{broken, column.Name + " is missing or null"}
 			case err != nil && column.Kind != waldur.Number:
-				return finding{broken, column.Name + " has another type"}
+				return finding{broken, column.Name + " has the wrong type"}
 			}
 		}
 		if !filled {
@@ -484,9 +484,9 @@ func order(columns string) func(*server) finding {
 		case len(first.rows) == 0:
 			return finding{notSeen, "no rows"}
 		case len(ordered.rows) != len(first.rows), ordered.count() != first.count():
-			return finding{broken, "another number of rows"}
+			return finding{broken, "a different number of rows"}
 		}
-		return finding{ok, "HTTP 200, as many rows"}
+		return finding{ok, "HTTP 200, the same number of rows"}
 	}
 }
 
@@ -496,7 +496,7 @@ func checkHead(s *server) finding {
 	case head.status != http.StatusOK:
 		return finding{tolerated, fmt.Sprintf("HTTP %d", head.status)}
 	case head.count() != get.count(), head.header.Get("Link") != get.header.Get("Link"), head.mediaType() != get.mediaType():
-		return finding{tolerated, "other headers than GET"}
+		return finding{tolerated, "headers differ from GET"}
 	}
 	return finding{ok, "the headers of GET"}
 }
@@ -529,7 +529,7 @@ func checkLargestPage(s *server) finding {
 }
 
 // checkTotalOrder looks for rows that tie in the default order, and reads them again
-// with another page size, for which a database may place them anew.
+// with another page size, for which a database may order them differently.
 func checkTotalOrder(s *server) finding {
 	rows := s.largePage().rows
 	ties := 0

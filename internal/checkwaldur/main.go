@@ -1,15 +1,15 @@
 // Copyright (c) The terraform-provider-waldur authors
 // SPDX-License-Identifier: MPL-2.0
 
-// Command checkwaldur checks a Waldur server against what the provider relies on.
-// It is run by "make check-waldur", reads only, and prints a table of facts.
+// Command checkwaldur checks that a Waldur server behaves as the provider needs.
+// "make check-waldur" runs it. It only reads, and prints a table of facts.
 //
-// Its output can be attached to a report: it has no names, UUIDs, amounts or
-// addresses, and not the token. So it never prints text of the server, except for
-// a version number.
+// Its output can be attached to a report: it has no names, UUIDs, amounts,
+// addresses or tokens. So it never prints text of the server, except for a version
+// number.
 //
-// The exit status is 0 if all that the provider needs holds, 1 if something does
-// not or if the server cannot be read, and 2 if the environment is not set.
+// The exit status is 0 if every fact that the provider needs holds, 1 if one does
+// not hold or the server cannot be read, and 2 if the environment is not set.
 package main
 
 import (
@@ -54,7 +54,7 @@ func run(getenv func(string) string, stdout, stderr io.Writer) int {
 	}
 	changed := s.hasChanged()
 	if s.err != nil {
-		fmt.Fprintf(stderr, "The check cannot go on: %s.\n", s.err)
+		fmt.Fprintf(stderr, "The check stopped: %s.\n", s.err)
 		return 1
 	}
 	return report(stdout, findings, changed)
@@ -81,7 +81,7 @@ func report(w io.Writer, findings []finding, changed bool) int {
 	}
 	fmt.Fprintf(w, " %d facts: %d ok, %d tolerated, %d BROKEN, %d not seen.", len(findings), total[ok], total[tolerated], total[broken], total[notSeen])
 	if total[notSeen] > 0 {
-		fmt.Fprint(w, " A token that sees more offerings and months may show the rest.")
+		fmt.Fprint(w, " The token of a user who may see more offerings and months may show the rest.")
 	}
 	fmt.Fprintln(w)
 	if changed {

@@ -29,7 +29,7 @@ import (
 	"terraform-provider-waldur/internal/waldurtest"
 )
 
-// Package net/http must log nothing: what it logs can have rows in it.
+// Package net/http must log nothing, because its log lines can contain rows.
 func TestMain(m *testing.M) {
 	var logged bytes.Buffer
 	log.SetOutput(&logged)
@@ -41,8 +41,8 @@ func TestMain(m *testing.M) {
 	os.Exit(status)
 }
 
-// usage returns 450 rows of five months, in which every fact can be seen. Their
-// values occur in no output by chance.
+// usage returns 450 rows of five months that show every fact. Their values do not
+// occur in any output by chance.
 func usage() []waldurtest.Row {
 	var rows []waldurtest.Row
 	limit, period, percent := int32(481516234), "xq-period", "4815.16"
@@ -98,8 +98,8 @@ var usageValues = sync.OnceValue(func() map[string]bool {
 	return texts
 })
 
-// check runs the command. The output must have nothing of the rows, of the address
-// and of the token.
+// check runs the command. The output must not contain values of the rows, the
+// address or the token.
 func check(t *testing.T, address, token string) (status int, stdout, stderr string) {
 	t.Helper()
 	environment := map[string]string{urlVariable: address, tokenVariable: token}
@@ -275,7 +275,7 @@ func TestBrokenFactIsNamed(t *testing.T) {
 			waldurtest.Status(http.StatusBadRequest, nil, `{"offering_uuid":["no"]}`)), []string{"errors of bad filters"}},
 		"column missing": {editEach(func(row map[string]any) { delete(row, "measured_unit") }), []string{"columns and their types"}},
 		"column null":    {editEach(func(row map[string]any) { row["category_title"] = nil }), []string{"columns and their types"}},
-		"column of another type": {editEach(func(row map[string]any) { row["limit_amount"] = "481516234" }),
+		"column of the wrong type": {editEach(func(row map[string]any) { row["limit_amount"] = "481516234" }),
 			[]string{"columns and their types"}},
 		"limit over 32 bits":     {editEach(func(row map[string]any) { row["limit_amount"] = json.Number("4815162342") }), []string{"columns and their types"}},
 		"decimal that is a word": {editEach(func(row map[string]any) { row["usage_percent"] = "xq-amount" }), []string{"decimals"}},
@@ -404,7 +404,7 @@ func TestServerWithoutRowsIsNotSeen(t *testing.T) {
 	if diff := cmp.Diff(want, factsWith(output, ok)); diff != "" {
 		t.Errorf("ok (-want +got):\n%s\noutput:\n%s", diff, output)
 	}
-	if want := "24 not seen. A token that sees more offerings and months may show the rest."; !strings.Contains(output, want) {
+	if want := "24 not seen. The token of a user who may see more offerings and months may show the rest."; !strings.Contains(output, want) {
 		t.Errorf("%q is not in the output:\n%s", want, output)
 	}
 }

@@ -38,8 +38,8 @@ type server struct {
 	root  *url.URL
 	token waldur.Token
 
-	// err is the first failure after which nothing more can be found. It has no
-	// text of the server, and neither its address nor the token.
+	// err is the first error that ends the check. It contains no text of the
+	// server, no address and no token.
 	err error
 
 	// monthForm formats a month for a filter. It is nil if the server refuses both
@@ -64,7 +64,7 @@ func newServer(root *url.URL, token waldur.Token) *server {
 	return &server{root: root, token: token, responses: map[string]*response{}}
 }
 
-// open reads the first rows, and finds out how the server takes months.
+// open reads the first rows, and finds out which form of months the server accepts.
 func (s *server) open() {
 	if first := s.get("page_size=2"); s.err == nil {
 		s.err = first.problem()
@@ -99,8 +99,8 @@ func (s *server) allMonthsQuery(query string) string {
 	return "start=" + s.monthForm(waldur.NewMonth(2000, time.January)) + "&" + query
 }
 
-// request requests rows, unless it has done so before. The response is empty if
-// the request fails, now or earlier.
+// request requests rows, or returns the response to an earlier equal request. The
+// response is empty if the request fails, now or earlier.
 func (s *server) request(method, query string) *response {
 	key := method + query
 	if s.err != nil {
@@ -118,8 +118,8 @@ func (s *server) request(method, query string) *response {
 	return s.responses[key]
 }
 
-// send sends a request and follows no redirect. The response is empty if there is
-// an error.
+// send sends a request and follows no redirect. The response is empty after an
+// error.
 func (s *server) send(method, path, query string) (*response, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), requestTimeout)
 	defer cancel()
@@ -155,8 +155,8 @@ func (s *server) send(method, path, query string) (*response, error) {
 	return r, nil
 }
 
-// connectionProblem says in plain words why there is no response. The errors of
-// package net have addresses in them.
+// connectionProblem says why there is no response. It does not repeat the error,
+// because errors of package net contain addresses.
 func connectionProblem(err error) error {
 	var name *net.DNSError
 	var certificate *tls.CertificateVerificationError
@@ -193,7 +193,7 @@ func (r *response) problem() error {
 	return nil
 }
 
-// count returns the number in X-Result-Count, or -1 if there is none.
+// count returns the number in X-Result-Count, or -1 without a valid number.
 func (r *response) count() int {
 	count, err := strconv.ParseUint(r.header.Get("X-Result-Count"), 10, 31)
 	if err != nil {
@@ -208,7 +208,7 @@ func (r *response) mediaType() string {
 	return mediaType
 }
 
-// text returns a text column, or nothing if it is missing or not a string.
+// text returns a text column, or "" if it is missing or not a string.
 func (r row) text(column string) string {
 	var text string
 	if json.Unmarshal(r[column], &text) != nil {
@@ -228,7 +228,7 @@ func (r row) lacksKey() bool {
 	return slices.Contains(key[:], "")
 }
 
-// month returns the row's month, or none.
+// month returns the row's month, or the zero Month.
 func (r row) month() waldur.Month {
 	month, _ := waldur.ParseMonth(r.text("billing_period"))
 	return month

@@ -1,9 +1,9 @@
 // Copyright (c) The terraform-provider-waldur authors
 // SPDX-License-Identifier: MPL-2.0
 
-// Package ci tests what GitHub reads from .github: workflows, issue forms and
-// the configuration of Dependabot. GitHub alone can run them; these tests find
-// what would be wrong before that.
+// Package ci tests the files in .github: workflows, issue forms and the
+// configuration of Dependabot. Only GitHub can run them; these tests find errors
+// before that.
 package ci
 
 import (
@@ -48,7 +48,7 @@ type job struct {
 	} `yaml:"steps"`
 }
 
-// commands returns what the job runs.
+// commands returns the commands that the job runs.
 func (j job) commands() string {
 	var commands strings.Builder
 	for _, step := range j.Steps {
@@ -79,7 +79,7 @@ func load(t *testing.T, file string, into any, options ...yaml.Option) {
 	}
 }
 
-// values returns the values of a key, wherever it stands below the node.
+// values returns all values of a key below the node, at any depth.
 func values(node *yaml.Node, key string) (found []*yaml.Node) {
 	for i, child := range node.Content {
 		if node.Kind == yaml.MappingNode && i%2 == 1 && node.Content[i-1].Value == key {

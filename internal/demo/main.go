@@ -1,14 +1,14 @@
 // Copyright (c) The terraform-provider-waldur authors
 // SPDX-License-Identifier: MPL-2.0
 
-// Command demo shows the provider at work. It builds the provider, installs it into
-// a temporary folder, and lets a real Terraform or OpenTofu check the quotas of an
-// in-memory Waldur with examples/quota-check. "make demo" runs it.
+// Command demo demonstrates the provider. It builds the provider, installs it into
+// a temporary folder, and runs a real Terraform or OpenTofu with
+// examples/quota-check on an in-memory Waldur server. "make demo" runs it.
 //
 // TERRAFORM names the binary if it is not terraform or tofu on the PATH. With
 // WALDUR_API_URL and WALDUR_ACCESS_TOKEN set, it reads that Waldur server instead.
 //
-// With the argument serve, it only serves the in-memory Waldur, for configurations
+// With the argument serve, it only runs the in-memory server, for configurations
 // of your own. "make serve" runs that.
 package main
 
@@ -86,7 +86,7 @@ type demo struct {
 	build func(ctx context.Context, root, folder string) error
 }
 
-// run returns an [exec.ExitError] if it is Terraform that fails.
+// run returns an [exec.ExitError] if Terraform fails.
 func (d *demo) run(ctx context.Context) (err error) {
 	address, token, err := d.waldur()
 	if err != nil {
@@ -123,7 +123,7 @@ func (d *demo) run(ctx context.Context) (err error) {
 		server := waldurtest.NewServer(rows)
 		defer server.Close()
 		address, token = server.URL, waldurtest.Token
-		d.heading("In-memory Waldur", fmt.Sprintf("serves %d rows of a year's usage at %s", len(rows), address))
+		d.heading("In-memory Waldur server", fmt.Sprintf("serves %d rows of a year's usage at %s", len(rows), address))
 	}
 	environ := terraformEnvironment(d.environ, cliConfig, address, token)
 	for _, step := range []struct{ command, about string }{
@@ -144,11 +144,11 @@ func (d *demo) run(ctx context.Context) (err error) {
 	return nil
 }
 
-// serve serves the in-memory Waldur until it is interrupted, which is not an error.
+// serve runs the in-memory server until it is interrupted, which is not an error.
 func (d *demo) serve(ctx context.Context) error {
 	server := waldurtest.NewServer(usage(time.Now()))
 	defer server.Close()
-	d.heading("In-memory Waldur", "runs until Ctrl-C. Run this in another terminal to use it:")
+	d.heading("In-memory Waldur server", "runs until Ctrl-C. Run this in another terminal to use it:")
 	fmt.Fprintf(d.stdout, "\n    export %s=%s\n    export %s=%s\n", urlVariable, server.URL, tokenVariable, waldurtest.Token)
 	<-ctx.Done()
 	return nil
@@ -162,7 +162,7 @@ const next = `
     The quick start in README.md uses the provider in a configuration of your own.
 `
 
-// isTerminal reports whether w may be one: colors in files are noise.
+// isTerminal reports whether w may be a terminal. Files get no colors.
 func isTerminal(w io.Writer) bool {
 	file, ok := w.(*os.File)
 	if !ok {
@@ -177,7 +177,7 @@ func (d *demo) heading(title, about string) {
 }
 
 // waldur returns the address and token of the Waldur server that the user wants to
-// read, or nothing for the in-memory one.
+// read, or empty strings for the in-memory server.
 func (d *demo) waldur() (address, token string, err error) {
 	address, token = d.getenv(urlVariable), d.getenv(tokenVariable)
 	if (address == "") == (token == "") {
@@ -224,11 +224,11 @@ func (d *demo) start(ctx context.Context, program, folder string, environ []stri
 	return cmd.Run()
 }
 
-// interrupt asks a program to end, which gives it the time to end its own children.
+// interrupt sends a program an interrupt, so that it can end its child processes.
 func interrupt(ctx context.Context, process *os.Process) error {
 	var i interruption
 	if errors.As(context.Cause(ctx), &i) && i.Signal == os.Interrupt {
-		return nil // Ctrl-C has reached it as well; after a second one it would leave its children behind
+		return nil // it received Ctrl-C, too; after a second one, it would leave its child processes behind
 	}
 	return process.Signal(os.Interrupt)
 }
@@ -243,14 +243,14 @@ func moduleRoot(ctx context.Context) (string, error) {
 	return filepath.Dir(file), nil
 }
 
-// goBuild builds the provider. What go build itself writes goes into the same folder,
-// since it is left there if go build is killed.
+// goBuild builds the provider. Temporary files of go build go into the same folder,
+// because go build leaves them there if it is killed.
 func (d *demo) goBuild(ctx context.Context, root, folder string) error {
 	return d.start(ctx, "go", root, append(d.environ, "GOTMPDIR="+folder), "build", "-buildvcs=false",
 		"-ldflags", "-X main.version="+version, "-o", providerFile(folder), ".")
 }
 
-// providerFile is where a filesystem mirror in the folder has the provider.
+// providerFile returns the path of the provider in the folder's filesystem mirror.
 func providerFile(folder string) string {
 	name := "terraform-provider-waldur_v" + version
 	if runtime.GOOS == "windows" {
@@ -261,15 +261,15 @@ func providerFile(folder string) string {
 
 func mirror(folder string) string { return filepath.Join(folder, "mirror") }
 
-// cliConfiguration makes Terraform install the provider from the folder's mirror, and
-// nothing from elsewhere.
+// cliConfiguration returns a CLI configuration with which Terraform installs the
+// provider from the folder's mirror, and nothing from other places.
 func cliConfiguration(folder string) []byte {
 	return fmt.Appendf(nil, "provider_installation {\n  filesystem_mirror {\n    path    = %q\n    include = [\"terraform.local/*/*\"]\n  }\n}\n",
 		filepath.ToSlash(mirror(folder)))
 }
 
-// copyConfiguration copies a configuration, and nothing that Terraform may have
-// written beside it.
+// copyConfiguration copies a configuration, without files that Terraform may have
+// written there.
 func copyConfiguration(to, from string) error {
 	files, err := filepath.Glob(filepath.Join(from, "*.tf"))
 	if err != nil {
@@ -290,9 +290,9 @@ func copyConfiguration(to, from string) error {
 	return nil
 }
 
-// terraformEnvironment returns the user's environment without what would make Terraform
-// behave otherwise, such as other arguments, workspaces or plugins. Variables of the
-// configuration and logs are the user's to set.
+// terraformEnvironment returns the user's environment without variables that change
+// Terraform's behavior, such as extra arguments, workspaces or plugins. It keeps the
+// variables of the configuration and of logs.
 func terraformEnvironment(environ []string, cliConfig, address, token string) []string {
 	var kept []string
 	for _, setting := range environ {

@@ -25,10 +25,10 @@ import (
 	"terraform-provider-waldur/internal/waldurtest"
 )
 
-// The test's own binary poses as Terraform, or runs as the demo, when one of these
+// The test's own binary acts as Terraform, or runs the demo, if one of these
 // variables is set.
 const (
-	posing  = "DEMO_TEST_TERRAFORM" // how Terraform is to behave
+	posing  = "DEMO_TEST_TERRAFORM" // how Terraform behaves
 	running = "DEMO_TEST_MAIN"
 )
 
@@ -61,7 +61,7 @@ func poseAsTerraform(behavior string) (status int) {
 	return 0
 }
 
-// readWaldur asks the Waldur in the environment as the provider would.
+// readWaldur reads from the Waldur server in the environment, like the provider.
 func readWaldur() string {
 	req, err := http.NewRequest(http.MethodGet, os.Getenv(urlVariable)+"/api/marketplace-component-usage-monthly/", nil)
 	if err != nil {
@@ -77,7 +77,7 @@ func readWaldur() string {
 }
 
 // newDemo returns a demo that runs the test's own binary and builds nothing. Its
-// temporary folder must be empty in the end.
+// temporary folder must be empty at the end.
 func newDemo(t *testing.T, behavior string, environ ...string) (d *demo, output *screen) {
 	t.Helper()
 	folder := t.TempDir()
@@ -94,7 +94,7 @@ func newDemo(t *testing.T, behavior string, environ ...string) (d *demo, output 
 	return &demo{environ: environ, stdout: output, stderr: output, build: build}, output
 }
 
-// screen takes what several writers print.
+// screen collects the output of several writers.
 type screen struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -138,7 +138,7 @@ func TestDemoReadsTheUsersWaldur(t *testing.T) {
 		t.Fatal(err)
 	}
 	if requests := server.Requests(); len(requests) != 1 || requests[0].Header.Get("Authorization") != "Token theirs" {
-		t.Errorf("the Waldur got %v, want one request with the user's token; output:\n%s", requests, output)
+		t.Errorf("the server received %v, want one request with the user's token; output:\n%s", requests, output)
 	}
 }
 
@@ -207,7 +207,7 @@ func TestDemoThatIsStoppedCleansUp(t *testing.T) {
 	}
 }
 
-// trigger calls a function when a text has been written.
+// trigger calls a function after a text was written.
 type trigger struct {
 	io.Writer
 

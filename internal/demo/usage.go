@@ -16,16 +16,16 @@ import (
 	"terraform-provider-waldur/internal/waldurtest"
 )
 
-// monthsOfUsage is how far back the demo's data goes, the current month included.
+// monthsOfUsage is the number of months in the demo's data, including the current one.
 const monthsOfUsage = 12
 
-// offering is something that the demo's marketplace offers.
+// offering is an offering of the demo's marketplace.
 type offering struct {
 	name, kind, provider, category string
 	components                     []component
 }
 
-// component is what is metered of an offering, described by its current month.
+// component is a component of an offering.
 type component struct {
 	kind, name, unit, billing string
 
@@ -36,14 +36,14 @@ type component struct {
 	allocated float64 // in the current month, 0 for nothing
 
 	growth   float64 // of the consumption by month, 0.05 for 5 %
-	terms    bool    // used during the university's terms alone
+	terms    bool    // used only during the university's terms
 	raisedAt int     // how many months ago the allocation was raised from two thirds, 0 for never
 	since    int     // how many months ago it was first used, 0 for before all data
 }
 
-// marketplace is that of a centre for scientific computing, with partners. Some of
-// it is over quota, some is not metered against an allocation at all, and two
-// offerings have the same name.
+// marketplace has the offerings of a centre for scientific computing and its
+// partners. Some components are over their allocation, some have no allocation, and
+// two offerings have the same name.
 var marketplace = []offering{
 	{"Polarlys CPU", "Marketplace.Slurm", "Polarlys – Nordic Supercomputing", "HPC", []component{
 		{kind: "cpu_k_hours", name: "CPU k-hours", unit: "k-hours", billing: "limit", limit: 20000, period: "total", consumed: 18482.37, allocated: 20000, growth: 0.06, raisedAt: 6},
@@ -77,9 +77,9 @@ var marketplace = []offering{
 	}},
 }
 
-// usage returns a year of the marketplace's rows, up to the month of now. The
-// current month is as the marketplace says, whichever it is; those before vary, always
-// in the same way.
+// usage returns a year of the marketplace's rows, up to the month of now. The current
+// month has the amounts in marketplace. Earlier months vary, but are the same on every
+// run.
 func usage(now time.Time) []waldurtest.Row {
 	now = now.UTC()
 	var rows []waldurtest.Row
@@ -98,8 +98,8 @@ func usage(now time.Time) []waldurtest.Row {
 	return rows
 }
 
-// row returns the row of a component in a month. As in a Waldur, there is none if
-// nothing was consumed or allocated.
+// row returns the row of a component in a month. As in Waldur, a month with neither
+// usage nor allocation has no row.
 func (o *offering) row(c component, month time.Time, ago int, noise float64) (row waldurtest.Row, ok bool) {
 	consumed, allocated := c.consumed, c.allocated
 	switch {
@@ -142,8 +142,8 @@ func (o *offering) row(c component, month time.Time, ago int, noise float64) (ro
 	}, true
 }
 
-// percent returns a share as Waldur rounds it, half up to two digits after the
-// point, or nil if it is one of nothing.
+// percent returns consumed as a percentage of allocated, or nil if nothing is
+// allocated. Like Waldur, it rounds half up to two decimal places.
 func percent(consumed, allocated int64) *string {
 	if allocated == 0 {
 		return nil
@@ -154,12 +154,12 @@ func percent(consumed, allocated int64) *string {
 
 func hundredths(amount float64) int64 { return int64(math.Round(amount * 100)) }
 
-// decimal writes a number of hundredths that is not negative.
+// decimal formats a number of hundredths that is not negative.
 func decimal(hundredths int64) string {
 	return fmt.Sprintf("%d.%02d", hundredths/100, hundredths%100)
 }
 
-// id returns a UUID that is always the same for the same words, as Waldur writes it.
+// id returns the same UUID for the same words, in Waldur's format.
 func id(words ...string) string {
 	text := uuid.NewSHA1(uuid.NameSpaceOID, []byte(strings.Join(words, "\n"))).String()
 	return strings.ReplaceAll(text, "-", "")

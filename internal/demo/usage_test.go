@@ -15,7 +15,7 @@ import (
 	"terraform-provider-waldur/internal/waldurtest"
 )
 
-// moments are times in which a month is easily mistaken.
+// moments are times for which the month is easily wrong.
 var moments = map[string]time.Time{
 	"middle of a month":         time.Date(2026, time.November, 15, 12, 0, 0, 0, time.UTC),
 	"end of a long month":       time.Date(2026, time.March, 31, 23, 59, 59, 0, time.UTC),
@@ -77,7 +77,7 @@ func TestRowsAreOfTheYearUpToNow(t *testing.T) {
 	}
 }
 
-// What the demo shows must not depend on the day on which it is shown.
+// The result of the demo must not depend on the day.
 func TestCurrentMonthHasSomethingToShow(t *testing.T) {
 	for name, now := range moments {
 		t.Run(name, func(t *testing.T) {
@@ -108,7 +108,7 @@ func TestCurrentMonthHasSomethingToShow(t *testing.T) {
 	}
 }
 
-// percentOf reckons a row's percentage with fractions.
+// percentOf calculates a row's percentage with fractions.
 func percentOf(t *testing.T, row waldurtest.Row) string {
 	t.Helper()
 	consumed, ok := new(big.Rat).SetString(row.TotalConsumed)

@@ -35,8 +35,8 @@ import (
 )
 
 // TestMain prepares the environment for Terraform and OpenTofu alike: the tests'
-// provider stands at the address of the real one, and a person's own settings do
-// not reach the tests.
+// provider has the address of the real one, and personal settings do not affect the
+// tests.
 func TestMain(m *testing.M) {
 	for _, variable := range []string{urlVariable, tokenVariable, "TF_CLI_CONFIG_FILE", "TF_CLI_ARGS", "TF_LOG", "TF_LOG_PROVIDER", "TF_WORKSPACE", "TF_DATA_DIR"} {
 		_ = os.Unsetenv(variable)
@@ -51,10 +51,10 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// now is the day on which Waldur's answers were recorded.
+// now is the day on which Waldur's responses were recorded.
 var now = time.Date(2026, time.November, 23, 12, 0, 0, 0, time.UTC)
 
-// recorded starts a Waldur with the recorded rows, on the day they were recorded.
+// recorded starts a Waldur server with the recorded rows, on the day they were recorded.
 func recorded(t *testing.T) *waldurtest.Server {
 	t.Helper()
 	server := waldurtest.Start(t, waldurtest.ContractRows())
@@ -62,7 +62,7 @@ func recorded(t *testing.T) *waldurtest.Server {
 	return server
 }
 
-// factories are our provider and another one, as plugins of Terraform.
+// factories are this provider and another one, as plugins of Terraform.
 func factories() map[string]func() (tfprotov6.ProviderServer, error) {
 	return map[string]func() (tfprotov6.ProviderServer, error){
 		"waldur": func() (tfprotov6.ProviderServer, error) { return NewServer("test")(), nil },
@@ -70,7 +70,7 @@ func factories() map[string]func() (tfprotov6.ProviderServer, error) {
 	}
 }
 
-// settings are the blocks that make the provider read from a server.
+// settings are the blocks that configure the provider for a server.
 func settings(server *waldurtest.Server) string {
 	return fmt.Sprintf(`
 terraform {
@@ -96,8 +96,8 @@ func accept(t *testing.T, config string, checks ...statecheck.StateCheck) {
 	})
 }
 
-// refuse applies a configuration that ends in an error with all the parts, in
-// their order, in its text.
+// refuse applies a configuration that fails with an error. Its text has all the
+// parts, in their order.
 func refuse(t *testing.T, config string, parts ...string) {
 	t.Helper()
 	acctest.Test(t, acctest.TestCase{
@@ -122,13 +122,13 @@ func output(name string, value knownvalue.Check) statecheck.StateCheck {
 	return statecheck.ExpectKnownOutputValue(name, value)
 }
 
-// hclText writes a text as a literal in HCL.
+// hclText formats a text as a literal in HCL.
 func hclText(s string) string {
 	quoted, _ := json.Marshal(s)
 	return strings.NewReplacer("${", "$${", "%{", "%%{", `\u0026`, "&", `\u003c`, "<", `\u003e`, ">").Replace(string(quoted))
 }
 
-// hclRow writes a recorded row as an object in HCL, decimals as numbers.
+// hclRow formats a recorded row as an object in HCL, with decimals as numbers.
 func hclRow(row *waldurtest.Row) string {
 	columns := map[string]string{
 		"offering_uuid": hclText(row.OfferingUUID), "offering_name": hclText(row.OfferingName), "offering_type": hclText(row.OfferingType),
@@ -155,8 +155,8 @@ func hclRow(row *waldurtest.Row) string {
 	return "{ " + object.String() + "}"
 }
 
-// TestAccReadsTheRecordedRows finds every value of all columns of all recorded
-// rows equal to what Waldur sent, compared in HCL.
+// TestAccReadsTheRecordedRows compares every value of all recorded rows with the
+// value that Waldur sent, in HCL.
 func TestAccReadsTheRecordedRows(t *testing.T) {
 	rows := waldurtest.ContractRows()
 	slices.SortFunc(rows, func(a, b waldurtest.Row) int {
@@ -425,9 +425,9 @@ resource "terraform_data" "address" {
 	}
 }
 
-// TestAccBesideAnotherProvider uses ours under a local name of its own, beside a
-// provider that owns the name "waldur", as Waldur's provider for resources does.
-func TestAccBesideAnotherProvider(t *testing.T) {
+// TestAccWithAnotherProvider uses this provider under a second local name, together
+// with a provider named "waldur", such as Waldur's provider for resources.
+func TestAccWithAnotherProvider(t *testing.T) {
 	accept(t, fmt.Sprintf(`
 terraform {
   required_providers {
@@ -454,8 +454,8 @@ output "both" {
 `, recorded(t).URL, waldurtest.Token), output("both", knownvalue.StringExact("the other provider's project: 8 rows")))
 }
 
-// otherProvider stands for Waldur's provider for resources: it has the same type
-// name, and a data source of its own.
+// otherProvider stands for Waldur's provider for resources. It has the same type
+// name, but its own data source.
 type otherProvider struct{}
 
 func (*otherProvider) Metadata(_ context.Context, _ provider.MetadataRequest, resp *provider.MetadataResponse) {

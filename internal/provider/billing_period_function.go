@@ -23,7 +23,7 @@ func (billingPeriodFunction) Metadata(_ context.Context, _ function.MetadataRequ
 func (billingPeriodFunction) Definition(_ context.Context, _ function.DefinitionRequest, resp *function.DefinitionResponse) {
 	resp.Definition = function.Definition{
 		Summary: "Billing period of a timestamp",
-		MarkdownDescription: "Returns the month of a timestamp in UTC as `YYYY-MM`, moved by the sum of the offsets in months. " +
+		MarkdownDescription: "Returns the month of a timestamp in UTC as `YYYY-MM`, plus the sum of the offsets in months. " +
 			"For example, `billing_period(plantimestamp(), -1)` is last month.",
 		Parameters: []function.Parameter{
 			function.StringParameter{
@@ -34,7 +34,7 @@ func (billingPeriodFunction) Definition(_ context.Context, _ function.Definition
 		},
 		VariadicParameter: function.NumberParameter{
 			Name:                "offset_months",
-			MarkdownDescription: "Number of months to move by, negative for earlier ones.",
+			MarkdownDescription: "Number of months to add. Negative for earlier months.",
 		},
 		Return: function.StringReturn{},
 	}

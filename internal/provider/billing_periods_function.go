@@ -22,7 +22,7 @@ func (billingPeriodsFunction) Metadata(_ context.Context, _ function.MetadataReq
 func (billingPeriodsFunction) Definition(_ context.Context, _ function.DefinitionRequest, resp *function.DefinitionResponse) {
 	resp.Definition = function.Definition{
 		Summary: "Billing periods of a range",
-		MarkdownDescription: "Returns all months from `start` to `end`, both included, as a list of `YYYY-MM`, the earliest first. " +
+		MarkdownDescription: "Returns all months from `start` to `end`, including both, as a list of `YYYY-MM`, the earliest first. " +
 			"Use it for reports that need a value for every month: Waldur has no row for a month without usage.",
 		Parameters: []function.Parameter{
 			function.StringParameter{

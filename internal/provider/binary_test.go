@@ -22,7 +22,7 @@ import (
 	"terraform-provider-waldur/internal/waldurtest"
 )
 
-// plain is a configuration that takes its settings from the environment.
+// plain is a configuration whose settings come from the environment.
 const plain = `
 terraform {
   required_providers {
@@ -39,8 +39,8 @@ output "rows" {
 }
 `
 
-// TestAccTheTokenIsNowhere reads all that a run leaves behind, with everything
-// logged that can be, from a server that repeats the token on idle connections.
+// TestAccTheTokenIsNowhere searches all files that a run writes, with all logs on,
+// for the token. The server repeats the token on idle connections.
 // Other settings are plain variables, which Terraform stores in plans.
 func TestAccTheTokenIsNowhere(t *testing.T) {
 	const token = "5ecre70000000000000000000000000000000000"
@@ -139,7 +139,7 @@ func read(t *testing.T, path string) []byte {
 	return text
 }
 
-// TestAccInterruptEndsARead presses Ctrl-C while the server keeps everyone waiting.
+// TestAccInterruptEndsARead presses Ctrl-C while the server does not respond.
 func TestAccInterruptEndsARead(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("Go cannot interrupt a process on Windows")
@@ -169,7 +169,7 @@ func TestAccInterruptEndsARead(t *testing.T) {
 	if waited := time.Since(interrupted); waited > 20*time.Second { // request_timeout is 30s
 		t.Fatalf("the plan went on for %s\n%s", waited, out.String())
 	}
-	if !strings.Contains(out.String(), "Read of Waldur Canceled") {
+	if !strings.Contains(out.String(), "Read from Waldur Canceled") {
 		t.Fatalf("the plan said\n%s", out.String())
 	}
 }

@@ -64,18 +64,18 @@ func (d *componentUsageMonthlyDataSource) Metadata(_ context.Context, req dataso
 func (d *componentUsageMonthlyDataSource) Schema(_ context.Context, _ datasource.SchemaRequest, resp *datasource.SchemaResponse) {
 	month, id, name := parsedWith(waldur.ParseMonth), parsedWith(parseUUID), parsedWith(parseName)
 	resp.Schema = schema.Schema{
-		MarkdownDescription: "Reads how much of each offering's components was consumed and allocated in a month, as Waldur sums it up: every row that the token's user may see, exactly, in a stable order. " +
-			"Without `billing_period`, `start` and `end` it reads the current month, in UTC.",
+		MarkdownDescription: "Reads the monthly usage and allocation of each offering's components, as Waldur sums it up: every row that the token's user may see, exactly, in a stable order. " +
+			"Without `billing_period`, `start` and `end`, it reads the current month, in UTC.",
 		Attributes: map[string]schema.Attribute{
 			"billing_period": optionalString("Month to read, as `YYYY-MM` or `YYYY-MM-01`. Conflicts with `start` and `end`. Default: the current month in UTC, unless `start` or `end` is set.", month, stringvalidator.ConflictsWith(path.MatchRoot("start"), path.MatchRoot("end"))),
-			"start":          optionalString("First month to read, as `YYYY-MM` or `YYYY-MM-01`. Without `end`, all months from this one on are read.", month),
-			"end":            optionalString("Last month to read, as `YYYY-MM` or `YYYY-MM-01`. Without `start`, all months up to this one are read.", month),
+			"start":          optionalString("First month to read, as `YYYY-MM` or `YYYY-MM-01`. Without `end`, all months from `start` to the newest are read.", month),
+			"end":            optionalString("Last month to read, as `YYYY-MM` or `YYYY-MM-01`. Without `start`, all months from the oldest to `end` are read.", month),
 			"offering_uuid":  optionalString("UUID of the offering to read, with dashes or without.", id),
 			"customer_uuid":  optionalString("UUID of the organization that **provides** the offerings to read (`service_provider_uuid` in the rows), with dashes or without. Not the organization that consumes them.", id),
 			"project_uuid":   optionalString("UUID of the project that the offerings themselves belong to, on the **provider's** side, with dashes or without. Not a project that consumes them.", id),
-			"offering_type":  optionalString("Plugin of the offerings to read, such as `Marketplace.Slurm`. An unknown plugin gives no rows and no error.", name),
+			"offering_type":  optionalString("Plugin that provides the offerings to read, such as `Marketplace.Slurm`. An unknown plugin gives no rows and no error.", name),
 			"component_type": optionalString("Identifier of the component to read, such as `cpu_k_hours`. The name of a component, or an unknown identifier, gives no rows and no error.", name),
-			"billing_type":   optionalString("How the components to read are billed: `fixed`, `usage`, `limit`, `one` (once, on activation) or `few` (on activation and on each change of plan).", stringvalidator.OneOf("fixed", "usage", "one", "few", "limit")),
+			"billing_type":   optionalString("Billing type of the components to read: `fixed`, `usage`, `limit`, `one` (once, on activation) or `few` (on activation and on each change of plan).", stringvalidator.OneOf("fixed", "usage", "one", "few", "limit")),
 			"fields": schema.SetAttribute{
 				MarkdownDescription: "Names of the columns to read. The other columns are null in `summaries`. Default: all columns.",
 				Optional:            true, ElementType: types.StringType,
@@ -88,23 +88,23 @@ func (d *componentUsageMonthlyDataSource) Schema(_ context.Context, _ datasource
 				Validators: []validator.List{listvalidator.NoNullValues(), listvalidator.ValueStringsAre(parsedWith(parseOrdering))},
 			},
 			"min_usage_percent": optionalNumber("Keep only rows whose `usage_percent` is at least this number. Rows without a percentage are left out. Applied after all rows are read."),
-			"limit":             optionalNumber("Keep at most this number of rows, the first ones by `order_by`, 1 or more. Applied after `min_usage_percent`.", wholeNumberBetween(1, math.MaxInt)),
-			"page_size":         optionalNumber("Number of rows to request per page, from 1 to 300. All pages are read in any case. Lower it if the Waldur server times out on large pages. Default: `300`.", wholeNumberBetween(1, waldur.MaxPageSize)),
+			"limit":             optionalNumber("Maximum number of rows to keep, at least 1. The first rows by `order_by` are kept. Applied after `min_usage_percent`.", wholeNumberBetween(1, math.MaxInt)),
+			"page_size":         optionalNumber("Number of rows to request per page, from 1 to 300. All pages are always read. Lower it if the Waldur server times out on large pages. Default: `300`.", wholeNumberBetween(1, waldur.MaxPageSize)),
 			"consistent_read": schema.BoolAttribute{
-				Optional: true, MarkdownDescription: "Whether to return only a list that Waldur held at one moment, even if usage is written during the read. All pages are then read at least twice, until two readings agree. See *Consistent reads*. Default: `false`.",
+				Optional: true, MarkdownDescription: "Whether to return only a list that Waldur held at one moment, even if usage is written during the read. All pages are then read at least twice, until two readings are equal. See *Consistent reads*. Default: `false`.",
 			},
 			"total_count": schema.Int64Attribute{
-				Computed: true, MarkdownDescription: "Number of rows that the filters of the server select, before `min_usage_percent` and `limit` are applied. 0 means that there was nothing to check.",
+				Computed: true, MarkdownDescription: "Number of rows that match the filters, before `min_usage_percent` and `limit` are applied. 0 means that there was nothing to check.",
 			},
 			"summaries": schema.ListNestedAttribute{
-				MarkdownDescription: "One object for each month, offering and component. A component that neither consumed nor allocated anything in a month has no object for it.",
+				MarkdownDescription: "One object for each month, offering and component. A component with neither usage nor allocation in a month has no object for that month.",
 				Computed:            true,
 				NestedObject:        summaryObject(),
 			},
 		},
 		Blocks: map[string]schema.Block{
 			"timeouts": schema.SingleNestedBlock{Attributes: map[string]schema.Attribute{
-				"read": optionalString("Time limit of the whole read with all pages and retries, as a duration such as `\"30s\"` or `\"10m\"`. Default: `\"5m\"`.", parsedWith(parseDuration)),
+				"read": optionalString("Time limit of the whole read, including all pages and retries, as a duration such as `\"30s\"` or `\"10m\"`. Default: `\"5m\"`.", parsedWith(parseDuration)),
 			}},
 		},
 	}
@@ -187,8 +187,8 @@ func (m *componentUsageMonthlyModel) keep(rows []*waldur.ComponentUsage) []*wald
 	return rows
 }
 
-// terraformNumber returns the number that Terraform makes of a decimal. It has 512
-// bits, so that 33.33 from Waldur equals 33.33 in a configuration.
+// terraformNumber returns a decimal as Terraform represents it. It has 512 bits,
+// so that 33.33 from Waldur equals 33.33 in a configuration.
 func terraformNumber(d waldur.Decimal) *big.Float {
 	number, _, _ := big.ParseFloat(d.String(), 10, 512, big.ToNearestEven)
 	return number
@@ -202,7 +202,7 @@ func (m *componentUsageMonthlyModel) readTimeout(diags *diag.Diagnostics) time.D
 	return parsed(m.Timeouts.Read, path.Root("timeouts").AtName("read"), parseDuration, diags)
 }
 
-// query returns the arguments as a query of Waldur.
+// query returns the query for the arguments.
 func (m *componentUsageMonthlyModel) query(ctx context.Context) (waldur.Query, diag.Diagnostics) {
 	var fields, orderBy []types.String
 	diags := m.Fields.ElementsAs(ctx, &fields, false)

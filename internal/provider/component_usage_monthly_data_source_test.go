@@ -29,7 +29,8 @@ func set(elements ...tftypes.Value) tftypes.Value {
 	return tftypes.NewValue(tftypes.Set{ElementType: tftypes.String}, elements)
 }
 
-// TestBadArguments are errors at the argument, before any request.
+// TestBadArguments checks that bad arguments are errors at the argument, before any
+// request.
 func TestBadArguments(t *testing.T) {
 	t.Parallel()
 	server := waldurtest.Start(t, nil)
@@ -88,7 +89,7 @@ func TestBadArguments(t *testing.T) {
 	}
 	t.Cleanup(func() {
 		if n := len(server.Requests()); n != 0 {
-			t.Errorf("%d requests were made all the same", n)
+			t.Errorf("%d requests were sent", n)
 		}
 	})
 }
@@ -98,8 +99,8 @@ func timeoutsBlock(read string) tftypes.Value {
 	return tftypes.NewValue(object, map[string]tftypes.Value{"read": text(read)})
 }
 
-// TestReadErrors are what people read when a read fails: a title, the cause, what
-// to do, and the request.
+// TestReadErrors checks the errors of failed reads: the title, the cause, what to
+// do, and the request.
 func TestReadErrors(t *testing.T) {
 	t.Parallel()
 	status := waldurtest.Status
@@ -112,6 +113,7 @@ func TestReadErrors(t *testing.T) {
 		token     string
 		tokenType string
 		retries   int
+		timeout   string // request_timeout
 		arguments map[string]tftypes.Value
 		at        string
 		title     string
@@ -132,10 +134,10 @@ func TestReadErrors(t *testing.T) {
 		"an API token as Bearer": {fault: said(401, "Invalid JWT token."), tokenType: "Bearer", title: "Token Refused by Waldur", parts: []string{"For an API token, remove token_type"}},
 		"expired JWT":            {fault: said(401, "Token has expired."), token: jwt, title: "Token Refused by Waldur", parts: []string{"Get a new one from the identity provider"}},
 		"no introspection": {fault: said(401, "Introspection configuration is incomplete."), token: jwt, title: "Token Refused by Waldur",
-			parts: []string{"identity provider, which may only be down for now", "Run the command again later", "ask the operator"}},
+			parts: []string{"identity provider, which may be temporarily down", "Run the command again later", "ask the operator"}},
 		"identity provider down": {fault: said(401, "Connection to introspection endpoint failed: timed out"), tokenType: "Bearer", title: "Token Refused by Waldur",
-			parts: []string{`"Connection to introspection endpoint failed: timed out"`, "identity provider, which may only be down for now"}},
-		"identity provider broken": {fault: said(401, "Introspection endpoint error."), token: jwt, title: "Token Refused by Waldur", parts: []string{"may only be down for now"}},
+			parts: []string{`"Connection to introspection endpoint failed: timed out"`, "identity provider, which may be temporarily down"}},
+		"identity provider broken": {fault: said(401, "Introspection endpoint error."), token: jwt, title: "Token Refused by Waldur", parts: []string{"may be temporarily down"}},
 		"never logged in": {fault: said(403, "Unable to impersonate user that does not have an active session."), token: jwt, title: "Access Denied by Waldur",
 			parts: []string{"active session", "Log in to Waldur in a browser once"}},
 		"403":                 {fault: said(403, "No."), title: "Access Denied by Waldur", parts: []string{`403 Forbidden: "No."`, "role"}},
@@ -162,9 +164,8 @@ func TestReadErrors(t *testing.T) {
 		"a wait too long":     {fault: status(503, http.Header{"Retry-After": {"30"}}, ""), retries: 2, arguments: map[string]tftypes.Value{"timeouts": timeoutsBlock("20s")}, title: "Rate Limited by Waldur", parts: []string{"asked to wait until ", "no time left for another attempt: raise timeouts.read (now 20s)"}},
 		"a redirect":          {fault: waldurtest.Redirect(302, "https://elsewhere.example/api/"), title: "Redirect Not Followed", parts: []string{"302 Found, a redirect to https://elsewhere.example/api/", "The token was not sent", "login page"}},
 		"another address":     {fault: waldurtest.Redirect(301, "https://elsewhere.example/up"+waldurtest.Path+"?page=1"), title: "Redirect Not Followed", parts: []string{"set url in the provider block, or " + urlVariable + `, to "https://elsewhere.example/up".`}},
-		"a slow failure":      {fault: status(500, nil, ""), retries: 9, arguments: map[string]tftypes.Value{"timeouts": timeoutsBlock("900ms")}, title: "Waldur Server Error", parts: []string{"500 Internal Server Error", "no time left for another attempt: raise timeouts.read (now 900ms)"}},
-		"a hanging server":    {fault: waldurtest.Hang(), arguments: map[string]tftypes.Value{"timeouts": timeoutsBlock("300ms")}, title: "Read of Waldur Timed Out", parts: []string{"No time was left", "timeouts.read, now 300ms", "raise it"}},
-		"a hasty provider":    {fault: waldurtest.Delay(time.Minute), title: "Request to Waldur Timed Out", parts: []string{"No complete response within 700ms", "Check that the server is running", "request_timeout"}},
+		"a hanging server":    {fault: waldurtest.Hang(), arguments: map[string]tftypes.Value{"timeouts": timeoutsBlock("300ms")}, title: "Read from Waldur Timed Out", parts: []string{"No time was left", "timeouts.read, now 300ms", "raise it"}},
+		"a hasty provider":    {fault: waldurtest.Delay(time.Minute), timeout: "700ms", title: "Request to Waldur Timed Out", parts: []string{"No complete response within 700ms", "Check that the server is running", "request_timeout"}},
 		"a cut response":      {fault: waldurtest.CutBody(), title: "Incomplete Response from Waldur", parts: []string{"The response ended after ", "page_size"}},
 		"a closed connection": {fault: waldurtest.HangUp(), title: "Cannot Connect to Waldur", parts: []string{"EOF", "Check that the server is running and that url is correct."}},
 		"a wrong count":       {fault: waldurtest.SetHeader("X-Result-Count", "11"), title: "Incomplete List from Waldur", parts: []string{"Received 10 of the 11 rows that the server counts", "no rows are silently missing", "narrow the filters"}},
@@ -176,7 +177,10 @@ func TestReadErrors(t *testing.T) {
 			server.Misbehave(test.fault)
 			token := cmp.Or(test.token, waldurtest.Token)
 			arguments := map[string]tftypes.Value{
-				"token": text(token), "max_retries": tftypes.NewValue(tftypes.Number, test.retries), "request_timeout": text("700ms"),
+				"token": text(token), "max_retries": tftypes.NewValue(tftypes.Number, test.retries),
+			}
+			if test.timeout != "" {
+				arguments["request_timeout"] = text(test.timeout)
 			}
 			if test.tokenType != "" {
 				arguments["token_type"] = text(test.tokenType)
@@ -200,8 +204,8 @@ func TestReadErrors(t *testing.T) {
 	}
 }
 
-// checkAnatomy makes sure that an error of a request has a title of three to six
-// words, the cause, what to do, and the request.
+// checkAnatomy checks that an error of a request has a title of three to six words,
+// the cause, what to do, and the request.
 func checkAnatomy(t *testing.T, diag *tfprotov6.Diagnostic) {
 	t.Helper()
 	words, paragraphs := len(strings.Fields(diag.Summary)), strings.Split(diag.Detail, "\n\n")
@@ -354,8 +358,8 @@ func summaries(t *testing.T, state map[string]tftypes.Value) (rows []map[string]
 	return rows
 }
 
-// TestKeptRowsReadThePercentage: with fields that leave it out, usage_percent is
-// read for min_usage_percent alone.
+// TestKeptRowsReadThePercentage: min_usage_percent reads usage_percent even if
+// fields leaves it out.
 func TestKeptRowsReadThePercentage(t *testing.T) {
 	t.Parallel()
 	server := recorded(t)

@@ -29,8 +29,8 @@ import (
 	"terraform-provider-waldur/internal/waldurtest"
 )
 
-// testExample applies a folder of examples/ as it stands, on the recorded rows.
-// The examples take address and token from the environment, so these tests do
+// testExample applies a folder of examples/ unchanged, on the recorded rows. The
+// examples read the address and the token from the environment, so these tests do
 // not run in parallel.
 func testExample(t *testing.T, server *waldurtest.Server, name string, versions []tfversion.TerraformVersionCheck, steps ...acctest.TestStep) {
 	t.Helper()
@@ -71,7 +71,7 @@ func TestAccExampleQuotaCheck(t *testing.T) {
 		})
 }
 
-// TestAccExampleQuotaCheckWarns: a failed check is no error, and the person sees it.
+// TestAccExampleQuotaCheckWarns: a failed check is a warning, not an error.
 func TestAccExampleQuotaCheckWarns(t *testing.T) {
 	server := recorded(t)
 	text := read(t, filepath.Join("..", "..", "examples", "quota-check", "main.tf"))
@@ -250,7 +250,7 @@ func TestAccExampleUsageReport(t *testing.T) {
 	}
 }
 
-// TestAccExampleUsageReportIsPrintedOnce: by the output command, and not by the apply as well.
+// TestAccExampleUsageReportIsPrintedOnce: by the output command, but not by the apply.
 func TestAccExampleUsageReportIsPrintedOnce(t *testing.T) {
 	server := recorded(t)
 	files, err := filepath.Glob(filepath.Join("..", "..", "examples", "usage-report", "*.*"))
@@ -288,7 +288,7 @@ func containing(parts ...string) knownvalue.Check {
 	})
 }
 
-// chart is what stands in the SVG of the usage report.
+// chart is the content of the SVG of the usage report.
 type chart struct {
 	XMLName xml.Name `xml:"http://www.w3.org/2000/svg svg"`
 	ViewBox string   `xml:"viewBox,attr"`
@@ -320,7 +320,7 @@ type panel struct {
 }
 
 // parseChart returns an error if the text is not well-formed, or has a viewBox
-// that is not its size.
+// that differs from its size.
 func parseChart(svg string) (*chart, error) {
 	c := new(chart)
 	if err := xml.Unmarshal([]byte(svg), c); err != nil {
@@ -465,7 +465,7 @@ func TestAccExampleModuleTests(t *testing.T) {
 	}
 }
 
-// copyExample puts a folder of examples/ in place of the configuration, and
+// copyExample replaces the configuration with a folder of examples/, and
 // initializes it.
 func (tf *terraform) copyExample(name string) {
 	tf.t.Helper()

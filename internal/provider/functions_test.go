@@ -47,7 +47,7 @@ func TestBillingPeriodFunction(t *testing.T) {
 	for _, test := range []struct {
 		timestamp string
 		offsets   []int64
-		want      string // or what is in the error, with the number of the argument before it
+		want      string // or a part of the error, after the number of the argument
 	}{
 		{"2026-11-23T12:00:00Z", nil, "2026-11"},
 		{"2026-11-23T12:00:00Z", []int64{0}, "2026-11"},
@@ -95,7 +95,7 @@ func TestBillingPeriodsFunction(t *testing.T) {
 	}
 }
 
-// checkCall compares a result, or an error and its argument, with what is wanted.
+// checkCall compares a result, or an error and its argument, with the expected one.
 func checkCall(t *testing.T, name string, arguments []tftypes.Value, got tftypes.Value, failure *tfprotov6.FunctionError, want string) {
 	t.Helper()
 	if argument, message, isError := strings.Cut(want, ": "); isError {
@@ -126,7 +126,7 @@ func checkCall(t *testing.T, name string, arguments []tftypes.Value, got tftypes
 	}
 }
 
-// withFunctions skips a test where providers cannot have functions yet.
+// withFunctions skips a test if the engine does not support provider functions.
 func withFunctions() []tfversion.TerraformVersionCheck {
 	return []tfversion.TerraformVersionCheck{tfversion.SkipBelow(firstWithFunctions())}
 }

@@ -17,8 +17,8 @@ import (
 	"github.com/hashicorp/go-version"
 )
 
-// installation is the provider as a person has it: a binary in a folder that
-// Terraform installs plugins from. It is built once for all tests that need it.
+// installation is the provider as users have it: a binary in a folder from which
+// Terraform installs plugins. It is built once for all tests that need it.
 var installation struct {
 	once sync.Once
 	root string
@@ -31,8 +31,8 @@ func removeInstallation() {
 	}
 }
 
-// installed returns the CLI configuration that makes Terraform install the
-// provider's binary, and no other provider.
+// installed returns a CLI configuration with which Terraform installs this binary,
+// and no other provider.
 func installed(t *testing.T) (cliConfig string) {
 	t.Helper()
 	installation.once.Do(func() {
@@ -70,7 +70,7 @@ type terraform struct {
 }
 
 // newTerraform initializes a folder with a configuration. It skips the test
-// where acceptance tests are not asked for.
+// unless acceptance tests are enabled.
 func newTerraform(t *testing.T, config string, env ...string) *terraform {
 	t.Helper()
 	if os.Getenv("TF_ACC") == "" {
@@ -90,7 +90,7 @@ func newTerraform(t *testing.T, config string, env ...string) *terraform {
 // binary is the Terraform or OpenTofu that the acceptance tests run.
 func binary() string { return cmp.Or(os.Getenv("TF_ACC_TERRAFORM_PATH"), "terraform") }
 
-// engine is the first line of what the binary says of its version, such as
+// engine is the first line that the binary prints for its version, such as
 // "OpenTofu v1.12.6".
 var engine = sync.OnceValue(func() string {
 	out, _ := exec.Command(binary(), "version").Output()

@@ -17,8 +17,8 @@ import (
 
 const dataSourceType = "waldur_component_usage_monthly"
 
-// protocolClient speaks Terraform's plugin protocol to the provider, as
-// Terraform itself does: first it validates, then it calls.
+// protocolClient calls the provider with Terraform's plugin protocol. Like
+// Terraform, it validates first.
 type protocolClient struct {
 	tb     testing.TB
 	server tfprotov6.ProviderServer
@@ -40,15 +40,15 @@ func protocolClientOf(tb testing.TB, server tfprotov6.ProviderServer) *protocolC
 	return &protocolClient{tb: tb, server: server, schema: schema}
 }
 
-// configured returns a client whose provider reads from an in-memory Waldur,
-// without retries unless arguments say otherwise.
+// configured returns a client whose provider reads from an in-memory Waldur
+// server, without retries by default.
 func configured(tb testing.TB, waldur *waldurtest.Server, arguments map[string]tftypes.Value) *protocolClient {
 	tb.Helper()
 	return newProtocolClient(tb).configuredFor(waldur, arguments)
 }
 
 // ways returns clients of the provider in its own server and in the framework's,
-// to which rows go in different ways.
+// which receive rows in different ways.
 func ways(tb testing.TB, waldur *waldurtest.Server) map[string]*protocolClient {
 	tb.Helper()
 	return map[string]*protocolClient{

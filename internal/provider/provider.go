@@ -2,8 +2,7 @@
 // SPDX-License-Identifier: MPL-2.0
 
 // Package provider is Terraform's side of the Waldur usage provider: schemas,
-// checks, values and diagnostics. How Waldur is read is not its business; that
-// is package waldur.
+// validation, values and diagnostics. It reads Waldur only through package waldur.
 package provider
 
 import (
@@ -43,8 +42,8 @@ const defaultMaxRetries = 4
 
 var _ provider.ProviderWithFunctions = &waldurProvider{}
 
-// New returns a constructor of the provider, for any server. [NewServer] is the
-// faster way to Terraform. The version becomes part of the user agent.
+// New returns a constructor of the provider, for any provider server. The server
+// of [NewServer] is faster. The version becomes part of the user agent.
 func New(version string) func() provider.Provider {
 	return func() provider.Provider { return &waldurProvider{version: version} }
 }
@@ -68,7 +67,7 @@ func (p *waldurProvider) Metadata(_ context.Context, _ provider.MetadataRequest,
 
 func (p *waldurProvider) Schema(_ context.Context, _ provider.SchemaRequest, resp *provider.SchemaResponse) {
 	resp.Schema = schema.Schema{
-		MarkdownDescription: "Reads how much of each offering's components was consumed and allocated in a month, from the marketplace of [Waldur](https://waldur.com): every row, exactly, in a stable order, or an error that says what to do.",
+		MarkdownDescription: "Reads the monthly usage and allocation of each offering's components from the marketplace of [Waldur](https://waldur.com): every row, exactly, in a stable order, or an error that says what to do.",
 		Attributes: map[string]schema.Attribute{
 			"url": schema.StringAttribute{
 				Optional: true, Validators: []validator.String{parsedWith(waldur.ParseURL)},
@@ -90,7 +89,7 @@ func (p *waldurProvider) Schema(_ context.Context, _ provider.SchemaRequest, res
 			},
 			"max_retries": schema.NumberAttribute{
 				Optional: true, Validators: []validator.Number{wholeNumberBetween(0, 10)},
-				MarkdownDescription: "Maximum number of retries of a request after a connection error, a 429 response, or any 5xx response except 501, from 0 to 10. The waits grow from half a second. A `Retry-After` header of up to a minute takes precedence. Default: `4`.",
+				MarkdownDescription: "Maximum number of retries of a request after a connection error, a 429 response, or any 5xx response except 501, from 0 to 10. Waits start at half a second and grow. A `Retry-After` header of up to a minute takes precedence. Default: `4`.",
 			},
 			"ca_cert_pem": schema.StringAttribute{
 				Optional: true, Validators: []validator.String{parsedWith(parseCertificates)},
@@ -152,7 +151,7 @@ func refuseUnknown(req provider.ConfigureRequest, diags *diag.Diagnostics) {
 			advice += ", or leave it out and set the environment variable " + variable
 		}
 		diags.AddAttributeError(path.Root(name), "Unknown Value for "+name,
-			fmt.Sprintf("The value of %s is known only after apply, but the provider needs it during plan.\n\n%s. Or apply what it depends on first, with -target.", name, advice))
+			fmt.Sprintf("The value of %s is known only after apply, but the provider needs it during plan.\n\n%s. Or first apply the resources that it depends on, with -target.", name, advice))
 	}
 }
 
@@ -187,14 +186,14 @@ func warnOfTransport(client *waldur.Client, diags *diag.Diagnostics) {
 	}
 }
 
-// isLoopback reports whether requests to a host stay on the machine. By the proxy
-// rules of net/http, names such as x.localhost do not.
+// isLoopback reports whether requests to a host stay on the machine. net/http can
+// send requests to names such as x.localhost through a proxy.
 func isLoopback(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || (ip != nil && ip.IsLoopback())
 }
 
-// parseCertificates returns the system's certificate authorities and those of a
+// parseCertificates returns the system's certificate authorities and those in a
 // PEM text.
 func parseCertificates(pem string) (*x509.CertPool, error) {
 	pool, err := x509.SystemCertPool()

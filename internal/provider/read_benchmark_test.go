@@ -26,8 +26,8 @@ import (
 	"terraform-provider-waldur/internal/waldurtest"
 )
 
-// benchmarkRows are rows such as a large Waldur has: 200 offerings of 4
-// components each, over as many months as it takes.
+// benchmarkRows are rows of a large Waldur server: 200 offerings of 4 components
+// each, over as many months as needed.
 func benchmarkRows(n int) []waldurtest.Row {
 	rows := make([]waldurtest.Row, n)
 	for i := range rows {
@@ -49,10 +49,10 @@ func benchmarkRows(n int) []waldurtest.Row {
 	return rows
 }
 
-// BenchmarkReadDataSource is one ReadDataSource call of Terraform's protocol,
-// server and network included: ours, the plain way that most data sources go, and
-// the floor, which decodes the same pages into structs and encodes these, one page
-// after the other, and nothing else.
+// BenchmarkReadDataSource measures one ReadDataSource call of Terraform's protocol,
+// including server and network: this provider, a plain provider written as most
+// data sources are, and the floor, which only decodes the same pages into structs
+// and encodes these, one page after the other.
 func BenchmarkReadDataSource(b *testing.B) {
 	for _, n := range []int{1000, 10000, 30000} {
 		server := waldurtest.NewServer(benchmarkRows(n))
@@ -61,7 +61,7 @@ func BenchmarkReadDataSource(b *testing.B) {
 	}
 }
 
-// BenchmarkReadDataSourceOfSlowServer is the same with 40 pages from a server that
+// BenchmarkReadDataSourceOfSlowServer measures the same with 40 pages from a server that
 // takes 20 ms for each.
 func BenchmarkReadDataSourceOfSlowServer(b *testing.B) {
 	server := waldurtest.NewServer(benchmarkRows(12000))
@@ -116,7 +116,7 @@ func checkRows(b *testing.B, resp *tfprotov6.ReadDataSourceResponse, schema *tfp
 }
 
 // plainProvider reads the pages one after the other into structs, and sets the
-// summaries as the framework's documentation teaches: a slice of structs, through
+// summaries as in the framework's documentation: with a slice of structs and
 // State.Set.
 type plainProvider struct{ waldurProvider }
 
@@ -204,7 +204,7 @@ func plainNumber(digits *string) types.Number {
 	return types.NumberValue(f)
 }
 
-// benchmarkFloor reads and encodes the rows with nothing in between.
+// benchmarkFloor only reads and encodes the rows.
 func benchmarkFloor(b *testing.B, server *waldurtest.Server, n int) {
 	b.ReportAllocs()
 	for b.Loop() {

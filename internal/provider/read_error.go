@@ -28,7 +28,7 @@ var filterArguments = []string{
 const (
 	checkURL     = "Check url in the provider block, or " + urlVariable + ". If a proxy, firewall or VPN is involved, check that too."
 	checkRunning = "Check that the server is running and that url is correct. If a proxy, firewall or VPN is involved, check that too."
-	reportFault  = "This is a fault of the provider. Please report it."
+	reportFault  = "This is a bug in the provider. Please report it."
 	readLess     = "Read less: narrow the filters, for example to one offering_uuid or to fewer months."
 )
 
@@ -36,7 +36,7 @@ const (
 func (d *componentUsageMonthlyDataSource) reportReadError(ctx context.Context, err error, timeout time.Duration, diags *diag.Diagnostics) {
 	failed, ok := errors.AsType[*waldur.RequestError](err)
 	if !ok {
-		diags.AddError("Unknown Failure of the Read", sentence(err)+"\n\n"+reportFault)
+		diags.AddError("Unexpected Read Error", sentence(err)+"\n\n"+reportFault)
 		return
 	}
 	request := "Request: " + failed.String()
@@ -57,8 +57,8 @@ func sentence(err error) string {
 	return strings.ToUpper(text[:1]) + strings.TrimSuffix(text[1:], ".") + "."
 }
 
-// reportFilters reports parameters that the server refused, at their arguments if
-// they have one.
+// reportFilters reports parameters that the server refused, each at its argument
+// if it has one.
 func reportFilters(err *waldur.FilterError, request string, diags *diag.Diagnostics) {
 	for _, parameter := range slices.Sorted(maps.Keys(err.Problems)) {
 		argument, cause := strings.Replace(parameter, "field", "fields", 1), "The server refused the value of %s: %q.\n\n%s\n\n%s"
@@ -73,7 +73,7 @@ func reportFilters(err *waldur.FilterError, request string, diags *diag.Diagnost
 // explain returns a title for the cause of a failed read, and what to do.
 func (d *componentUsageMonthlyDataSource) explain(ctx context.Context, failed *waldur.RequestError, timeout time.Duration) (title, advice string) {
 	if errors.Is(ctx.Err(), context.Canceled) {
-		return "Read of Waldur Canceled", "The read was interrupted. Run the command again."
+		return "Read from Waldur Canceled", "The read was interrupted. Run the command again."
 	}
 	switch err := failed.Err.(type) { //nolint:errorlint // the cause is one of these types, unwrapped
 	case *waldur.IncompleteError:
@@ -102,19 +102,19 @@ func (d *componentUsageMonthlyDataSource) explain(ctx context.Context, failed *w
 		return "Unexpected Row from Waldur", "The row does not have the format of Waldur's API, so its numbers cannot be trusted. Report it to the operator of the Waldur server. If you do not need the field, leave it out with fields."
 	case *waldur.BodyError:
 		if err.TooLarge {
-			return "Response from Waldur Too Large", "A page of 300 rows usually has some 200 KB. Lower page_size, or leave out columns with fields."
+			return "Response from Waldur Too Large", "A page of 300 rows usually has about 200 KB. Lower page_size, or leave out columns with fields."
 		}
 		return "Unexpected Response from Waldur", "The response is not the list of rows that Waldur's API documents. " + checkURL
 	}
-	return "Unknown Failure of the Read", reportFault
+	return "Unexpected Read Error", reportFault
 }
 
 func explainTimeout(previous error, timeout time.Duration) (title, advice string) {
 	advice = fmt.Sprintf("The time limit of the whole read is timeouts.read, now %s. ", timeout)
 	if previous != nil {
-		return "Read of Waldur Timed Out", advice + "Earlier attempts failed, so solve that first. " + checkRunning
+		return "Read from Waldur Timed Out", advice + "Earlier attempts failed: fix the cause of that first. " + checkRunning
 	}
-	return "Read of Waldur Timed Out", advice + "If the server is slow, raise it, as in timeouts { read = \"15m\" }. Or read less: narrow the filters, or set fields."
+	return "Read from Waldur Timed Out", advice + "If the server is slow, raise it, as in timeouts { read = \"15m\" }. Or read less: narrow the filters, or set fields."
 }
 
 func explainRedirect(err *waldur.RedirectError) string {
@@ -144,13 +144,13 @@ func (d *componentUsageMonthlyDataSource) explainStatus(err *waldur.StatusError)
 	return "Unexpected Response from Waldur", checkURL
 }
 
-// explainUnauthorized says what can be wrong with the token. The server's own words
-// are the same for several causes.
+// explainUnauthorized says what can be wrong with the token. The server sends the
+// same text for several causes.
 func (d *componentUsageMonthlyDataSource) explainUnauthorized(detail string) string {
 	const renew = " Set the new token as token in the provider block, or in the environment variable " + tokenVariable + "."
 	switch kind := d.client.TokenKind(); {
 	case strings.Contains(strings.ToLower(detail), "introspection"):
-		return "Waldur could not check the token with its identity provider, which may only be down for now. Run the command again later. If it fails again, ask the operator of the Waldur server, or use a personal access token."
+		return "Waldur could not check the token with its identity provider, which may be temporarily down. Run the command again later. If it fails again, ask the operator of the Waldur server, or use a personal access token."
 	case kind == waldur.PersonalAccessToken && strings.Contains(detail, "JWT"):
 		return "Personal access tokens may be switched off on this server. Ask its operator, or use the API token in the user's profile in Waldur." + renew
 	case kind == waldur.PersonalAccessToken:
@@ -186,18 +186,18 @@ func explainConnection(err *waldur.ConnectionError, timeout time.Duration) (titl
 	return "Cannot Connect to Waldur", checkRunning
 }
 
-// reportEncodingError reports rows that were read, but not handed to Terraform.
+// reportEncodingError reports rows that were read, but not passed to Terraform.
 func reportEncodingError(ctx context.Context, err error, rows int, timeout time.Duration, diags *diag.Diagnostics) {
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
 		title, advice := explainTimeout(nil, timeout)
-		diags.AddError(title, "Time ran out after all rows were received.\n\n"+advice)
+		diags.AddError(title, "The time limit was reached after all rows were received.\n\n"+advice)
 	case ctx.Err() != nil:
-		diags.AddError("Read of Waldur Canceled", "The read was interrupted after all rows were received.\n\nRun the command again.")
+		diags.AddError("Read from Waldur Canceled", "The read was interrupted after all rows were received.\n\nRun the command again.")
 	case errors.Is(err, errTooLarge):
 		diags.AddError("List Too Large for Terraform", fmt.Sprintf("The list has %d rows, and more than 256 MiB, which is the most that Terraform accepts from a provider.\n\n"+
 			"Read less: narrow the filters, or set fields, limit or min_usage_percent.", rows))
 	default:
-		diags.AddError("Unknown Failure of the Read", sentence(err)+"\n\n"+reportFault)
+		diags.AddError("Unexpected Read Error", sentence(err)+"\n\n"+reportFault)
 	}
 }

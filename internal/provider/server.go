@@ -15,12 +15,12 @@ import (
 
 // NewServer returns a constructor of the provider's protocol server.
 //
-// It is the framework's server, except that the rows of summaries do not go
-// through the framework. There, each value becomes several Go values, which the
-// framework copies, compares and transforms, at some 20 times the cost of all else
-// in a read, and decimals may become binary floats. Instead, the data source
-// encodes its rows once, as Terraform's protocol has them, and the server puts
-// these bytes into the framework's response, where summaries is null.
+// It is the framework's server, but the rows of summaries bypass the framework.
+// The framework would turn each value into several Go values, and copy, compare
+// and transform them. That costs about 20 times as much as the rest of a read, and
+// can turn decimals into binary floats. Instead, the data source encodes its rows
+// once, in the format of Terraform's protocol. The server puts these bytes into
+// the framework's response, where summaries is null.
 //
 // Verified with terraform-plugin-framework 1.19.0 and terraform-plugin-go 0.31.0.
 func NewServer(version string) func() tfprotov6.ProviderServer {
@@ -30,7 +30,7 @@ func NewServer(version string) func() tfprotov6.ProviderServer {
 
 type server struct{ tfprotov6.ProviderServer }
 
-// encodedSummariesKey is the context key of a *[]byte that takes encoded rows.
+// encodedSummariesKey is the context key of a *[]byte that receives the encoded rows.
 type encodedSummariesKey struct{}
 
 // ReadDataSource reads a data source with the framework, and puts the encoded rows

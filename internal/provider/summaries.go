@@ -19,7 +19,7 @@ import (
 )
 
 // maxEncodedBytes is the largest encoding of summaries. Terraform accepts messages
-// of up to 256 MiB; the difference is for the other attributes.
+// of up to 256 MiB; the rest is for the other attributes.
 const maxEncodedBytes = 256<<20 - 64<<10
 
 var errTooLarge = errors.New("the encoded list is larger than 256 MiB")
@@ -40,10 +40,10 @@ func summaryObject() schema.NestedAttributeObject {
 	return schema.NestedAttributeObject{Attributes: attributes}
 }
 
-// encodeSummaries encodes rows as Terraform's protocol has a list of objects, in
-// MessagePack. Decimals are encoded as their own digits, as the protocol allows for
-// numbers. Columns that are not in fields are null, unless fields is empty. The
-// error is the context's, or errTooLarge.
+// encodeSummaries encodes rows as a list of objects in Terraform's protocol, which
+// uses MessagePack. Decimals are encoded as strings of digits, which the protocol
+// allows for numbers. Columns that are not in fields are null, unless fields is
+// empty. The error is the context's, or errTooLarge.
 func encodeSummaries(ctx context.Context, rows []*waldur.ComponentUsage, fields []*waldur.Column) ([]byte, error) {
 	if len(fields) == 0 {
 		fields = waldur.Columns
@@ -102,7 +102,7 @@ func encodeRow(encoder *msgpack.Encoder, row *waldur.ComponentUsage, wanted []bo
 	return err
 }
 
-// setSummaries hands encoded rows to the server of NewServer. Under another server
+// setSummaries passes encoded rows to the server of NewServer. With another server,
 // it decodes them into the state.
 func setSummaries(ctx context.Context, state *tfsdk.State, encoded []byte) error {
 	if summaries, ok := ctx.Value(encodedSummariesKey{}).(*[]byte); ok {

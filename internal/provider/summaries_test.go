@@ -77,7 +77,7 @@ func TestBothWaysHandOverTheSameRows(t *testing.T) {
 	})
 }
 
-// TestDecimalsAreSentAsTheirDigits looks at the bytes for Terraform.
+// TestDecimalsAreSentAsTheirDigits checks the bytes that Terraform receives.
 func TestDecimalsAreSentAsTheirDigits(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
@@ -102,8 +102,8 @@ func TestDecimalsAreSentAsTheirDigits(t *testing.T) {
 	})
 }
 
-// TestDecimalsReachTerraformExactly compares what Terraform makes of the bytes
-// that it is sent, with 512 bits, with what it makes of the decimal in HCL.
+// TestDecimalsReachTerraformExactly compares the number that Terraform decodes from
+// the bytes, with 512 bits, with the number that it parses from HCL.
 func TestDecimalsReachTerraformExactly(t *testing.T) {
 	t.Parallel()
 	for _, digits := range []string{

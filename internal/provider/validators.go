@@ -21,16 +21,15 @@ import (
 	"terraform-provider-waldur/internal/waldur"
 )
 
-// undescribed is for validators whose rules the descriptions of arguments say.
+// undescribed is for validators whose rules are in the descriptions of arguments.
 type undescribed struct{}
 
 func (undescribed) Description(context.Context) string { return "" }
 
 func (undescribed) MarkdownDescription(context.Context) string { return "" }
 
-// parsedWith returns a validator of strings that the function can parse, so that
-// what passes validation can be used later. The function's errors read on from the
-// name of the argument.
+// parsedWith returns a validator that accepts the strings that parse accepts. An
+// error of parse continues a sentence that begins with the name of the argument.
 func parsedWith[T any](parse func(string) (T, error)) validator.String {
 	return parsedValidator[T]{parse: parse}
 }
@@ -59,7 +58,7 @@ func parsed[T any](argument types.String, at path.Path, parse func(string) (T, e
 	return value
 }
 
-// addInvalidValue reports an error that reads on from the name of an argument.
+// addInvalidValue reports an error that continues the name of its argument.
 func addInvalidValue(diags *diag.Diagnostics, at path.Path, err error) {
 	name := argumentName(at)
 	diags.AddAttributeError(at, "Invalid Value for "+name, fmt.Sprintf("%s %s.", name, err))
@@ -78,7 +77,7 @@ func argumentName(at path.Path) string {
 }
 
 // wholeNumberBetween returns a validator of whole numbers from least to most. The
-// framework's own types of whole numbers report a fraction as a fault of the
+// framework's own types of whole numbers report a fraction as a bug in the
 // provider.
 func wholeNumberBetween(least, most int) validator.Number {
 	return wholeNumberValidator{least: least, most: most}
@@ -104,7 +103,7 @@ func (v wholeNumberValidator) ValidateNumber(_ context.Context, req validator.Nu
 	addInvalidValue(&resp.Diagnostics, req.Path, fmt.Errorf("must be a whole number %s; got %s", bounds, n.Text('g', 20)))
 }
 
-// wholeNumber returns a number that has passed such a validator; 0 if it is null.
+// wholeNumber returns a number that has passed such a validator, or 0 if it is null.
 func wholeNumber(number types.Number) int {
 	if number.IsNull() {
 		return 0
@@ -113,8 +112,8 @@ func wholeNumber(number types.Number) int {
 	return int(n)
 }
 
-// parseName parses a text to filter by. Waldur trims white space, and takes an
-// empty filter for none, so that a blank one would select all rows.
+// parseName parses the text of a filter. Waldur trims white space and ignores an
+// empty filter, so a blank one would select all rows.
 func parseName(text string) (string, error) {
 	if text == "" || strings.TrimSpace(text) != text {
 		return "", fmt.Errorf("must not be empty, and must not begin or end with white space; got %q. To select all rows, leave it out", text)

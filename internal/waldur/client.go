@@ -35,14 +35,14 @@ import (
 )
 
 const (
-	// maxRequests is the number of requests of a client under way at a time.
+	// maxRequests is the maximum number of concurrent requests of a client.
 	maxRequests = 4
 
-	// maxBodyBytes is the largest page. One of 300 rows has some 200 KB.
+	// maxBodyBytes is the largest page. A page of 300 rows has about 200 KB.
 	maxBodyBytes = 8 << 20
-	// maxErrorBodyBytes is how much is read of the body of another status.
+	// maxErrorBodyBytes is how much is read of the body of an error response.
 	maxErrorBodyBytes = 64 << 10
-	// maxProblems is how many refused parameters of a 400 response are reported.
+	// maxProblems is the maximum number of refused parameters to report.
 	maxProblems = 10
 
 	defaultRequestTimeout = 30 * time.Second
@@ -52,8 +52,8 @@ const (
 )
 
 // Client reads from one Waldur server. Set its exported fields before the first
-// request, and do not change them after it. Goroutines may share a client; all
-// its reads together have at most 4 requests under way.
+// request, and do not change them afterwards. A client is safe for concurrent use;
+// its reads share a limit of 4 requests at a time.
 type Client struct {
 	// URL is the root of the API, as [ParseURL] returns it.
 	URL *url.URL
@@ -70,7 +70,7 @@ type Client struct {
 	UserAgent string
 
 	// RequestTimeout limits an attempt of a request, from connecting to the last
-	// byte of the response. 30 seconds if it is 0.
+	// byte of the response. 0 means 30 seconds.
 	RequestTimeout time.Duration
 
 	// MaxRetries is the maximum number of retries of a request after a connection
@@ -78,42 +78,42 @@ type Client struct {
 	MaxRetries int
 
 	// RetryWait is the wait before the first retry. It doubles with each further
-	// one up to 30 seconds. A Retry-After header of up to a minute takes its place,
-	// and holds back all requests of the client. Half a second if it is 0.
+	// retry, up to 30 seconds. A Retry-After header of up to a minute replaces it,
+	// and delays all requests of the client. 0 means half a second.
 	RetryWait time.Duration
 
 	// ChangeWait is the wait before a list is read again because the data changed.
-	// It doubles with each further change up to 32 times as long. 250 milliseconds
-	// if it is 0.
+	// It doubles with each further change, up to 32 times its value. 0 means 250
+	// milliseconds.
 	ChangeWait time.Duration
 
-	// RootCAs are the certificate authorities to trust, the system's if it is nil.
+	// RootCAs are the certificate authorities to trust. Nil means the system's.
 	RootCAs *x509.CertPool
 
 	// InsecureSkipVerify accepts any certificate.
 	InsecureSkipVerify bool
 
-	// Logger logs each attempt of a request and each read, at debug level. Nothing
-	// is logged if it is nil.
+	// Logger logs each attempt of a request and each read, at debug level. Nil means
+	// no logging.
 	Logger *slog.Logger
 
-	prepared  sync.Once // for the first request
+	prepared  sync.Once // runs prepare
 	transport *http.Transport
 	redactor  redactor
 	slots     chan struct{} // one element for each request under way
 
 	mu        sync.Mutex
-	heldUntil time.Time // a Retry-After header holds back all requests until then
+	heldUntil time.Time // no request is sent earlier, because of a Retry-After header
 
 	// fullDates is set once the server has refused a month written YYYY-MM and
 	// accepted it written YYYY-MM-01.
 	fullDates atomic.Bool
 }
 
-// ParseURL reads the address of a Waldur server and returns the root of its API.
-// The address may end in "/", "/api" or "/api/", may have a path prefix, and may
-// have white space around it. The error reads on from the name of what the address was given for. It does not
-// repeat the address, which may hold a password.
+// ParseURL parses the address of a Waldur server and returns the root of its API.
+// The address may end in "/", "/api" or "/api/", and may have a path prefix and
+// surrounding white space. The error continues a sentence that begins with the name
+// of the setting. It does not repeat the address, which may contain a password.
 func ParseURL(address string) (*url.URL, error) {
 	address = strings.TrimSpace(address)
 	scheme, _, _ := strings.Cut(address, "://")
@@ -138,21 +138,21 @@ func ParseURL(address string) (*url.URL, error) {
 	case u.RawQuery != "" || u.ForceQuery:
 		return nil, errors.New("must not have a query (the part after the ?)")
 	case strings.Contains(address, "#"):
-		return nil, errors.New("must not have a fragment (the part after the #), which addresses of Waldur's web pages have")
+		return nil, errors.New("must not have a fragment (the part after the #), as in the address of a page of Waldur's web interface")
 	}
 	prefix := strings.TrimRight(strings.TrimSuffix(strings.TrimRight(u.EscapedPath(), "/"), "/api"), "/")
 	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: "/"}).JoinPath(prefix, "api/"), nil
 }
 
-// response is a response with status 200.
+// response is a 200 response to a request.
 type response struct {
 	request Request
 	header  http.Header
 	body    []byte
 }
 
-// get requests a resource below the root of the API, with retries. The error is a
-// [*RequestError].
+// get sends a GET request for a path below the root of the API, with retries. The
+// error is a [*RequestError].
 func (c *Client) get(ctx context.Context, path string, query url.Values) (*response, error) {
 	c.prepared.Do(c.prepare)
 	address := *c.URL.JoinPath(path)
@@ -194,8 +194,8 @@ func (c *Client) get(ctx context.Context, path string, query url.Values) (*respo
 	}
 }
 
-// acquire waits until one of the client's requests may be sent, and takes its
-// slot. The error is the context's.
+// acquire waits until the client may send a request, and takes a slot for it. The
+// error is the context's.
 func (c *Client) acquire(ctx context.Context) (err error) {
 	select {
 	case c.slots <- struct{}{}:
@@ -211,7 +211,7 @@ func (c *Client) acquire(ctx context.Context) (err error) {
 	return err
 }
 
-// hold holds back all requests for as long as a Retry-After header asked for.
+// hold delays all requests of the client for the time in a Retry-After header.
 func (c *Client) hold(wait time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -276,9 +276,8 @@ func isRetryable(err error) bool {
 		status.StatusCode >= http.StatusInternalServerError && status.StatusCode != http.StatusNotImplemented)
 }
 
-// statusError returns the error of a response with another status than 200,
-// whatever its body is. It holds back all requests for as long as a Retry-After
-// header asks for.
+// statusError returns the error of a response with a status other than 200. If the
+// response has a Retry-After header of up to a minute, it delays all requests.
 func (c *Client) statusError(resp *http.Response) error {
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBodyBytes))
 	status := c.redactor.excerpt(resp.Status)
@@ -302,7 +301,7 @@ func (c *Client) statusError(resp *http.Response) error {
 	return e
 }
 
-// problem reads the body of an error of the Django REST framework:
+// problem decodes the body of an error of the Django REST framework:
 // {"detail": "…"}, or {"PARAMETER": ["…"], …} for refused parameters.
 func (r redactor) problem(body []byte) (detail string, problems map[string]string) {
 	var object map[string]json.RawMessage
@@ -327,7 +326,7 @@ func (r redactor) problem(body []byte) (detail string, problems map[string]strin
 
 var titleTag = regexp.MustCompile(`(?is)<title[^>]*>(.*?)</title>`)
 
-// pageTitle returns the title of an HTML page, or nothing.
+// pageTitle returns the title of an HTML page, or "".
 func (r redactor) pageTitle(body []byte) string {
 	if match := titleTag.FindSubmatch(body[:min(len(body), maxErrorBodyBytes)]); match != nil {
 		return r.excerpt(html.UnescapeString(string(match[1])))
@@ -335,8 +334,8 @@ func (r redactor) pageTitle(body []byte) string {
 	return ""
 }
 
-// root returns the address to configure if a redirect leads to the same endpoint
-// elsewhere, otherwise nothing.
+// root returns the address to configure if a redirect points to the same endpoint
+// elsewhere, otherwise "".
 func (r redactor) root(resp *http.Response) string {
 	location, err := resp.Location()
 	if err != nil || location.Host == "" {
@@ -350,8 +349,8 @@ func (r redactor) root(resp *http.Response) string {
 	return root
 }
 
-// parseRetryAfter returns how long a server asks to wait, in seconds or until a date
-// (RFC 9110, section 10.2.3), or 0 if it does not.
+// parseRetryAfter returns the wait in a Retry-After header, which has seconds or a
+// date (RFC 9110, section 10.2.3). It returns 0 without a valid header.
 func parseRetryAfter(header http.Header) time.Duration {
 	value := header.Get("Retry-After")
 	if seconds, err := strconv.ParseUint(value, 10, 32); err == nil {
@@ -363,8 +362,8 @@ func parseRetryAfter(header http.Header) time.Duration {
 	return 0
 }
 
-// exponential returns waits that double from the first to the longest, each
-// random by that share of it.
+// exponential returns waits that double from first to longest. Each varies at
+// random by up to the fraction jitter.
 func exponential(first, longest time.Duration, jitter float64) *backoff.ExponentialBackOff {
 	return &backoff.ExponentialBackOff{InitialInterval: first, MaxInterval: longest, Multiplier: 2, RandomizationFactor: jitter}
 }
@@ -375,7 +374,7 @@ func jitter(wait time.Duration) time.Duration {
 	return rand.N(wait/10 + 1) //nolint:gosec // not a secret
 }
 
-// hasTime reports whether the context's deadline is later than a wait from now.
+// hasTime reports whether a wait from now ends before the context's deadline.
 func hasTime(ctx context.Context, wait time.Duration) bool {
 	deadline, ok := ctx.Deadline()
 	return !ok || time.Until(deadline) > wait
@@ -395,11 +394,11 @@ func sleep(ctx context.Context, wait time.Duration) error {
 	}
 }
 
-// prepare makes what requests share.
+// prepare sets the fields that requests share.
 func (c *Client) prepare() {
 	c.redactor = newRedactor(c.Token)
 	c.slots = make(chan struct{}, maxRequests)
-	c.transport = &http.Transport{ // without limits of its own beside RequestTimeout
+	c.transport = &http.Transport{ // RequestTimeout is the only time limit
 		Proxy:                  http.ProxyFromEnvironment,
 		ForceAttemptHTTP2:      true,
 		MaxIdleConnsPerHost:    maxRequests,

@@ -15,7 +15,7 @@ var Columns = []*Column{
 		func(u *ComponentUsage) *string { return u.OfferingUUID }, strings.Compare),
 	column("offering_name", required, "Name of the offering. Several offerings may have the same name.",
 		func(u *ComponentUsage) *string { return u.OfferingName }, strings.Compare),
-	column("offering_type", required, "Plugin that the offering is provided by, such as `Marketplace.Slurm` or `OpenStack.Tenant`.",
+	column("offering_type", required, "Plugin that provides the offering, such as `Marketplace.Slurm` or `OpenStack.Tenant`.",
 		func(u *ComponentUsage) *string { return u.OfferingType }, strings.Compare),
 	column("service_provider_uuid", nullable, "UUID of the organization that provides the offering, 32 hexadecimal digits without dashes. Null if the offering belongs to no organization.",
 		func(u *ComponentUsage) *string { return u.ServiceProviderUUID }, strings.Compare),
@@ -27,29 +27,29 @@ var Columns = []*Column{
 		func(u *ComponentUsage) *string { return u.CategoryTitle }, strings.Compare),
 	column("component_type", required, "Identifier of the component within its offering, such as `cpu_k_hours`.",
 		func(u *ComponentUsage) *string { return u.ComponentType }, strings.Compare),
-	column("component_name", required, "Name of the component as people see it, such as `CPU k-hours`.",
+	column("component_name", required, "Display name of the component, such as `CPU k-hours`.",
 		func(u *ComponentUsage) *string { return u.ComponentName }, strings.Compare),
 	column("measured_unit", required, "Unit of `total_consumed`, `total_allocated` and `limit_amount`, such as `GB`. May be empty.",
 		func(u *ComponentUsage) *string { return u.MeasuredUnit }, strings.Compare),
-	column("billing_type", required, "How the component is billed: `fixed` (a fixed price), `usage` (what was used), `limit` (what was reserved), `one` (once, on activation) or `few` (on activation and on each change of plan).",
+	column("billing_type", required, "How the component is billed: `fixed` (a fixed price), `usage` (the amount used), `limit` (the amount reserved), `one` (once, on activation) or `few` (on activation and on each change of plan).",
 		func(u *ComponentUsage) *string { return u.BillingType }, strings.Compare),
-	column("limit_amount", nullable, "Most that may be used of the component in a `limit_period`, in `measured_unit`. Null if no limit is set.",
+	column("limit_amount", nullable, "Maximum usage of the component in a `limit_period`, in `measured_unit`. Null if no limit is set.",
 		func(u *ComponentUsage) *int32 { return u.LimitAmount }, cmp.Compare[int32]),
-	column("limit_period", nullable, "Period that `limit_amount` holds for: `month`, `quarterly`, `annual` or `total`. Null on servers that do not set one.",
+	column("limit_period", nullable, "Period that `limit_amount` applies to: `month`, `quarterly`, `annual` or `total`. Null on servers that do not set one.",
 		func(u *ComponentUsage) *string { return u.LimitPeriod }, strings.Compare),
 	column("billing_period", required, "The month, written as its first day, such as `2026-10-01`. Waldur's months are in UTC.",
 		func(u *ComponentUsage) *Month { return u.BillingPeriod }, Month.Compare),
-	column("total_consumed", required, "Sum of what was consumed in the month, in `measured_unit`. Exact, with two digits after the point. May be negative where usage was corrected.",
+	column("total_consumed", required, "Total amount consumed in the month, in `measured_unit`. Exact, with two decimal places. Can be negative after a correction.",
 		func(u *ComponentUsage) *Decimal { return u.TotalConsumed }, Decimal.Cmp),
-	column("total_allocated", required, "Sum of what was allocated in the month, in `measured_unit`. Exact, with two digits after the point.",
+	column("total_allocated", required, "Total amount allocated in the month, in `measured_unit`. Exact, with two decimal places.",
 		func(u *ComponentUsage) *Decimal { return u.TotalAllocated }, Decimal.Cmp),
-	column("usage_percent", nullable, "What was consumed in percent of what was allocated, as the server rounds it to two digits after the point. May be over 100. Null if nothing was allocated.",
+	column("usage_percent", nullable, "`total_consumed` as a percentage of `total_allocated`, rounded by the server to two decimal places. Can exceed 100. Null if nothing was allocated.",
 		func(u *ComponentUsage) *Decimal { return u.UsagePercent }, Decimal.Cmp),
 }
 
-// defaultOrder is the order that a list has unless a query asks for another,
-// and that breaks the ties of that one: the server's default order, which is
-// not total, and then the key.
+// defaultOrder is the order of a list if the query has none. It also breaks the
+// ties of the query's order. It is the server's default order, which is not
+// total, followed by the key.
 var defaultOrder = []Ordering{
 	{Column: mustColumn("billing_period"), Descending: true},
 	{Column: mustColumn("offering_name")},
@@ -64,7 +64,7 @@ var keyColumns = []*Column{mustColumn("offering_uuid"), mustColumn("component_ty
 // Kind is the type of a column's values.
 type Kind int
 
-// The kinds of columns, with the type that [Column.Value] returns.
+// The kinds of columns, each with the type that [Column.Value] returns.
 const (
 	Text        Kind = iota // *string
 	WholeNumber             // *int32
@@ -79,8 +79,8 @@ type Column struct {
 	Kind        Kind
 	Nullable    bool // the field may be null or missing in a response
 
-	// Value returns a pointer to the field's value in a row, of the type that Kind
-	// says. The pointer is nil if the value is null or was not read.
+	// Value returns a pointer to the field's value in a row, of Kind's
+	// type. The pointer is nil if the value is null or was not read.
 	Value func(*ComponentUsage) any
 
 	// IsNull reports whether the field is null in a row, or was not read.
@@ -114,7 +114,7 @@ func column[T any](name string, nullable bool, description string, field func(*C
 	}
 }
 
-// want says what a response must have in the column.
+// want describes the values that a response may have in the column.
 func (c *Column) want() string {
 	switch c.Kind {
 	case WholeNumber:
@@ -128,7 +128,7 @@ func (c *Column) want() string {
 	}
 }
 
-// ColumnByName returns a column by its name, or nil if there is none.
+// ColumnByName returns the column with a name, or nil if no column has it.
 func ColumnByName(name string) *Column {
 	for _, column := range Columns {
 		if column.Name == name {
@@ -161,8 +161,8 @@ type Ordering struct {
 	Descending bool
 }
 
-// compare returns a negative number if a comes before b, a positive one if it
-// comes after it, and 0 if the column does not tell.
+// compare returns a negative number if a comes before b, a positive number
+// if a comes after b, and 0 if both have the same value.
 func (o Ordering) compare(a, b *ComponentUsage) int {
 	if o.Column.Nullable {
 		switch aNull, bNull := o.Column.IsNull(a), o.Column.IsNull(b); {

@@ -34,7 +34,7 @@ func tiedRows(n int) []waldurtest.Row {
 	return rows
 }
 
-// naiveWalk follows the pages as clients of this API do, and returns the number
+// naiveWalk follows the pages as simple clients do, and returns the number
 // of rows and of distinct rows that it receives.
 func naiveWalk(t *testing.T, server *waldurtest.Server, query string) (received, distinct int) {
 	t.Helper()
@@ -108,7 +108,7 @@ func TestListReadsNoMoreThanItNeeds(t *testing.T) {
 	got := server.Requests()[0].Query["field"]
 	want := []string{"offering_uuid", "offering_name", "component_type", "component_name", "limit_amount", "billing_period", "total_consumed"}
 	if !slices.Equal(got, want) {
-		t.Fatalf("the fields asked for are %v, want %v", got, want)
+		t.Fatalf("the requested fields are %v, want %v", got, want)
 	}
 }
 
@@ -248,7 +248,7 @@ func TestConsistentReads(t *testing.T) {
 			pages := (test.rows-1)/waldur.MaxPageSize + 1
 			got, held, requests := read(false)
 			if requests != pages || difference(got, expected(held[0], nil), nil) == "" || difference(got, expected(held[1], nil), nil) == "" {
-				t.Fatalf("a plain read takes %d requests, and is not torn", requests)
+				t.Fatalf("a plain read takes %d requests, and is consistent", requests)
 			}
 			got, held, requests = read(true)
 			if diff := difference(got, expected(held[1], nil), nil); diff != "" || requests < 3*pages || requests > 4*pages {
@@ -258,7 +258,7 @@ func TestConsistentReads(t *testing.T) {
 	}
 }
 
-// write adds and removes a row all the time, for that long.
+// write adds and removes a row repeatedly, for that time.
 func write(t *testing.T, server *waldurtest.Server, long time.Duration) {
 	t.Helper()
 	var writer sync.WaitGroup
@@ -331,7 +331,7 @@ func TestTheEndOfTheReadsTimeHasBothNumbers(t *testing.T) {
 	t.Parallel()
 	server := waldurtest.Start(t, tiedRows(1000))
 	server.Misbehave(waldurtest.OnPage(4, waldurtest.Hang()))
-	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()
 	_, err := client(t, server).ListComponentUsageMonthly(ctx, allMonths)
 	var incomplete *waldur.IncompleteError
@@ -377,7 +377,7 @@ func TestTiedRowsTakeFewPasses(t *testing.T) {
 }
 
 // TestANewMonthIsAChange: without a month in the query, the server returns the
-// current one, which may turn between two pages.
+// current month, which may change between two pages.
 func TestANewMonthIsAChange(t *testing.T) {
 	t.Parallel()
 	rows := tiedRows(180)
@@ -394,7 +394,7 @@ func TestANewMonthIsAChange(t *testing.T) {
 }
 
 // TestListStaysExactUnderFaults reads 1,000 rows by 300 from a server with a
-// fault: the list is whole, or the error says what is wrong.
+// fault: the list is complete, or the error says what is wrong.
 func TestListStaysExactUnderFaults(t *testing.T) {
 	t.Parallel()
 	for name, consistent := range map[string]bool{"plain": false, "consistent": true} {
@@ -416,13 +416,13 @@ func listUnderFaults(t *testing.T, consistent bool) {
 		faults []fault
 		want   string // in the error, or empty for the whole list
 	}{
-		"a page that answers 500 twice":         {faults: []fault{waldurtest.OnPage(2, waldurtest.First(2, waldurtest.Status(500, nil, "")))}},
-		"a connection cut in a body":            {faults: []fault{waldurtest.OnPage(3, waldurtest.First(2, waldurtest.CutBody()))}},
-		"a body that is always cut":             {faults: []fault{waldurtest.OnPage(3, waldurtest.CutBody())}, want: "the response ended after"},
-		"a connection closed without an answer": {faults: []fault{waldurtest.OnPage(4, waldurtest.First(2, waldurtest.HangUp()))}},
-		"gzip":                                  {faults: []fault{waldurtest.Gzip()}},
-		"gzip, cut":                             {faults: []fault{waldurtest.OnPage(2, waldurtest.First(1, waldurtest.CutBody())), waldurtest.Gzip()}},
-		"no count":                              {faults: []fault{waldurtest.DropHeader("X-Result-Count")}, want: "no X-Result-Count header"},
+		"a page with two 500 responses":        {faults: []fault{waldurtest.OnPage(2, waldurtest.First(2, waldurtest.Status(500, nil, "")))}},
+		"a connection cut in a body":           {faults: []fault{waldurtest.OnPage(3, waldurtest.First(2, waldurtest.CutBody()))}},
+		"a body that is always cut":            {faults: []fault{waldurtest.OnPage(3, waldurtest.CutBody())}, want: "the response ended after"},
+		"a connection closed without response": {faults: []fault{waldurtest.OnPage(4, waldurtest.First(2, waldurtest.HangUp()))}},
+		"gzip":                                 {faults: []fault{waldurtest.Gzip()}},
+		"gzip, cut":                            {faults: []fault{waldurtest.OnPage(2, waldurtest.First(1, waldurtest.CutBody())), waldurtest.Gzip()}},
+		"no count":                             {faults: []fault{waldurtest.DropHeader("X-Result-Count")}, want: "no X-Result-Count header"},
 		"a count on the first page alone": {faults: []fault{waldurtest.On(func(_ int, r *http.Request) bool { return r.URL.Query().Has("page") },
 			waldurtest.DropHeader("X-Result-Count"))}, want: "no X-Result-Count header"},
 		"an empty count":            {faults: []fault{waldurtest.SetHeader("X-Result-Count", "")}, want: "no X-Result-Count header"},
@@ -480,8 +480,8 @@ func listUnderFaults(t *testing.T, consistent bool) {
 	}
 }
 
-// TestListWithOtherPagesThanRequested: a Waldur may be set up to serve fewer
-// rows on a page than 300, or more.
+// TestListWithOtherPagesThanRequested: a Waldur server may be configured for fewer
+// than 300 rows on a page, or for more.
 func TestListWithOtherPagesThanRequested(t *testing.T) {
 	t.Parallel()
 	for _, size := range []int{1, 99, 100, 299, 301, 700} {

@@ -69,7 +69,7 @@ type Query struct {
 	BillingType   string
 
 	// Fields are the columns to read, all if it is empty. The columns of the order
-	// and of the key are read as well.
+	// and of the key are always read.
 	Fields []*Column
 
 	// OrderBy is the order of the list. Ties, and all rows if it is empty, are in
@@ -77,8 +77,8 @@ type Query struct {
 	// component type.
 	OrderBy []Ordering
 
-	// Consistent asks for a list that the server held at one moment, also if the
-	// data change during the read. All pages are then read at least twice.
+	// Consistent requires a list that the server held at one moment, even if the
+	// data changes during the read. All pages are then read at least twice.
 	Consistent bool
 
 	// PageSize is the number of rows to request per page, [MaxPageSize] if it is 0.
@@ -140,8 +140,8 @@ func (q *Query) columns() []*Column {
 }
 
 // violatedFilter returns the filter that a row does not match and the row's value,
-// or nothing. Columns that were not read are not checked, and project_uuid is in
-// no column.
+// or empty strings. Columns that were not read are not checked. Nor is
+// project_uuid, which no column has.
 func (q *Query) violatedFilter(u *ComponentUsage) (parameter, value string) {
 	month := *u.BillingPeriod
 	switch {
@@ -178,7 +178,7 @@ func isUUID(text *string, id uuid.UUID) bool {
 	return err == nil && parsed == id
 }
 
-// differs reports whether a value that was read is not the one to filter by.
+// differs reports whether a value was read and does not match the filter.
 func differs(value *string, filter string) bool {
 	return filter != "" && value != nil && *value != filter
 }

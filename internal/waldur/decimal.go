@@ -13,12 +13,12 @@ import (
 )
 
 // Bounds of the decimals that are read. Waldur stores 20 digits, 2 of them after
-// the point. The bounds leave room for a later Waldur, and keep a text such as
-// 1e999999999 from growing into a number of that many digits.
+// the point. The bounds leave room for later versions, and keep a text such as
+// 1e999999999 from becoming a number with that many digits.
 const (
 	maxDecimalDigits   = 40
 	maxDecimalExponent = 40
-	// maxDecimalText is longer than any decimal within the bounds need be.
+	// maxDecimalText is enough for any decimal within the bounds.
 	maxDecimalText = 100
 )
 

@@ -31,8 +31,8 @@ func (r Request) String() string {
 	return r.Method + " " + r.URL
 }
 
-// RequestError is a failed request. Every error of a read is one; Err is the
-// cause, one of the other types of this file.
+// RequestError is a failed request. Every failed read returns one. Err is the
+// cause: one of the other types in this file.
 type RequestError struct {
 	Request
 	Err error
@@ -49,9 +49,9 @@ func (e *RequestError) Unwrap() error { return e.Err }
 type StatusError struct {
 	StatusCode int
 	Status     string        // such as "401 Unauthorized"
-	Detail     string        // the server's own words, or the title of an HTML page
+	Detail     string        // the server's text, or the title of an HTML page
 	HTML       bool          // the body is an HTML page, of a web front end or a proxy
-	RetryAfter time.Duration // the wait that the server asked for, 0 if none
+	RetryAfter time.Duration // from the Retry-After header, or 0
 }
 
 func (e *StatusError) Error() string {
@@ -61,10 +61,10 @@ func (e *StatusError) Error() string {
 	return fmt.Sprintf("the server responded with %s: %q", e.Status, e.Detail)
 }
 
-// FilterError is a 400 response that names the query parameters which the server
-// refuses, in the form of Django's form errors.
+// FilterError is a 400 response that names the refused query parameters, in the
+// form of Django's form errors.
 type FilterError struct {
-	Problems map[string]string // the server's words by query parameter, 10 at most
+	Problems map[string]string // the server's text by query parameter, 10 at most
 }
 
 func (e *FilterError) Error() string {
@@ -119,8 +119,8 @@ func (e *FilterIgnoredError) Error() string {
 	return fmt.Sprintf("row %d does not match the filter %s: it has %q", e.Row, e.Parameter, e.Value)
 }
 
-// CountError is a response without a usable X-Result-Count header, without which
-// no list can be shown to be complete.
+// CountError is a response without a valid X-Result-Count header. The header is
+// needed to tell whether a list is complete.
 type CountError struct {
 	Value string // of the header, empty if it is missing
 }
@@ -132,7 +132,7 @@ func (e *CountError) Error() string {
 	return fmt.Sprintf("the response has the X-Result-Count header %q, which is not a number of rows", e.Value)
 }
 
-// TooManyRowsError is a list of more rows than are read.
+// TooManyRowsError is a list of more than 1,000,000 rows.
 type TooManyRowsError struct {
 	Count int // by X-Result-Count
 }
@@ -155,14 +155,14 @@ func (e *RedirectError) Error() string {
 	return fmt.Sprintf("the server responded with %s, a redirect to %s", e.Status, e.Location)
 }
 
-// ConnectionError is a request without a complete response: there was no
-// connection, no trust in the certificate, or no time left.
+// ConnectionError is a request without a complete response: the connection failed,
+// the certificate was not trusted, or time ran out.
 type ConnectionError struct {
-	Err      error  // of net/http, which may quote the server, or of the context
-	Text     string // what to show of it
+	Err      error  // from net/http, maybe with text of the server, or from the context
+	Text     string // the text to show
 	TimedOut bool   // the attempt took longer than [Client.RequestTimeout]
-	Partial  bool   // the connection ended within the response
-	Previous error  // what the previous attempt ended with, nil if there was none
+	Partial  bool   // the connection ended during the response
+	Previous error  // the error of the previous attempt, or nil
 }
 
 func (e *ConnectionError) Error() string {
@@ -195,8 +195,8 @@ func (e *ConnectionError) Untrusted() bool {
 type IncompleteError struct {
 	Rows    int   // distinct rows received in the last reading
 	Count   int   // rows by its X-Result-Count
-	Passes  int   // how often it read all pages
-	Changes int   // how often the data changed while they were read
+	Passes  int   // number of times that all pages were read
+	Changes int   // number of times that the data changed
 	Err     error // what ended the last reading
 }
 

@@ -19,8 +19,8 @@ import (
 )
 
 const (
-	maxChanges = 10 // of the data, in a read
-	maxPasses  = 6  // of a reading
+	maxChanges = 10 // of the data, per read
+	maxPasses  = 6  // per reading
 
 	firstChangeWait  = 250 * time.Millisecond
 	longestWaitRatio = 32 // so the longest wait is 8 s
@@ -29,19 +29,20 @@ const (
 // ListComponentUsageMonthly returns all rows that the query selects, in its
 // order, each once. The error is a [*RequestError].
 //
-// A pass reads all pages once. A reading unites passes until it has as many rows
-// as the server counts: up to Waldur 8.1.2 the server's order is not total, so
-// that rows which sort equally change places between requests, and pages repeat
-// some rows and leave out others. If a reading shows that the data changed, its
-// rows are dropped, and reading begins anew after a pause.
+// A pass reads all pages once. A reading merges passes until it has as many rows
+// as the server counts. Up to Waldur 8.1.2, one pass is not always enough: the
+// server's order is not total, so rows that sort equally change places between
+// requests, and pages repeat some rows and leave out others. If a reading shows
+// that the data changed, its rows are dropped, and a new reading starts after a
+// pause.
 //
 // A single reading is not always a list that the server held at one moment: the
-// server counts and selects in two steps, even for one page. [Query.Consistent]
-// asks for two equal readings, one right after the other, and these are. Every
-// row of the list was there, with these values, in both readings. So it was there
-// when the second reading took its first count, unless it vanished and came back
-// the same in between. That count is the number of rows of the list. So these
-// were all rows at that moment.
+// server counts rows and selects them in two steps, even for one page.
+// [Query.Consistent] requires two consecutive readings that are equal. Such a list
+// is one that the server held at one moment: each of its rows was there, with the
+// same values, in both readings. So each row was there at the first count of the
+// second reading, unless it disappeared and came back unchanged in between. That
+// count is the number of rows of the list. So these were all rows at that moment.
 func (c *Client) ListComponentUsageMonthly(ctx context.Context, q Query) ([]*ComponentUsage, error) {
 	r := &reading{client: c, query: &q}
 	firstWait := cmp.Or(c.ChangeWait, firstChangeWait)
@@ -81,11 +82,11 @@ type reading struct {
 	request Request // of the last page
 	rows    map[Key]*ComponentUsage
 	count   int   // rows by X-Result-Count, the same on every page
-	passes  int   // of this reading that have received a page
+	passes  int   // of this reading that received a page
 	month   Month // of the last row
 }
 
-// dataChangedError says how a reading shows that the data changed.
+// dataChangedError describes how a reading shows that the data changed.
 type dataChangedError string
 
 func (e dataChangedError) Error() string { return string(e) }
@@ -105,8 +106,8 @@ func (r *reading) readList(ctx context.Context) error {
 	return nil
 }
 
-// read makes passes until all rows are there. It first drops the rows of an
-// earlier reading.
+// read makes passes until it has all rows. It first drops the rows of an earlier
+// reading.
 func (r *reading) read(ctx context.Context) error {
 	for n := range maxPasses {
 		if err := r.pass(ctx, n); err != nil {
@@ -116,17 +117,17 @@ func (r *reading) read(ctx context.Context) error {
 			return nil
 		}
 	}
-	return errors.New("the pages repeat some rows and leave out others, also when they are read again")
+	return errors.New("the pages repeat some rows and leave out others, even when they are read again")
 }
 
-// serverOrders are the orders of passes in turn. Rows that sort equally in one
-// rarely do in the other.
+// serverOrders are the orders that passes request in turn. Rows that sort equally
+// in one order rarely do in the other.
 var serverOrders = []string{"", "usage_percent,total_consumed,total_allocated,billing_period"}
 
-// pass reads all pages once, as pass n of a reading, from 0. In each pass the
-// pages begin and end at other rows, so that it finds what the last one left out
-// between two pages. How many pages there are follows from the distinct
-// rows on the first, which may be fewer than requested.
+// pass reads all pages once, as pass n of a reading, from 0. In each pass, the
+// pages begin and end at other rows, so the pass finds rows that the previous one
+// missed between two pages. The number of pages is calculated from the distinct
+// rows on the first page, which may be fewer than requested.
 func (r *reading) pass(ctx context.Context, n int) error {
 	size := cmp.Or(r.query.PageSize, MaxPageSize)
 	if size < 16 {
@@ -156,7 +157,7 @@ func (r *reading) pass(ctx context.Context, n int) error {
 		group.Go(func() error {
 			next, err := r.client.page(ctx, r.query, pageRequest{number: number, size: size, order: order})
 			if isGone(err) {
-				return nil // what is missing shows in the number of rows
+				return nil // read notices missing rows by their number
 			}
 			if err == nil {
 				err = r.add(next)

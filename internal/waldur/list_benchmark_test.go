@@ -11,8 +11,8 @@ import (
 	"terraform-provider-waldur/internal/waldurtest"
 )
 
-// BenchmarkList reads 40 pages from a server that takes 20 ms for each: ours,
-// several pages at a time, and one page after the other.
+// BenchmarkList reads 40 pages from a server that takes 20 ms for each: several
+// pages at a time, as the client does, and one page after the other.
 func BenchmarkList(b *testing.B) {
 	const pages = 40
 	server := waldurtest.Start(b, tiedRows(pages*300))

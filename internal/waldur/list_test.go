@@ -32,7 +32,7 @@ func client(tb testing.TB, server *waldurtest.Server) *waldur.Client {
 	return &waldur.Client{URL: u, Token: waldurtest.Token, RetryWait: time.Millisecond, ChangeWait: time.Millisecond}
 }
 
-// value returns what a row of the server has in a column: a string, an int32, or
+// value returns the value of a column in a row of the server: a string, an int32, or
 // nil for null. Decimals are strings without zeros at their end.
 func value(row *waldurtest.Row, column string) any {
 	number := func(text string) any { return decimal.RequireFromString(text).String() }
@@ -123,8 +123,8 @@ func expected(rows []waldurtest.Row, orderBy []string) []waldurtest.Row {
 	})
 }
 
-// difference says where a list first differs from what the server holds, in the
-// columns that were asked for; empty if it does not.
+// difference describes the first difference between a list and the rows of the
+// server, in the requested columns. It returns "" if there is no difference.
 func difference(got []*waldur.ComponentUsage, want []waldurtest.Row, columns []string) string {
 	if len(columns) == 0 {
 		columns = waldur.ColumnNames()
@@ -143,7 +143,7 @@ func difference(got []*waldur.ComponentUsage, want []waldurtest.Row, columns []s
 	return ""
 }
 
-// received returns what a row has in a column, in the terms of value.
+// received returns the value of a column in a received row, in the form of value.
 func received(row *waldur.ComponentUsage, name string) any {
 	column := waldur.ColumnByName(name)
 	if column.IsNull(row) {
@@ -254,8 +254,8 @@ func columns(names []string) (columns []*waldur.Column) {
 	return columns
 }
 
-// TestListIsExactOrAnError is the promise: whatever the data, the page size, the
-// order and the fields, on a server that places equal rows anew in every request.
+// TestListIsExactOrAnError holds for any data, page size, order and fields, on a
+// server that shuffles equal rows in every request.
 func TestListIsExactOrAnError(t *testing.T) {
 	t.Parallel()
 	server := waldurtest.Start(t, nil)

@@ -12,7 +12,7 @@ import (
 )
 
 // Month is a billing period: Waldur bills by calendar months, in UTC. The zero
-// Month is none at all, so that a [Query] can leave its months out.
+// Month means no month, so that a [Query] can leave its months out.
 type Month struct {
 	// count is the number of months since January of the year 0. The first month
 	// that can be written is January of the year 1, so 0 is free for "none".
@@ -24,21 +24,21 @@ const (
 	firstDayLayout = "2006-01-02"
 )
 
-// NewMonth returns the month of a year from 1 to 9999. Months beyond December
-// run on into the following years, as in [time.Date].
+// NewMonth returns the month of a year from 1 to 9999. Months after December
+// are in the following years, as in [time.Date].
 func NewMonth(year int, month time.Month) Month {
 	return Month{count: year*12 + int(month) - 1}
 }
 
-// MonthOf returns the month that a time falls in, in UTC as Waldur reckons.
+// MonthOf returns the month of a time in UTC, as in Waldur.
 func MonthOf(t time.Time) Month {
 	t = t.UTC()
 	return NewMonth(t.Year(), t.Month())
 }
 
-// ParseMonth reads a month written YYYY-MM, or as its first day, YYYY-MM-01.
-// The years are 0001 to 9999, which is what the server can store. The error reads
-// on from the name of what the text was given for.
+// ParseMonth parses a month written YYYY-MM, or as its first day, YYYY-MM-01. The
+// years are 0001 to 9999, the range that the server can store. The error continues
+// a sentence that begins with the name of the setting.
 func ParseMonth(text string) (Month, error) {
 	layout := monthLayout
 	if len(text) == len(firstDayLayout) {
@@ -61,7 +61,7 @@ func (m *Month) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// IsZero reports whether m is no month at all.
+// IsZero reports whether m is the zero Month.
 func (m Month) IsZero() bool { return m == Month{} }
 
 // InRange reports whether m can be written with a year from 0001 to 9999.
@@ -81,7 +81,7 @@ func (m Month) Compare(other Month) int {
 	return 0
 }
 
-// String returns the month as YYYY-MM, the form that Waldur's filters take.
+// String returns the month as YYYY-MM, the form of Waldur's filters.
 func (m Month) String() string {
 	return fmt.Sprintf("%04d-%02d", m.count/12, m.count%12+1)
 }

@@ -63,7 +63,7 @@ func checkBodyError(t *testing.T, err error) {
 		html *HTMLError
 	)
 	if !errors.As(err, &row) && !errors.As(err, &body) && !errors.As(err, &html) {
-		t.Fatalf("an error of another type: %v", err)
+		t.Fatalf("an unexpected type of error: %v", err)
 	}
 	if len(err.Error()) > 1000 {
 		t.Fatalf("an error of %d bytes", len(err.Error()))

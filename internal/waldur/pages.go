@@ -17,7 +17,8 @@ import (
 	"unicode/utf8"
 )
 
-// componentUsageMonthlyPath is below the root of the API, new in Waldur 8.0.8.
+// componentUsageMonthlyPath is relative to the root of the API. Waldur has it since
+// 8.0.8.
 const componentUsageMonthlyPath = "marketplace-component-usage-monthly/"
 
 const (
@@ -62,9 +63,9 @@ func (c *Client) page(ctx context.Context, q *Query, r pageRequest) (*page, erro
 	return p, nil
 }
 
-// getPage requests a page with months written YYYY-MM. If the server refuses
-// those, it requests it with first days of months, and keeps to them if they are
-// accepted: the published schema of the API says that these parameters are dates.
+// getPage requests a page with months written YYYY-MM. If the server refuses them,
+// getPage sends YYYY-MM-01, and continues to do so if the server accepts that. The
+// published schema of the API declares these parameters as dates.
 func (c *Client) getPage(ctx context.Context, q *Query, r pageRequest) (*response, error) {
 	fullDates := c.fullDates.Load()
 	resp, err := c.get(ctx, componentUsageMonthlyPath, r.values(q, fullDates))
@@ -118,14 +119,14 @@ func (c *Client) resultCount(header http.Header) (int, error) {
 	return int(count), nil
 }
 
-// decodeRows decodes the JSON array of rows in a response. The columns that were
-// read must be there, unless they are nullable.
+// decodeRows decodes the JSON array of rows in a response. Each row must have
+// the columns in read, except those that are nullable.
 func (c *Client) decodeRows(ctx context.Context, resp *response, read []*Column) ([]*ComponentUsage, error) {
 	if isHTML(resp.header, resp.body) {
 		return nil, &HTMLError{Title: c.redactor.pageTitle(resp.body)}
 	}
 	if !utf8.Valid(resp.body) {
-		return nil, c.bodyError(resp, "is not UTF-8, as JSON must be")
+		return nil, c.bodyError(resp, "is not UTF-8, which JSON requires")
 	}
 	decoder := json.NewDecoder(bytes.NewReader(resp.body))
 	begin, err := decoder.Token()
@@ -157,7 +158,7 @@ func (c *Client) decodeRows(ctx context.Context, resp *response, read []*Column)
 		_, err = decoder.Token() // the end of the array
 	}
 	if err == nil && len(bytes.TrimSpace(resp.body[decoder.InputOffset():])) > 0 {
-		err = errors.New("there is more after the array")
+		err = errors.New("there is more data after the array")
 	}
 	if err != nil {
 		if errors.Is(err, io.EOF) {
@@ -189,8 +190,8 @@ func (c *Client) bodyError(resp *response, problem string) error {
 	return &BodyError{Problem: problem}
 }
 
-// isHTML reports whether a response is an HTML page. It looks at the body as
-// well, because not every web front end declares its pages.
+// isHTML reports whether a response is an HTML page. It also checks the body,
+// because not every web front end sets the Content-Type.
 func isHTML(header http.Header, body []byte) bool {
 	return strings.HasPrefix(header.Get("Content-Type"), "text/html") || bytes.HasPrefix(bytes.TrimSpace(body), []byte("<"))
 }

@@ -72,7 +72,7 @@ func TestRequestsCarryTheTokenAndTheUserAgent(t *testing.T) {
 	}
 }
 
-// failures are responses of a server, and what the error says.
+// failures are responses of a server, and parts of the expected error.
 var failures = map[string]struct {
 	fault waldurtest.Fault
 	want  []string
@@ -96,7 +96,7 @@ var failures = map[string]struct {
 	"200 with nothing":           {waldurtest.Body("application/json", ""), []string{"not valid JSON (unexpected EOF)"}},
 	"200 with half an array":     {waldurtest.Body("application/json", `[{"offering_uuid":"`), []string{"not valid JSON (unexpected EOF)"}},
 	"200 with an open array":     {waldurtest.Body("application/json", `[`), []string{"not valid JSON (unexpected EOF)"}},
-	"200 with an array and more": {waldurtest.Body("application/json", `[] []`), []string{"not valid JSON", "more after the array"}},
+	"200 with an array and more": {waldurtest.Body("application/json", `[] []`), []string{"not valid JSON", "more data after the array"}},
 	"200 with two commas":        {waldurtest.Body("application/json", `[{},,{}]`), []string{"row 1: offering_uuid is missing"}},
 	"200 that is not UTF-8":      {waldurtest.Body("application/json", "[{\"a\":\"\xff\"}]"), []string{"not UTF-8"}},
 	"200 with numbers for rows":  {waldurtest.Body("application/json", `[1]`), []string{"row 1: must be a JSON object; got 1"}},
@@ -126,7 +126,7 @@ func TestA400NamesAtMost10Problems(t *testing.T) {
 	}
 }
 
-func TestFailuresSayWhatWasAskedAndWhatCameBack(t *testing.T) {
+func TestFailuresStateTheRequestAndTheResponse(t *testing.T) {
 	t.Parallel()
 	for name, test := range failures {
 		t.Run(name, func(t *testing.T) {
@@ -145,7 +145,7 @@ func TestFailuresSayWhatWasAskedAndWhatCameBack(t *testing.T) {
 				}
 			}
 			if n := len(server.Requests()); n != 1 {
-				t.Errorf("%d requests for what no retry can mend", n)
+				t.Errorf("%d requests, but a retry cannot help", n)
 			}
 		})
 	}
@@ -247,7 +247,7 @@ func TestRetries(t *testing.T) {
 			if test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
 				t.Fatalf("got %v, want an error with %q", err, test.want)
 			}
-			// net/http itself repeats a request on a kept connection that was closed under it.
+			// net/http itself repeats a request if a kept connection was closed meanwhile.
 			if n := len(server.Requests()); n != test.requests {
 				t.Errorf("%d requests, want %d", n, test.requests)
 			}
@@ -264,7 +264,7 @@ func statuses(codes ...int) waldurtest.Fault {
 	}
 }
 
-func TestAServerThatNeverAnswers(t *testing.T) {
+func TestAServerThatNeverResponds(t *testing.T) {
 	t.Parallel()
 	hanging := func(t *testing.T) (*waldur.Client, *waldurtest.Server) {
 		server := waldurtest.Start(t, tiedRows(2000))
@@ -310,7 +310,7 @@ func TestAServerThatNeverAnswers(t *testing.T) {
 		server.Misbehave(waldurtest.First(1, waldurtest.Status(500, nil, "")), waldurtest.Hang())
 		c := client(t, server)
 		c.MaxRetries = 3
-		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 		defer cancel()
 		const want = "(2 attempts): no time was left for the request; the previous attempt failed: the server responded with 500 Internal Server Error"
 		if _, err := c.ListComponentUsageMonthly(ctx, allMonths); err == nil || !strings.HasSuffix(err.Error(), want) {
@@ -524,8 +524,8 @@ func TestReadsShareTheLimitOfRequests(t *testing.T) {
 	}
 }
 
-// TestARetryAfterHoldsBackAllRequests of a client, those of other reads included.
-func TestARetryAfterHoldsBackAllRequests(t *testing.T) {
+// TestRetryAfterDelaysAllRequests of a client, including those of other reads.
+func TestRetryAfterDelaysAllRequests(t *testing.T) {
 	t.Parallel()
 	server := waldurtest.Start(t, tiedRows(1000))
 	var mu sync.Mutex
@@ -538,7 +538,7 @@ func TestARetryAfterHoldsBackAllRequests(t *testing.T) {
 			refusedAt = time.Now()
 			return waldurtest.Status(429, http.Header{"Retry-After": {"1"}}, "")(n, r, next)
 		}
-		if since := time.Since(refusedAt); !refusedAt.IsZero() && since > 200*time.Millisecond && since < 950*time.Millisecond {
+		if !refusedAt.IsZero() && time.Since(refusedAt) < 950*time.Millisecond {
 			early++
 		}
 		return waldurtest.Delay(20*time.Millisecond)(n, r, next)
@@ -554,7 +554,7 @@ func TestARetryAfterHoldsBackAllRequests(t *testing.T) {
 		})
 	}
 	reads.Wait()
-	if early > 0 {
+	if early > 3 { // three others were under way
 		t.Errorf("%d requests did not wait", early)
 	}
 }
@@ -655,8 +655,8 @@ func TestTheTokenIsInNoErrorAndNoLog(t *testing.T) {
 			"a redirect":               waldurtest.Status(302, http.Header{"Location": {"http://elsewhere.example/" + url.PathEscape(secret)}}, ""),
 			"a redirect's query":       waldurtest.Status(302, http.Header{"Location": {"http://elsewhere.example/?next=" + url.QueryEscape(secret)}}, ""),
 			"a redirect to no address": waldurtest.Status(302, http.Header{"Location": {"http://%zz/" + secret}}, ""),
-			"an answer that is no row": waldurtest.Body("application/json", `{"token":"`+inJSON+`"}`),
-			"an answer of one text":    waldurtest.Body("application/json", `"`+escaped.String()+`"`),
+			"a response without a row": waldurtest.Body("application/json", `{"token":"`+inJSON+`"}`),
+			"a response of one text":   waldurtest.Body("application/json", `"`+escaped.String()+`"`),
 			"a page":                   waldurtest.Body("text/html", page),
 			"a field":                  waldurtest.Body("application/json", fmt.Sprintf(firstRow, `{"t":"`+inJSON+`"}`)),
 			"a number":                 waldurtest.Body("application/json", fmt.Sprintf(`[{"total_consumed":"%s"}]`, escaped.String())),

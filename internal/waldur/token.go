@@ -14,7 +14,7 @@ import (
 	"unicode"
 )
 
-// Token is a secret that authenticates a user. Printed with fmt it shows nothing.
+// Token is a secret that authenticates a user. Package fmt prints a placeholder.
 type Token string
 
 const redacted = "(token)"
@@ -25,15 +25,15 @@ func (Token) String() string { return redacted }
 // GoString returns a placeholder.
 func (Token) GoString() string { return redacted }
 
-// jwt is the form of a JSON Web Token (RFC 7519): three parts in base64url, of
-// which the first is that of a JSON object, `{"…`.
+// jwt is the form of a JSON Web Token (RFC 7519): three parts in base64url. The
+// first part encodes a JSON object, which begins with `{"`.
 var jwt = regexp.MustCompile(`^ey[\w-]+\.[\w-]+\.[\w-]*$`)
 
 // maxTokenBytes is longer than any token. Servers refuse headers of that size.
 const maxTokenBytes = 16 << 10
 
-// ParseToken reads a token, and drops white space around it. The error reads on
-// from the name of what the token was given for. It does not show the token.
+// ParseToken parses a token and trims white space. The error continues a sentence
+// that begins with the name of the setting. It does not show the token.
 func ParseToken(text string) (Token, error) {
 	token := strings.TrimSpace(text)
 	scheme, _, several := strings.Cut(token, " ")
@@ -50,7 +50,7 @@ func ParseToken(text string) (Token, error) {
 	return Token(token), nil
 }
 
-// TokenKind is the kind of a token. Waldur accepts each only in its own scheme.
+// TokenKind is the kind of a token. Waldur accepts each kind in one scheme only.
 type TokenKind int
 
 // The kinds of tokens.
@@ -84,10 +84,9 @@ func (c *Client) authorization() string {
 	return scheme + " " + string(c.Token)
 }
 
-// redactor removes a token from texts of a server, which may repeat what it was
-// sent.
+// redactor removes the token from texts of the server, which may repeat it.
 type redactor struct {
-	forms    []string // the token, plain and as JSON, URLs and HTML escape it
+	forms    []string // the token, plain and as escaped in JSON, URLs and HTML
 	replacer *strings.Replacer
 }
 
@@ -113,12 +112,12 @@ func newRedactor(t Token) redactor {
 	return redactor{forms: forms, replacer: strings.NewReplacer(pairs...)}
 }
 
-// leastPiece is the length from which a beginning of the token is removed from
-// the end of a text. Shorter ones reveal nothing, and occur in words.
+// leastPiece is the shortest beginning of the token that is removed from the end
+// of a text. Shorter ones reveal nothing, and occur in words.
 const leastPiece = 4
 
-// redact returns the text with a placeholder for the token, also for a piece of
-// it at the end, where the text may have been cut.
+// redact replaces the token in a text with a placeholder. At the end, where the
+// text may have been cut, it also replaces a beginning of the token.
 func (r redactor) redact(text string) string {
 	text = r.replacer.Replace(text)
 	for _, form := range r.forms {
@@ -131,12 +130,12 @@ func (r redactor) redact(text string) string {
 	return text
 }
 
-// maxExcerpt is the length in bytes of a server's text in an error.
+// maxExcerpt is the maximum length in bytes of a server's text in an error.
 const maxExcerpt = 200
 
 // excerpt returns the beginning of a server's text on one line, without the token
-// and without characters that do not print, such as control characters and those
-// that change the direction of text.
+// and without non-printing characters, such as control characters and those that
+// change the direction of text.
 func (r redactor) excerpt(text string) string {
 	words := strings.FieldsFunc(strings.ToValidUTF8(r.redact(text), "�"), func(c rune) bool {
 		return c == ' ' || !unicode.IsPrint(c)

@@ -36,7 +36,7 @@ type exchange struct {
 	}
 }
 
-// recordedExchanges is the number of recordings, so that none is lost unnoticed.
+// recordedExchanges is the number of recordings, so that a lost one is noticed.
 const recordedExchanges = 46
 
 // absentHeaders must not be in a response if they are not in its recording.
@@ -149,7 +149,7 @@ func compareRows(t *testing.T, e exchange, got, want []json.RawMessage) {
 	}
 }
 
-// refuseCutGroup fails if a recorded page may have only a part of a group of equal rows. Such a page cannot be
+// refuseCutGroup fails if a recorded page may contain only a part of a group of equal rows. Such a page cannot be
 // compared, and no recording has one.
 func refuseCutGroup(t *testing.T, e exchange, atStart, atEnd bool) {
 	t.Helper()

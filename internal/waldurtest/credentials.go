@@ -17,11 +17,11 @@ const (
 	// TokenExpired is a token past its lifetime. The response is a 401 "Token has expired.", or "Invalid
 	// token." for a personal access token.
 	TokenExpired
-	// TokenInactiveUser is the token of a user who was switched off. The response is a 401 "User inactive or
+	// TokenInactiveUser is the token of a user who was deactivated. The response is a 401 "User inactive or
 	// deleted.", or "Invalid token." for a personal access token.
 	TokenInactiveUser
 	// TokenOpaque is a valid OIDC access token that is not a JWT. It is accepted as Bearer only, although
-	// nothing in the token itself says so.
+	// its form does not show that.
 	TokenOpaque
 )
 

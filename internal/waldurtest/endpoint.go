@@ -118,7 +118,7 @@ func writeDetail(w http.ResponseWriter, status int, detail string) {
 	write(w, status, contentJSON, fmt.Appendf(nil, `{"detail":%q}`, detail))
 }
 
-// write ignores a client that has left. For HEAD, net/http sends the headers only.
+// write ignores a client that closed the connection. For HEAD, net/http sends the headers only.
 func write(w http.ResponseWriter, status int, contentType string, body []byte) {
 	w.Header().Set("Content-Type", contentType)
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))

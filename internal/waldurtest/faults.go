@@ -26,7 +26,7 @@ import (
 type Fault func(n int, r *http.Request, next http.Handler) http.Handler
 
 // Misbehave replaces the server's faults. Without arguments, the server behaves well again. The first fault is
-// outermost: it sees the responses of those after it. Faults that break or hold the connection belong first.
+// outermost: it sees the responses of those after it. Put faults that break or hold the connection first.
 func (s *Server) Misbehave(faults ...Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -121,7 +121,7 @@ func Body(contentType, body string) Fault {
 	})
 }
 
-// Raw sends response as it is, which need not be HTTP, and closes the connection.
+// Raw sends response unchanged, even if it is not HTTP, and closes the connection.
 func Raw(response string) Fault {
 	return around(func(w http.ResponseWriter, _ *http.Request, _ http.Handler) {
 		conn, _, err := http.NewResponseController(w).Hijack()
@@ -133,7 +133,7 @@ func Raw(response string) Fault {
 	})
 }
 
-// Redirect responds with a status such as 302 and the Location to.
+// Redirect responds with a status such as 302 and the Location header to.
 func Redirect(status int, to string) Fault {
 	return around(func(w http.ResponseWriter, _ *http.Request, _ http.Handler) {
 		w.Header().Set("Location", to)

@@ -28,7 +28,7 @@ type query struct {
 
 	order    []string // columns to sort by, with "-" for descending
 	fields   []string // fields of the response, nil for all
-	page     string   // as sent: which pages exist is known after the count
+	page     string   // as sent; it is checked after the count
 	pageSize int
 }
 

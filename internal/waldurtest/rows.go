@@ -12,8 +12,8 @@ import (
 	"strings"
 )
 
-// recordings are requests and responses of the Django REST framework, django-filter and PostgreSQL, set up as
-// Waldur sets them up, and the rows in that database.
+// recordings are requests and responses of the Django REST framework, django-filter and PostgreSQL, configured
+// as in Waldur, and the rows in that database.
 //
 //go:embed testdata/contract/*.json
 var recordings embed.FS

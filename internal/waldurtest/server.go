@@ -27,7 +27,7 @@ import (
 	"time"
 )
 
-// Server is an in-memory Waldur server. Its methods can be called at any time, also while requests are served.
+// Server is an in-memory Waldur server. Its methods can be called at any time, even while requests are served.
 type Server struct {
 	// URL is the server's address, http(s)://127.0.0.1:port, without a trailing slash.
 	URL string
@@ -119,7 +119,7 @@ func (w withoutHandshakes) Write(line []byte) (int, error) {
 	return w.Writer.Write(line)
 }
 
-// Close ends all requests, also those that hang, and stops the server. It can be called more than once.
+// Close ends all requests, including those that hang, and stops the server. It can be called more than once.
 func (s *Server) Close() {
 	s.cancel()
 	s.http.Close()
@@ -165,9 +165,9 @@ func (s *Server) Rows() []Row {
 
 // AfterCount makes the server call f in every list request, between the count and the selection of the rows. Both
 // see the rows of their own moment, as in Waldur. X-Result-Count, Link and the length of the page come from the
-// count. The body has rows of the selection, so a change in f results in a torn page.
+// count. The body has rows of the selection, so a change in f makes the page inconsistent.
 //
-// n is the number of list requests since AfterCount that came this far, from 0. A request that fails earlier, for
+// n is the number of list requests since AfterCount that reached this point, from 0. A request that fails earlier, for
 // example for a page that does not exist, is not one of them. f can call the server's methods except Close, and is
 // called concurrently for concurrent requests. AfterCount(nil) removes f.
 func (s *Server) AfterCount(f func(n int)) {
@@ -195,7 +195,7 @@ func (s *Server) PlaceEqualRowsAnew(seed uint64) {
 }
 
 // TakeFullDates makes the server accept a month as YYYY-MM-DD and refuse YYYY-MM, as the published schema says and a
-// later Waldur may do.
+// later version of Waldur may do.
 func (s *Server) TakeFullDates(full bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

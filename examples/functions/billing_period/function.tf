@@ -14,7 +14,7 @@ output "last_month" {
   value = provider::waldur::billing_period(plantimestamp(), -1)
 }
 
-# "2026-11": what counts is the month in UTC.
+# "2026-11", because months are in UTC.
 output "new_york_halloween" {
   value = provider::waldur::billing_period("2026-10-31T22:00:00-04:00")
 }
