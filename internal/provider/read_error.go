@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
@@ -53,8 +55,8 @@ func (d *componentUsageMonthlyDataSource) reportReadError(ctx context.Context, e
 
 // sentence returns the text of an error as a sentence.
 func sentence(err error) string {
-	text := err.Error()
-	return strings.ToUpper(text[:1]) + strings.TrimSuffix(text[1:], ".") + "."
+	first, rest := utf8.DecodeRuneInString(err.Error())
+	return string(unicode.ToUpper(first)) + strings.TrimSuffix(err.Error()[rest:], ".") + "."
 }
 
 // reportFilters reports parameters that the server refused, each at its argument
@@ -95,7 +97,7 @@ func (d *componentUsageMonthlyDataSource) explain(ctx context.Context, failed *w
 	case *waldur.FilterIgnoredError:
 		return "Filters Ignored by Waldur", "The server returned rows that were not requested. A proxy may have removed the query. " + checkURL
 	case *waldur.CountError:
-		return "Missing X-Result-Count Header", "Without this header, the provider cannot tell whether rows are missing. Waldur always sends it, so a proxy may have removed it: configure the proxy to pass it on. " + checkURL
+		return "No Usable X-Result-Count Header", "Without this header, the provider cannot tell whether rows are missing. Waldur always sends it, so a proxy may have removed it: configure the proxy to pass it on. " + checkURL
 	case *waldur.TooManyRowsError:
 		return "Too Many Rows to Read", readLess
 	case *waldur.RowError:
@@ -130,7 +132,7 @@ func (d *componentUsageMonthlyDataSource) explainStatus(err *waldur.StatusError)
 		return "Access Denied by a Proxy", "The response is an HTML page, so it does not come from Waldur's API, but from a proxy or firewall in front of it. " + checkURL
 	case code == http.StatusUnauthorized:
 		return "Token Refused by Waldur", d.explainUnauthorized(err.Detail)
-	case code == http.StatusForbidden && (d.client.TokenKind() == waldur.OIDCToken || strings.Contains(err.Detail, "active session")):
+	case code == http.StatusForbidden && strings.Contains(err.Detail, "active session"):
 		return "Access Denied by Waldur", "Log in to Waldur in a browser once with this user, then run the command again. Waldur accepts an OIDC access token only for a user who has logged in before."
 	case code == http.StatusForbidden:
 		return "Access Denied by Waldur", "The token is valid, but its user may not read usage. Use the token of a user with a role in the organization of the offerings, or of staff."
@@ -154,7 +156,7 @@ func (d *componentUsageMonthlyDataSource) explainUnauthorized(detail string) str
 	case kind == waldur.PersonalAccessToken && strings.Contains(detail, "JWT"):
 		return "Personal access tokens may be switched off on this server. Ask its operator, or use the API token in the user's profile in Waldur." + renew
 	case kind == waldur.PersonalAccessToken:
-		return "The personal access token may have expired or been revoked, it may not be allowed from this network, or its user may be inactive or may not use such tokens. Check it in the user's profile in Waldur, or create a new one there." + renew
+		return "The personal access token may have expired or been revoked, it may not be allowed from this network, or its user may be inactive or may not use such tokens. Check it in the user's profile in Waldur, or create a new one there. If token_type is set, leave it out." + renew
 	case kind == waldur.OIDCToken:
 		return "The OIDC access token may have expired, or its user may be inactive. Get a new one from the identity provider. For an API token, remove token_type." + renew
 	}

@@ -21,6 +21,7 @@ import (
 	"log/slog"
 	"maps"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -162,6 +163,9 @@ func (c *Client) get(ctx context.Context, path string, query url.Values) (*respo
 	var previous error
 	for {
 		if err := c.acquire(ctx); err != nil {
+			if held := c.heldFor(); previous == nil && held > 0 {
+				previous = fmt.Errorf("a Retry-After header holds back all requests for another %s", held.Round(time.Second))
+			}
 			return nil, &RequestError{Request: request, Err: canceled(err, previous)}
 		}
 		request.Attempts++
@@ -235,7 +239,7 @@ func (c *Client) attempt(ctx context.Context, method, address string) (*response
 		if attemptCtx.Err() != nil {
 			return &ConnectionError{Text: fmt.Sprintf("no complete response within %s", limit), TimedOut: true}
 		}
-		return &ConnectionError{Err: err, Text: c.redactor.excerpt(err.Error())}
+		return &ConnectionError{Err: err, Text: cmp.Or(c.redactor.excerpt(err.Error()), "the connection failed")}
 	}
 	req, err := http.NewRequestWithContext(attemptCtx, method, address, nil)
 	if err != nil {
@@ -256,7 +260,7 @@ func (c *Client) attempt(ctx context.Context, method, address string) (*response
 	body.Grow(int(min(max(resp.ContentLength, 0), maxBodyBytes)) + bytes.MinRead)
 	_, err = body.ReadFrom(io.LimitReader(resp.Body, maxBodyBytes+1))
 	switch {
-	case err != nil && attemptCtx.Err() == nil:
+	case errors.Is(err, io.ErrUnexpectedEOF) && attemptCtx.Err() == nil:
 		return nil, &ConnectionError{Err: err, Text: fmt.Sprintf("the response ended after %d bytes", body.Len()), Partial: true}
 	case err != nil:
 		return nil, failure(err)
@@ -273,16 +277,19 @@ func isRetryable(err error) bool {
 	}
 	status, ok := errors.AsType[*StatusError](err)
 	return ok && status.RetryAfter <= longestRetryAfter && (status.StatusCode == http.StatusTooManyRequests ||
-		status.StatusCode >= http.StatusInternalServerError && status.StatusCode != http.StatusNotImplemented)
+		status.StatusCode/100 == 5 && status.StatusCode != http.StatusNotImplemented)
 }
 
 // statusError returns the error of a response with a status other than 200. If the
 // response has a Retry-After header of up to a minute, it delays all requests.
 func (c *Client) statusError(resp *http.Response) error {
-	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBodyBytes))
+	var body []byte
+	if resp.StatusCode >= http.StatusOK { // the body of a 101 response is the connection
+		body, _ = io.ReadAll(io.LimitReader(resp.Body, maxErrorBodyBytes))
+	}
 	status := c.redactor.excerpt(resp.Status)
 	if location := resp.Header.Get("Location"); location != "" && resp.StatusCode/100 == 3 {
-		return &RedirectError{Status: status, Location: c.redactor.excerpt(location), Root: c.redactor.root(resp)}
+		return &RedirectError{Status: status, Location: c.redactor.excerpt(location), Root: c.root(resp)}
 	}
 	detail, problems := c.redactor.problem(body)
 	if resp.StatusCode == http.StatusBadRequest && len(problems) > 0 {
@@ -336,14 +343,14 @@ func (r redactor) pageTitle(body []byte) string {
 
 // root returns the address to configure if a redirect points to the same endpoint
 // elsewhere, otherwise "".
-func (r redactor) root(resp *http.Response) string {
+func (c *Client) root(resp *http.Response) string {
 	location, err := resp.Location()
 	if err != nil || location.Host == "" {
 		return ""
 	}
 	prefix, _, found := strings.Cut(location.EscapedPath(), "/api/"+componentUsageMonthlyPath)
 	root := location.Scheme + "://" + location.Host + prefix
-	if _, err := ParseURL(root); !found || err != nil || r.excerpt(root) != root {
+	if u, err := ParseURL(root); !found || err != nil || u.String() == c.URL.String() || c.redactor.excerpt(root) != root {
 		return ""
 	}
 	return root
@@ -353,7 +360,7 @@ func (r redactor) root(resp *http.Response) string {
 // date (RFC 9110, section 10.2.3). It returns 0 without a valid header.
 func parseRetryAfter(header http.Header) time.Duration {
 	value := header.Get("Retry-After")
-	if seconds, err := strconv.ParseUint(value, 10, 32); err == nil {
+	if seconds, err := strconv.ParseUint(value, 10, 32); err == nil || errors.Is(err, strconv.ErrRange) {
 		return time.Duration(seconds) * time.Second
 	}
 	if date, err := http.ParseTime(value); err == nil {
@@ -398,8 +405,12 @@ func sleep(ctx context.Context, wait time.Duration) error {
 func (c *Client) prepare() {
 	c.redactor = newRedactor(c.Token)
 	c.slots = make(chan struct{}, maxRequests)
-	c.transport = &http.Transport{ // RequestTimeout is the only time limit
-		Proxy:                  http.ProxyFromEnvironment,
+	limit := cmp.Or(c.RequestTimeout, defaultRequestTimeout)
+	c.transport = &http.Transport{
+		Proxy: http.ProxyFromEnvironment,
+		// The context of a request does not end its dial and handshake.
+		DialContext:            (&net.Dialer{Timeout: limit}).DialContext,
+		TLSHandshakeTimeout:    limit,
 		ForceAttemptHTTP2:      true,
 		MaxIdleConnsPerHost:    maxRequests,
 		IdleConnTimeout:        90 * time.Second,

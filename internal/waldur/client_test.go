@@ -4,10 +4,14 @@
 package waldur
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestParseURL(t *testing.T) {
@@ -108,6 +112,69 @@ func TestRedactorRemovesAPieceAtACut(t *testing.T) {
 	}
 	if got := r.excerpt("a\u202eb\x1b[31mc \xff\n\td"); got != "a b [31mc � d" {
 		t.Errorf("got %q", got)
+	}
+}
+
+// TestWaitsDoubleWithJitter up to the longest.
+func TestWaitsDoubleWithJitter(t *testing.T) {
+	t.Parallel()
+	a, b := exponential(time.Second, 8*time.Second, 0.2), exponential(time.Second, 8*time.Second, 0.2)
+	differ := false
+	for i, want := range []time.Duration{1, 2, 4, 8, 8, 8} {
+		x, y := a.NextBackOff(), b.NextBackOff()
+		differ = differ || x != y
+		if least, most := want*time.Second*8/10, want*time.Second*12/10+1; x < least || x > most {
+			t.Errorf("wait %d is %s, want %s to %s", i, x, least, most)
+		}
+	}
+	first, same := jitter(time.Minute), true
+	for range 20 {
+		next := jitter(time.Minute)
+		same = same && next == first
+		if next < 0 || next > 6*time.Second {
+			t.Errorf("jitter of %s", next)
+		}
+	}
+	if !differ || same {
+		t.Error("the waits of two requests are equal")
+	}
+}
+
+func TestAShorterRetryAfterDoesNotReplaceALongerOne(t *testing.T) {
+	t.Parallel()
+	c := &Client{}
+	c.hold(50 * time.Second)
+	c.hold(time.Second)
+	if held := c.heldFor(); held < 10*time.Second {
+		t.Fatalf("held for %s", held)
+	}
+}
+
+func TestDecodingAndSortingEndWithTheContext(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	c := &Client{}
+	c.prepare()
+	if _, err := c.decodeRows(ctx, &response{header: http.Header{}, body: []byte(`[{}]`)}, nil); !errors.Is(err, context.Canceled) {
+		t.Errorf("decoding: %v", err)
+	}
+	if err := (&Query{}).sort(ctx, make([]*ComponentUsage, 1000)); !errors.Is(err, context.Canceled) {
+		t.Errorf("sorting: %v", err)
+	}
+}
+
+func TestAListOfLargePagesEnds(t *testing.T) {
+	t.Parallel()
+	r := &reading{query: &Query{}, rows: map[Key]*ComponentUsage{}}
+	var tooMany *TooManyRowsError
+	for range 1 << 30 / (8 << 20) {
+		if err := r.add(&page{bytes: 8 << 20}); err != nil {
+			t.Fatalf("within the limit: %v", err)
+		}
+	}
+	if err := r.add(&page{bytes: 1}); !errors.As(err, &tooMany) || !strings.Contains(err.Error(), "more than the limit of 1024 MiB") {
+		t.Fatalf("got %v", err)
 	}
 }
 

@@ -4,6 +4,7 @@
 package waldur
 
 import (
+	"context"
 	"encoding/hex"
 	"net/url"
 	"slices"
@@ -185,9 +186,12 @@ func differs(value *string, filter string) bool {
 
 // sort puts rows into the query's order, which is total: no two rows have the
 // same key.
-func (q *Query) sort(rows []*ComponentUsage) {
+func (q *Query) sort(ctx context.Context, rows []*ComponentUsage) error {
 	order := slices.Concat(q.OrderBy, defaultOrder)
 	slices.SortFunc(rows, func(a, b *ComponentUsage) int {
+		if ctx.Err() != nil {
+			return 0 // so that the sort ends soon
+		}
 		for _, ordering := range order {
 			if c := ordering.compare(a, b); c != 0 {
 				return c
@@ -195,4 +199,5 @@ func (q *Query) sort(rows []*ComponentUsage) {
 		}
 		return 0
 	})
+	return ctx.Err()
 }

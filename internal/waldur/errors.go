@@ -135,9 +135,13 @@ func (e *CountError) Error() string {
 // TooManyRowsError is a list of more than 1,000,000 rows.
 type TooManyRowsError struct {
 	Count int // by X-Result-Count
+	Bytes int // of the responses so far, if these are too large; otherwise 0
 }
 
 func (e *TooManyRowsError) Error() string {
+	if e.Bytes > 0 {
+		return fmt.Sprintf("the server counts %d rows, and their pages have more than the limit of %d MiB", e.Count, maxListBytes>>20)
+	}
 	return fmt.Sprintf("the server counts %d rows, more than the limit of %d", e.Count, maxRows)
 }
 

@@ -22,6 +22,8 @@ const (
 	maxChanges = 10 // of the data, per read
 	maxPasses  = 6  // per reading
 
+	maxListBytes = 1 << 30 // of the pages of a pass
+
 	firstChangeWait  = 250 * time.Millisecond
 	longestWaitRatio = 32 // so the longest wait is 8 s
 )
@@ -53,7 +55,9 @@ func (c *Client) ListComponentUsageMonthly(ctx context.Context, q Query) ([]*Com
 			slog.Int("passes", r.passes), slog.Bool("complete", err == nil))
 		if err == nil {
 			list := slices.Collect(maps.Values(r.rows))
-			q.sort(list)
+			if err := q.sort(ctx, list); err != nil {
+				return nil, &RequestError{Request: r.request, Err: canceled(err, nil)}
+			}
 			return list, nil
 		}
 		if _, changed := errors.AsType[dataChangedError](err); changed {
@@ -84,6 +88,7 @@ type reading struct {
 	count   int   // rows by X-Result-Count, the same on every page
 	passes  int   // of this reading that received a page
 	month   Month // of the last row
+	bytes   int   // of the responses of the last pass
 }
 
 // dataChangedError describes how a reading shows that the data changed.
@@ -144,6 +149,7 @@ func (r *reading) pass(ctx context.Context, n int) error {
 		r.rows, r.count, r.passes = map[Key]*ComponentUsage{}, first.count, 0
 	}
 	r.passes++
+	r.bytes = 0
 	distinct := map[Key]bool{}
 	for _, row := range first.rows {
 		distinct[row.key()] = true
@@ -179,6 +185,9 @@ func (r *reading) add(p *page) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.request = p.request
+	if r.bytes += p.bytes; r.bytes > maxListBytes {
+		return &RequestError{Request: p.request, Err: &TooManyRowsError{Count: p.count, Bytes: r.bytes}}
+	}
 	if p.count != r.count {
 		return dataChangedError(fmt.Sprintf("the number of rows changed from %d to %d", r.count, p.count))
 	}

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -38,6 +39,7 @@ type pageRequest struct {
 // page is one page of a query's rows.
 type page struct {
 	request Request
+	bytes   int // of the response
 	count   int // rows on all pages
 	rows    []*ComponentUsage
 }
@@ -48,7 +50,7 @@ func (c *Client) page(ctx context.Context, q *Query, r pageRequest) (*page, erro
 	if err != nil {
 		return nil, err
 	}
-	p := &page{request: resp.request}
+	p := &page{request: resp.request, bytes: len(resp.body)}
 	if p.rows, err = c.decodeRows(ctx, resp, q.columns()); err == nil {
 		p.count, err = c.resultCount(resp.header)
 	}
@@ -109,12 +111,12 @@ func (r pageRequest) values(q *Query, fullDates bool) url.Values {
 // resultCount returns the number of rows on all pages.
 func (c *Client) resultCount(header http.Header) (int, error) {
 	text := header.Get("X-Result-Count")
-	count, err := strconv.ParseUint(text, 10, 31)
+	count, err := strconv.ParseUint(text, 10, 63)
+	if count > maxRows { // also if it is out of range
+		return 0, &TooManyRowsError{Count: int(min(count, math.MaxInt))}
+	}
 	if err != nil {
 		return 0, &CountError{Value: c.redactor.excerpt(text)}
-	}
-	if count > maxRows {
-		return 0, &TooManyRowsError{Count: int(count)}
 	}
 	return int(count), nil
 }

@@ -15,6 +15,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -79,7 +80,8 @@ var failures = map[string]struct {
 }{
 	"401":                        {waldurtest.Status(401, nil, `{"detail":"Token has expired."}`), []string{`responded with 401 Unauthorized: "Token has expired."`}},
 	"401 that breaks off":        {waldurtest.Raw("HTTP/1.1 401 Unauthorized\r\nContent-Length: 500\r\n\r\n{\"detail\""), []string{"401 Unauthorized"}},
-	"401 without end":            {waldurtest.Status(401, nil, strings.Repeat("no ", 1<<20)), []string{"401 Unauthorized", "no no"}},
+	"401 without end":            {endless, []string{"401 Unauthorized", "no no"}},
+	"101":                        {switching, []string{"101 Switching Protocols"}},
 	"403":                        {waldurtest.Status(403, nil, `{"detail":"You do not have permission to perform this action."}`), []string{"403 Forbidden", "You do not have permission"}},
 	"404":                        {waldurtest.Status(404, nil, `{"detail":"Not found."}`), []string{"404 Not Found", "Not found."}},
 	"404 in HTML":                {waldurtest.HTML(404), []string{"404 Not Found", "Waldur"}},
@@ -104,6 +106,29 @@ var failures = map[string]struct {
 	"200 with an empty row":      {waldurtest.Body("application/json", `[{}]`), []string{"row 1: offering_uuid is missing or null"}},
 	"200 that is too large":      {waldurtest.Body("application/json", "["+strings.Repeat(" ", 8<<20)+"]"), []string{"larger than 8 MiB"}},
 	"200 that is not counted":    {waldurtest.DropHeader("X-Result-Count"), []string{"no X-Result-Count header"}},
+}
+
+// endless sends a body until the client leaves.
+func endless(int, *http.Request, http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(http.StatusUnauthorized)
+		for err := error(nil); err == nil && r.Context().Err() == nil; {
+			_, err = w.Write([]byte(strings.Repeat("no ", 1<<10)))
+		}
+	})
+}
+
+// switching switches protocols and keeps the connection, which is the body then.
+func switching(int, *http.Request, http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			panic(err) // the server speaks HTTP/1.1
+		}
+		defer func() { _ = conn.Close() }()
+		_, _ = conn.Write([]byte("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"))
+		_, _ = conn.Read(make([]byte, 1)) // until the client leaves
+	})
 }
 
 // TestA400NamesAtMost10Problems with at most 200 bytes of each.
@@ -223,7 +248,7 @@ func TestRetries(t *testing.T) {
 		"503 with a date, then well":         {waldurtest.First(1, untilDate), 2, "", time.Second / 2},
 		"429 with nonsense, then well":       {waldurtest.First(1, waldurtest.Status(429, http.Header{"Retry-After": {"soon"}}, "")), 2, "", 0},
 		"429 with a negative wait":           {waldurtest.First(1, waldurtest.Status(429, http.Header{"Retry-After": {"-1"}}, "")), 2, "", 0},
-		"429 with a wait beyond all bounds":  {waldurtest.First(1, waldurtest.Status(429, http.Header{"Retry-After": {"99999999999999"}}, "")), 2, "", 0},
+		"429 with a wait beyond all bounds":  {waldurtest.Status(429, http.Header{"Retry-After": {"99999999999999"}}, ""), 1, "429 Too Many Requests", 0},
 		"500, 502 and 504, then well":        {waldurtest.First(3, statuses(500, 502, 504)), 4, "", 0},
 		"429 for good":                       {waldurtest.Status(429, nil, `{"detail":"Request was throttled."}`), 4, `(4 attempts): the server responded with 429 Too Many Requests: "Request was throttled."`, 0},
 		"503 for good":                       {waldurtest.Status(503, nil, ""), 4, "(4 attempts): the server responded with 503", 0},
@@ -392,6 +417,7 @@ func TestRedirectsAreNeverFollowed(t *testing.T) {
 		"to the same endpoint elsewhere": {to: elsewhere.URL + waldurtest.Path + "?token=" + waldurtest.Token, location: elsewhere.URL + waldurtest.Path + "?token=(token)", root: elsewhere.URL},
 		"to https":                       {to: "https://waldur.example.com/up" + waldurtest.Path, root: "https://waldur.example.com/up"},
 		"within the server":              {to: waldurtest.Path + "?start=1900-01&page_size=300&session=1"},
+		"to an address with the token":   {to: "https://elsewhere.example/" + waldurtest.Token + waldurtest.Path, location: "https://elsewhere.example/(token)" + waldurtest.Path},
 		"to a login page":                {to: "https://login.example.com/realms/waldur"},
 		"to an address that is none":     {to: "http://%zz/"},
 		"to user info":                   {to: "http://me@elsewhere.example" + waldurtest.Path, root: "http://elsewhere.example"},
@@ -409,12 +435,8 @@ func TestRedirectsAreNeverFollowed(t *testing.T) {
 			if !errors.As(err, &redirect) || redirect.Location != cmp.Or(test.location, test.to) || len(server.Requests()) != 1 {
 				t.Fatalf("got %v after %d requests", err, len(server.Requests()))
 			}
-			want := test.root
-			if name == "within the server" {
-				want = server.URL
-			}
-			if redirect.Root != want || !strings.Contains(err.Error(), "307 Temporary Redirect") {
-				t.Fatalf("got %v with the address %q, want %q", err, redirect.Root, want)
+			if redirect.Root != test.root || !strings.Contains(err.Error(), "307 Temporary Redirect") {
+				t.Fatalf("got %v with the address %q, want %q", err, redirect.Root, test.root)
 			}
 		})
 	}
@@ -556,6 +578,60 @@ func TestRetryAfterDelaysAllRequests(t *testing.T) {
 	reads.Wait()
 	if early > 3 { // three others were under way
 		t.Errorf("%d requests did not wait", early)
+	}
+}
+
+// TestALongRetryAfterEndsOnlyItsRead: one of more than a minute does not hold back
+// other requests.
+func TestALongRetryAfterEndsOnlyItsRead(t *testing.T) {
+	t.Parallel()
+	server := waldurtest.Start(t, tiedRows(10))
+	server.Misbehave(waldurtest.First(1, waldurtest.Status(429, http.Header{"Retry-After": {"3600"}}, "")))
+	c := client(t, server)
+	c.MaxRetries = 3
+	if _, err := c.ListComponentUsageMonthly(t.Context(), allMonths); err == nil {
+		t.Fatal("no error")
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if rows, err := c.ListComponentUsageMonthly(ctx, allMonths); err != nil || len(rows) != 10 {
+		t.Fatalf("got %d rows, %v", len(rows), err)
+	}
+}
+
+// TestAReadThatIsHeldBackSaysWhy, if it has less time than that.
+func TestAReadThatIsHeldBackSaysWhy(t *testing.T) {
+	t.Parallel()
+	server := waldurtest.Start(t, tiedRows(10))
+	server.Misbehave(waldurtest.First(1, waldurtest.Status(429, http.Header{"Retry-After": {"50"}}, "")))
+	c := client(t, server)
+	if _, err := c.ListComponentUsageMonthly(t.Context(), allMonths); err == nil {
+		t.Fatal("no error")
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	_, err := c.ListComponentUsageMonthly(ctx, allMonths)
+	if err == nil || !strings.Contains(err.Error(), "a Retry-After header holds back all requests for another ") || ctx.Err() != nil {
+		t.Fatalf("got %v", err)
+	}
+}
+
+// TestSilentServersLeaveNothingBehind: an attempt that ends leaves no goroutine.
+func TestSilentServersLeaveNothingBehind(t *testing.T) {
+	silent, err := net.Listen("tcp", "127.0.0.1:0") // it accepts connections, and sends nothing
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = silent.Close() }()
+	before := runtime.NumGoroutine()
+	c := &waldur.Client{URL: &url.URL{Scheme: "https", Host: silent.Addr().String(), Path: "/api/"}, RequestTimeout: 20 * time.Millisecond, RetryWait: time.Millisecond, MaxRetries: 9}
+	if _, err = c.ListComponentUsageMonthly(t.Context(), allMonths); err == nil {
+		t.Fatal("no error")
+	}
+	for deadline := time.Now().Add(10 * time.Second); runtime.NumGoroutine() > before+2; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d goroutines, %d before", runtime.NumGoroutine(), before)
+		}
 	}
 }
 
