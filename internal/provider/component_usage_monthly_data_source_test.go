@@ -62,8 +62,8 @@ func TestBadArguments(t *testing.T) {
 		"a padded component type":       {arguments{"component_type": text("cores ")}, "component_type", "white space"},
 		"an unknown billing type":       {arguments{"billing_type": text("never")}, "billing_type", `"usage"`},
 		"an unknown field":              {arguments{"fields": set(text("color"))}, "fields", `has "color", which is not a column; the columns are offering_uuid, `},
-		"a field with a typo":           {arguments{"fields": set(text("usage_percnt"))}, "fields", `Invalid Value for fields: fields has "usage_percnt", which is not a column; did you mean usage_percent?`},
-		"an order with a typo":          {arguments{"order_by": list(text("-usage_percnt"))}, "order_by", `Invalid Value for order_by: order_by has "usage_percnt", which is not a column; did you mean usage_percent?`},
+		"a field with a typo":           {arguments{"fields": set(text("usage_percnt"))}, "fields", `Invalid Value for fields: fields has "usage_percnt", which is not a column (did you mean usage_percent?).`},
+		"an order with a typo":          {arguments{"order_by": list(text("-usage_percnt"))}, "order_by", `Invalid Value for order_by: order_by has "usage_percnt", which is not a column (did you mean usage_percent?).`},
 		"a limit of no rows":            {arguments{"limit": number(0)}, "limit", "limit must be a whole number of at least 1; got 0"},
 		"a limit below no rows":         {arguments{"limit": number(-1)}, "limit", "got -1"},
 		"a limit in part":               {arguments{"limit": number(2.5)}, "limit", "got 2.5"},
@@ -170,7 +170,7 @@ func TestReadErrors(t *testing.T) {
 		"a hanging server":          {fault: waldurtest.Hang(), arguments: map[string]tftypes.Value{"timeouts": timeoutsBlock("300ms")}, title: "Read from Waldur Timed Out", parts: []string{"No time was left", "timeouts.read, now 300ms", "raise it"}},
 		"a hasty provider":          {fault: waldurtest.Delay(time.Minute), timeout: "700ms", title: "Request to Waldur Timed Out", parts: []string{"No complete response within 700ms", "Check that the server is running", "request_timeout"}},
 		"a cut response":            {fault: waldurtest.CutBody(), title: "Incomplete Response from Waldur", parts: []string{"The response ended after ", "page_size"}},
-		"a closed connection":       {fault: waldurtest.HangUp(), title: "Cannot Connect to Waldur", parts: []string{"EOF", "Check that the server is running and that url is correct."}},
+		"a closed connection":       {fault: waldurtest.HangUp(), title: "Cannot Connect to Waldur", parts: []string{"The connection failed: EOF.", "Check that the server is running and that url is correct."}},
 		"a wrong count":             {fault: waldurtest.SetHeader("X-Result-Count", "11"), title: "Incomplete List from Waldur", parts: []string{"Received 10 of the 11 rows that the server counts", "no rows are silently missing", "narrow the filters"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -154,7 +154,7 @@ func parseColumn(name string) (*waldur.Column, error) {
 	if nearest == "" {
 		return nil, fmt.Errorf("has %q, which is not a column; the columns are %s", name, strings.Join(waldur.ColumnNames(), ", "))
 	}
-	return nil, fmt.Errorf("has %q, which is not a column; did you mean %s?", name, nearest)
+	return nil, fmt.Errorf("has %q, which is not a column (did you mean %s?)", name, nearest)
 }
 
 // parseOrdering parses the name of a column, with a "-" before it for descending.

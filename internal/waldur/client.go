@@ -239,7 +239,7 @@ func (c *Client) attempt(ctx context.Context, method, address string) (*response
 		if attemptCtx.Err() != nil {
 			return &ConnectionError{Text: fmt.Sprintf("no complete response within %s", limit), TimedOut: true}
 		}
-		return &ConnectionError{Err: err, Text: cmp.Or(c.redactor.excerpt(err.Error()), "the connection failed")}
+		return &ConnectionError{Err: err, Text: "the connection failed: " + cmp.Or(c.redactor.excerpt(err.Error()), "unknown cause")}
 	}
 	req, err := http.NewRequestWithContext(attemptCtx, method, address, nil)
 	if err != nil {

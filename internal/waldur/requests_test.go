@@ -252,7 +252,7 @@ func TestRetries(t *testing.T) {
 		"500, 502 and 504, then well":        {waldurtest.First(3, statuses(500, 502, 504)), 4, "", 0},
 		"429 for good":                       {waldurtest.Status(429, nil, `{"detail":"Request was throttled."}`), 4, `(4 attempts): the server responded with 429 Too Many Requests: "Request was throttled."`, 0},
 		"503 for good":                       {waldurtest.Status(503, nil, ""), 4, "(4 attempts): the server responded with 503", 0},
-		"a connection that is always closed": {waldurtest.HangUp(), 4, "(4 attempts): EOF", 0},
+		"a connection that is always closed": {waldurtest.HangUp(), 4, "(4 attempts): the connection failed: EOF", 0},
 		"a wait of more than a minute":       {waldurtest.Status(429, http.Header{"Retry-After": {"61"}}, ""), 1, "429 Too Many Requests", 0},
 		"a longer wait than the read has":    {waldurtest.Status(503, http.Header{"Retry-After": {"31"}}, ""), 1, "503 Service Unavailable", 0},
 	} {
