@@ -154,7 +154,7 @@ func (q *Query) violatedFilter(u *ComponentUsage) (parameter, value string) {
 		return "end", month.String()
 	case q.OfferingUUID.Valid && !isUUID(u.OfferingUUID, q.OfferingUUID.UUID):
 		return "offering_uuid", *u.OfferingUUID
-	case q.CustomerUUID.Valid && slices.Contains(q.columns(), serviceProviderUUID) && !isUUID(u.ServiceProviderUUID, q.CustomerUUID.UUID):
+	case q.CustomerUUID.Valid && !isUUID(u.ServiceProviderUUID, q.CustomerUUID.UUID) && slices.Contains(q.columns(), serviceProviderUUID):
 		if u.ServiceProviderUUID == nil {
 			return "customer_uuid", "no service provider"
 		}

@@ -180,7 +180,8 @@ func isGone(err error) bool {
 	return ok && status.StatusCode == http.StatusNotFound && !status.HTML
 }
 
-// add adds the rows of a page. The error says that the data changed.
+// add adds the rows of a page. The error is a dataChangedError, or a
+// [*TooManyRowsError] in a [*RequestError] if the pages are too large.
 func (r *reading) add(p *page) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
