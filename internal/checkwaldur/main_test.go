@@ -299,7 +299,7 @@ func TestBrokenFactIsNamed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			server := start(t, usage())
-			server.Misbehave(tc.fault)
+			server.SetFaults(tc.fault)
 			status, output, stderr := check(t, server.URL, waldurtest.Token)
 			if status != 1 || stderr != "" {
 				t.Errorf("exit status %d, %q, want 1", status, stderr)
@@ -355,7 +355,7 @@ func TestFactThatTheProviderToleratesIsTold(t *testing.T) {
 		"other headers for HEAD": {faults(waldurtest.On(func(_ int, r *http.Request) bool { return r.Method == http.MethodHead },
 			waldurtest.SetHeader("X-Result-Count", "0"))), []string{"HEAD"}},
 		"no Link":             {faults(waldurtest.DropHeader("Link")), []string{"Link"}},
-		"equal rows anew":     {func(s *waldurtest.Server) { s.PlaceEqualRowsAnew(1) }, []string{"order is total"}},
+		"equal rows anew":     {func(s *waldurtest.Server) { s.ShuffleTies(1) }, []string{"order is total"}},
 		"one column more":     {faults(editAll("xq_column", "xq-value")), []string{"columns that the provider does not know"}},
 		"compressed by proxy": {faults(waldurtest.Gzip()), nil},
 	} {
@@ -384,7 +384,7 @@ func TestFactThatTheProviderToleratesIsTold(t *testing.T) {
 }
 
 func faults(fault waldurtest.Fault) func(*waldurtest.Server) {
-	return func(s *waldurtest.Server) { s.Misbehave(fault) }
+	return func(s *waldurtest.Server) { s.SetFaults(fault) }
 }
 
 func editAll(column string, value any) waldurtest.Fault {
@@ -417,7 +417,7 @@ func TestFilterIsJudgedByASingleRow(t *testing.T) {
 		if status, output, stderr := check(t, server.URL, waldurtest.Token); status != 0 || stderr != "" {
 			t.Errorf("exit status %d, %q, want 0; output:\n%s", status, stderr, output)
 		}
-		server.Misbehave(waldurtest.EditQuery(func(query url.Values) {
+		server.SetFaults(waldurtest.EditQuery(func(query url.Values) {
 			if value := query.Get(parameter); value != "" && value != "bad" && value != "1900-01" {
 				query.Set(parameter, "")
 			}
@@ -454,7 +454,7 @@ func TestVersionOfTheServer(t *testing.T) {
 		`<html>`:                   "the server does not say",
 	} {
 		server := start(t, usage())
-		server.Misbehave(waldurtest.On(isVersion, waldurtest.Body("application/json", body)))
+		server.SetFaults(waldurtest.On(isVersion, waldurtest.Body("application/json", body)))
 		status, output, _ := check(t, server.URL, waldurtest.Token)
 		line := regexp.MustCompile(`(?m)^version of the server +(.*?)  +no `).FindStringSubmatch(output)
 		if status != 0 || line == nil || line[1] != want {
@@ -466,7 +466,7 @@ func TestVersionOfTheServer(t *testing.T) {
 func TestBodyAfterHeadIsIgnored(t *testing.T) {
 	t.Parallel()
 	server := start(t, usage())
-	server.Misbehave(waldurtest.On(func(_ int, r *http.Request) bool { return r.Method == http.MethodHead },
+	server.SetFaults(waldurtest.On(func(_ int, r *http.Request) bool { return r.Method == http.MethodHead },
 		func(int, *http.Request, http.Handler) http.Handler {
 			return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 				conn, _, err := http.NewResponseController(w).Hijack()
@@ -517,7 +517,7 @@ func TestServerThatCannotBeChecked(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			server := start(t, usage())
-			server.Misbehave(tc.fault)
+			server.SetFaults(tc.fault)
 			status, output, stderr := check(t, server.URL, waldurtest.Token)
 			if status != 1 || output != "" || !strings.Contains(stderr, tc.want) || strings.Contains(stderr, "xq-secret") {
 				t.Errorf("exit status %d, %q and output %q, want 1 and %q", status, stderr, output, tc.want)

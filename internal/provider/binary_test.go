@@ -46,7 +46,7 @@ func TestAccTheTokenIsNowhere(t *testing.T) {
 	const token = "5ecre70000000000000000000000000000000000"
 	server := recorded(t)
 	server.SetToken(token, waldurtest.TokenActive)
-	server.Misbehave(unsolicited("HTTP/1.1 200 OK\r\nX-Echo: " + token + "\r\n\r\n"))
+	server.SetFaults(unsolicited("HTTP/1.1 200 OK\r\nX-Echo: " + token + "\r\n\r\n"))
 	logs := filepath.Join(t.TempDir(), "terraform.log")
 	config := plain + `
 variable "url" {
@@ -66,7 +66,7 @@ provider "waldur" {
 			t.Fatalf("%s: %v\n%s", step, err, out)
 		}
 	}
-	server.Misbehave()
+	server.SetFaults()
 	server.SetToken(token, waldurtest.TokenExpired)
 	if out, err := tf.run("plan"); err == nil || !strings.Contains(out, "Token has expired.") || strings.Contains(out, token) {
 		t.Fatalf("plan with an expired token: %v\n%s", err, out)
@@ -145,7 +145,7 @@ func TestAccInterruptEndsARead(t *testing.T) {
 		t.Skip("Go cannot interrupt a process on Windows")
 	}
 	server := recorded(t)
-	server.Misbehave(waldurtest.Hang())
+	server.SetFaults(waldurtest.Hang())
 	tf := newTerraform(t, plain, urlVariable+"="+server.URL, tokenVariable+"="+waldurtest.Token)
 	plan := tf.command("plan", "-no-color", "-lock=false")
 	var out bytes.Buffer

@@ -177,7 +177,7 @@ func TestReadErrors(t *testing.T) {
 			t.Parallel()
 			server := waldurtest.Start(t, waldurtest.ContractRows())
 			server.SetNow(time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC))
-			server.Misbehave(test.fault)
+			server.SetFaults(test.fault)
 			token := cmp.Or(test.token, waldurtest.Token)
 			arguments := map[string]tftypes.Value{
 				"token": text(token), "max_retries": tftypes.NewValue(tftypes.Number, test.retries),
@@ -232,7 +232,7 @@ func setField(name string, value any) func([]map[string]any) []map[string]any {
 func TestReadEndsWhenTerraformIsInterrupted(t *testing.T) {
 	t.Parallel()
 	server := waldurtest.Start(t, nil)
-	server.Misbehave(waldurtest.Hang())
+	server.SetFaults(waldurtest.Hang())
 	c := configured(t, server, nil)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()

@@ -66,7 +66,7 @@ func BenchmarkReadDataSource(b *testing.B) {
 func BenchmarkReadDataSourceOfSlowServer(b *testing.B) {
 	server := waldurtest.NewServer(benchmarkRows(12000))
 	b.Cleanup(server.Close)
-	server.Misbehave(waldurtest.Delay(20 * time.Millisecond))
+	server.SetFaults(waldurtest.Delay(20 * time.Millisecond))
 	benchmarkWays(b, server, 12000)
 }
 

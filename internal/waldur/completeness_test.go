@@ -55,7 +55,7 @@ func TestNaiveWalkLosesRowsWhereListDoesNot(t *testing.T) {
 	t.Parallel()
 	rows := tiedRows(12000)
 	server := waldurtest.Start(t, rows)
-	server.PlaceEqualRowsAnew(1)
+	server.ShuffleTies(1)
 	for _, query := range []string{"start=2000-01&page_size=100", "start=2000-01&page_size=300&o=-usage_percent"} {
 		received, distinct := naiveWalk(t, server, query)
 		if received != len(rows) || distinct >= len(rows) {
@@ -137,7 +137,7 @@ func checkDrift(t *testing.T, consistent bool, most int, kinds ...string) {
 		changes := rapid.MapOfN(rapid.IntRange(1, 28), rapid.SampledFrom(kinds), 1, most).Draw(rt, "changes by moment")
 		place := rapid.IntRange(0, 400).Draw(rt, "place")
 		server.SetRows(rows)
-		server.PlaceEqualRowsAnew(rapid.Uint64().Draw(rt, "seed"))
+		server.ShuffleTies(rapid.Uint64().Draw(rt, "seed"))
 		var mu sync.Mutex
 		held := [][]waldurtest.Row{slices.Clone(rows)}
 		change := func(moment int) {
@@ -148,7 +148,7 @@ func checkDrift(t *testing.T, consistent bool, most int, kinds ...string) {
 				held = append(held, server.Rows())
 			}
 		}
-		server.Misbehave(func(n int, _ *http.Request, next http.Handler) http.Handler {
+		server.SetFaults(func(n int, _ *http.Request, next http.Handler) http.Handler {
 			change(2 * n)
 			return next
 		})
@@ -157,7 +157,7 @@ func checkDrift(t *testing.T, consistent bool, most int, kinds ...string) {
 		query.Consistent = consistent
 		query.PageSize = rapid.IntRange(max(1, len(rows)/20), 100).Draw(rt, "page_size")
 		got, err := c.ListComponentUsageMonthly(t.Context(), query)
-		server.Misbehave()
+		server.SetFaults()
 		server.AfterCount(nil)
 		var incomplete *waldur.IncompleteError
 		if errors.As(err, &incomplete) {
@@ -230,7 +230,7 @@ func TestConsistentReads(t *testing.T) {
 				if test.afterCount {
 					server.AfterCount(func(int) { update() })
 				} else {
-					server.Misbehave(func(n int, _ *http.Request, next http.Handler) http.Handler {
+					server.SetFaults(func(n int, _ *http.Request, next http.Handler) http.Handler {
 						if n > 0 {
 							update()
 						}
@@ -282,7 +282,7 @@ func TestAWriterThatStopsCostsOnlyTime(t *testing.T) {
 		t.Run(fmt.Sprintf("%d rows", rows), func(t *testing.T) {
 			t.Parallel()
 			server := waldurtest.Start(t, tiedRows(rows))
-			server.Misbehave(waldurtest.Delay(time.Millisecond))
+			server.SetFaults(waldurtest.Delay(time.Millisecond))
 			write(t, server, 2*time.Second)
 			c := client(t, server)
 			c.ChangeWait = 0
@@ -330,7 +330,7 @@ func TestAWriterThatNeverStopsIsAnErrorWithinTheReadsTime(t *testing.T) {
 func TestTheEndOfTheReadsTimeHasBothNumbers(t *testing.T) {
 	t.Parallel()
 	server := waldurtest.Start(t, tiedRows(1000))
-	server.Misbehave(waldurtest.OnPage(4, waldurtest.Hang()))
+	server.SetFaults(waldurtest.OnPage(4, waldurtest.Hang()))
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()
 	_, err := client(t, server).ListComponentUsageMonthly(ctx, allMonths)
@@ -356,7 +356,7 @@ func TestTiedRowsTakeFewPasses(t *testing.T) {
 			t.Run(fmt.Sprintf("%s, consistent: %t", name, consistent), func(t *testing.T) {
 				t.Parallel()
 				server := waldurtest.Start(t, rows)
-				server.PlaceEqualRowsAnew(1)
+				server.ShuffleTies(1)
 				query := allMonths
 				query.PageSize, query.Consistent = 100, consistent
 				got, err := client(t, server).ListComponentUsageMonthly(t.Context(), query)
@@ -385,7 +385,7 @@ func TestPassesHaveOtherPages(t *testing.T) {
 			t.Parallel()
 			rows := tiedRows(3 * size)
 			server := waldurtest.Start(t, rows)
-			server.Misbehave(waldurtest.On(func(_ int, r *http.Request) bool {
+			server.SetFaults(waldurtest.On(func(_ int, r *http.Request) bool {
 				return r.URL.Query().Get("page_size") == strconv.Itoa(size)
 			}, waldurtest.OnPage(1, waldurtest.EditRows(func(rows []map[string]any) []map[string]any {
 				rows[len(rows)-1] = rows[0]
@@ -411,7 +411,7 @@ func TestANewMonthIsAChange(t *testing.T) {
 	rows := tiedRows(180)
 	server := waldurtest.Start(t, rows)
 	server.SetNow(time.Date(2026, time.November, 30, 23, 59, 59, 0, time.UTC))
-	server.Misbehave(waldurtest.OnPage(2, func(_ int, _ *http.Request, next http.Handler) http.Handler {
+	server.SetFaults(waldurtest.OnPage(2, func(_ int, _ *http.Request, next http.Handler) http.Handler {
 		server.SetNow(time.Date(2026, time.December, 1, 0, 0, 0, 0, time.UTC))
 		return next
 	}))
@@ -481,7 +481,7 @@ func listUnderFaults(t *testing.T, consistent bool) {
 			t.Parallel()
 			rows := tiedRows(1000)
 			server := waldurtest.Start(t, rows)
-			server.Misbehave(test.faults...)
+			server.SetFaults(test.faults...)
 			c := client(t, server)
 			c.MaxRetries = 2
 			query := allMonths
@@ -520,7 +520,7 @@ func TestListWithOtherPagesThanRequested(t *testing.T) {
 				rows = rows[:20]
 			}
 			server := waldurtest.Start(t, rows)
-			server.Misbehave(waldurtest.EditQuery(func(query url.Values) {
+			server.SetFaults(waldurtest.EditQuery(func(query url.Values) {
 				query.Set("page_size", strconv.Itoa(min(size, waldur.MaxPageSize)))
 			}))
 			got, err := client(t, server).ListComponentUsageMonthly(t.Context(), allMonths)

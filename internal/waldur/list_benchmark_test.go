@@ -16,7 +16,7 @@ import (
 func BenchmarkList(b *testing.B) {
 	const pages = 40
 	server := waldurtest.Start(b, tiedRows(pages*300))
-	server.Misbehave(waldurtest.Delay(20 * time.Millisecond))
+	server.SetFaults(waldurtest.Delay(20 * time.Millisecond))
 	b.Run("way=ours", func(b *testing.B) {
 		c := client(b, server)
 		for b.Loop() {

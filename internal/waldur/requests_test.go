@@ -143,7 +143,7 @@ func TestA400NamesAtMost10Problems(t *testing.T) {
 		t.Fatal(err)
 	}
 	server := waldurtest.Start(t, nil)
-	server.Misbehave(waldurtest.Status(400, nil, string(body)))
+	server.SetFaults(waldurtest.Status(400, nil, string(body)))
 	_, err = client(t, server).ListComponentUsageMonthly(t.Context(), waldur.Query{})
 	var filter *waldur.FilterError
 	if !errors.As(err, &filter) || len(filter.Problems) != 10 || len(err.Error()) > 10*250+200 {
@@ -157,7 +157,7 @@ func TestFailuresStateTheRequestAndTheResponse(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			server := waldurtest.Start(t, waldurtest.ContractRows())
-			server.Misbehave(test.fault)
+			server.SetFaults(test.fault)
 			c := client(t, server)
 			c.MaxRetries = 3
 			_, err := c.ListComponentUsageMonthly(t.Context(), waldur.Query{})
@@ -193,7 +193,7 @@ func TestRowsOfWrongTypesAreNamed(t *testing.T) {
 			t.Run(field+" "+want, func(t *testing.T) {
 				t.Parallel()
 				server := waldurtest.Start(t, tiedRows(3))
-				server.Misbehave(waldurtest.EditRows(func(rows []map[string]any) []map[string]any {
+				server.SetFaults(waldurtest.EditRows(func(rows []map[string]any) []map[string]any {
 					switch value {
 					case nil:
 						delete(rows[1], field)
@@ -217,7 +217,7 @@ func TestRowsOfWrongTypesAreNamed(t *testing.T) {
 func TestNumbersMayComeAsJSONNumbers(t *testing.T) {
 	t.Parallel()
 	server := waldurtest.Start(t, nil)
-	server.Misbehave(waldurtest.SetHeader("X-Result-Count", "1"), waldurtest.Body("application/json", strings.ReplaceAll(
+	server.SetFaults(waldurtest.SetHeader("X-Result-Count", "1"), waldurtest.Body("application/json", strings.ReplaceAll(
 		`[{"offering_uuid":"a","offering_name":"","offering_type":"","category_uuid":"","category_title":"","component_type":"","component_name":"\u00fc",
 		"measured_unit":"","billing_type":"","billing_period":"2026-10-01","total_consumed":999999999999999999.99,"total_allocated":1e2,"limit_amount":-1,"limit_period":null,"usage_percent":null}]`, "\n", "")))
 	got, err := client(t, server).ListComponentUsageMonthly(t.Context(), waldur.Query{})
@@ -259,7 +259,7 @@ func TestRetries(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			server := waldurtest.Start(t, waldurtest.ContractRows())
-			server.Misbehave(test.fault)
+			server.SetFaults(test.fault)
 			c := client(t, server)
 			c.MaxRetries = 3
 			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
@@ -293,7 +293,7 @@ func TestAServerThatNeverResponds(t *testing.T) {
 	t.Parallel()
 	hanging := func(t *testing.T) (*waldur.Client, *waldurtest.Server) {
 		server := waldurtest.Start(t, tiedRows(2000))
-		server.Misbehave(waldurtest.On(func(_ int, r *http.Request) bool { return r.URL.Query().Has("page") }, waldurtest.Hang()))
+		server.SetFaults(waldurtest.On(func(_ int, r *http.Request) bool { return r.URL.Query().Has("page") }, waldurtest.Hang()))
 		return client(t, server), server
 	}
 	t.Run("ends with the request's time", func(t *testing.T) {
@@ -332,7 +332,7 @@ func TestAServerThatNeverResponds(t *testing.T) {
 	t.Run("ends with the read's time, and says what failed before", func(t *testing.T) {
 		t.Parallel()
 		server := waldurtest.Start(t, nil)
-		server.Misbehave(waldurtest.First(1, waldurtest.Status(500, nil, "")), waldurtest.Hang())
+		server.SetFaults(waldurtest.First(1, waldurtest.Status(500, nil, "")), waldurtest.Hang())
 		c := client(t, server)
 		c.MaxRetries = 3
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
@@ -371,7 +371,7 @@ func TestAServerThatNeverResponds(t *testing.T) {
 func TestTheFirstFailureEndsTheOtherPages(t *testing.T) {
 	t.Parallel()
 	server := waldurtest.Start(t, tiedRows(6000))
-	server.Misbehave(waldurtest.OnPage(3, waldurtest.Status(403, nil, "")),
+	server.SetFaults(waldurtest.OnPage(3, waldurtest.Status(403, nil, "")),
 		waldurtest.On(func(_ int, r *http.Request) bool { return r.URL.Query().Has("page") }, waldurtest.Hang()))
 	_, err := client(t, server).ListComponentUsageMonthly(t.Context(), allMonths)
 	var status *waldur.StatusError
@@ -427,7 +427,7 @@ func TestRedirectsAreNeverFollowed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			server := waldurtest.StartTLS(t, waldurtest.ContractRows())
-			server.Misbehave(waldurtest.Redirect(http.StatusTemporaryRedirect, test.to))
+			server.SetFaults(waldurtest.Redirect(http.StatusTemporaryRedirect, test.to))
 			c := client(t, server)
 			c.InsecureSkipVerify, c.MaxRetries = true, 3
 			_, err := c.ListComponentUsageMonthly(t.Context(), allMonths)
@@ -481,7 +481,7 @@ func TestRowsThatTheFiltersExcludeAreAnError(t *testing.T) {
 			if _, err := c.ListComponentUsageMonthly(t.Context(), test.query); err != nil {
 				t.Fatal(err)
 			}
-			server.Misbehave(dropped)
+			server.SetFaults(dropped)
 			for _, fields := range [][]*waldur.Column{nil, columns([]string{test.column}), columns([]string{"total_consumed"})} {
 				test.query.Fields = fields
 				got, err := c.ListComponentUsageMonthly(t.Context(), test.query)
@@ -501,7 +501,7 @@ func TestRowsOfNoProviderDoNotMatchAProvider(t *testing.T) {
 	t.Parallel()
 	rows := waldurtest.ContractRows()
 	server := waldurtest.Start(t, rows)
-	server.Misbehave(waldurtest.EditRows(func(rows []map[string]any) []map[string]any {
+	server.SetFaults(waldurtest.EditRows(func(rows []map[string]any) []map[string]any {
 		delete(rows[0], "service_provider_uuid")
 		return rows
 	}))
@@ -520,7 +520,7 @@ func TestReadsShareTheLimitOfRequests(t *testing.T) {
 	t.Parallel()
 	server := waldurtest.Start(t, tiedRows(1000))
 	var underWay, refused atomic.Int64
-	server.Misbehave(func(n int, _ *http.Request, next http.Handler) http.Handler {
+	server.SetFaults(func(n int, _ *http.Request, next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			defer underWay.Add(-1)
 			if underWay.Add(1) > 4 {
@@ -553,7 +553,7 @@ func TestRetryAfterDelaysAllRequests(t *testing.T) {
 	var mu sync.Mutex
 	var refusedAt time.Time
 	var early int
-	server.Misbehave(func(n int, r *http.Request, next http.Handler) http.Handler {
+	server.SetFaults(func(n int, r *http.Request, next http.Handler) http.Handler {
 		mu.Lock()
 		defer mu.Unlock()
 		if n == 4 {
@@ -586,7 +586,7 @@ func TestRetryAfterDelaysAllRequests(t *testing.T) {
 func TestALongRetryAfterEndsOnlyItsRead(t *testing.T) {
 	t.Parallel()
 	server := waldurtest.Start(t, tiedRows(10))
-	server.Misbehave(waldurtest.First(1, waldurtest.Status(429, http.Header{"Retry-After": {"3600"}}, "")))
+	server.SetFaults(waldurtest.First(1, waldurtest.Status(429, http.Header{"Retry-After": {"3600"}}, "")))
 	c := client(t, server)
 	c.MaxRetries = 3
 	if _, err := c.ListComponentUsageMonthly(t.Context(), allMonths); err == nil {
@@ -603,7 +603,7 @@ func TestALongRetryAfterEndsOnlyItsRead(t *testing.T) {
 func TestAReadThatIsHeldBackSaysWhy(t *testing.T) {
 	t.Parallel()
 	server := waldurtest.Start(t, tiedRows(10))
-	server.Misbehave(waldurtest.First(1, waldurtest.Status(429, http.Header{"Retry-After": {"50"}}, "")))
+	server.SetFaults(waldurtest.First(1, waldurtest.Status(429, http.Header{"Retry-After": {"50"}}, "")))
 	c := client(t, server)
 	if _, err := c.ListComponentUsageMonthly(t.Context(), allMonths); err == nil {
 		t.Fatal("no error")
@@ -690,7 +690,7 @@ func TestReadsAtATimeLearnTheFormOfMonths(t *testing.T) {
 func TestMonthsThatAreRefusedInBothForms(t *testing.T) {
 	t.Parallel()
 	server := waldurtest.Start(t, nil)
-	server.Misbehave(waldurtest.Status(400, nil, `{"start":["Too early."]}`))
+	server.SetFaults(waldurtest.Status(400, nil, `{"start":["Too early."]}`))
 	_, err := client(t, server).ListComponentUsageMonthly(t.Context(), allMonths)
 	var filter *waldur.FilterError
 	if !errors.As(err, &filter) || filter.Problems["start"] == "" || !strings.Contains(err.Error(), "start=1900-01:") || len(server.Requests()) != 2 {
@@ -747,7 +747,7 @@ func TestTheTokenIsInNoErrorAndNoLog(t *testing.T) {
 				t.Parallel()
 				server := waldurtest.Start(t, waldurtest.ContractRows())
 				server.SetToken(secret, waldurtest.TokenActive)
-				server.Misbehave(fault)
+				server.SetFaults(fault)
 				c := client(t, server)
 				c.Token, c.MaxRetries = waldur.Token(secret), 1
 				logger, log := logs()
@@ -798,7 +798,7 @@ func (l *lines) Write(line []byte) (int, error) {
 func TestEachAttemptAndEachReadIsLogged(t *testing.T) {
 	t.Parallel()
 	server := waldurtest.Start(t, tiedRows(500))
-	server.Misbehave(waldurtest.First(1, waldurtest.Status(503, nil, "")))
+	server.SetFaults(waldurtest.First(1, waldurtest.Status(503, nil, "")))
 	c := client(t, server)
 	c.MaxRetries = 1
 	logger, log := logs()

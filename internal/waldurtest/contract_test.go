@@ -50,7 +50,7 @@ func TestContract(t *testing.T) {
 		t.Errorf("Token is not the recordings' %q", contract.Token)
 	}
 	kept, anew := contractServer(t, contract), contractServer(t, contract)
-	anew.PlaceEqualRowsAnew(1)
+	anew.ShuffleTies(1)
 	for _, e := range contract.Exchanges {
 		t.Run(e.Name, func(t *testing.T) { replay(t, kept, e) })
 		t.Run(e.Name+", equal rows placed anew", func(t *testing.T) { replay(t, anew, e) })

@@ -21,20 +21,20 @@ import (
 )
 
 // Fault decides whether and how the server misbehaves in a request. It returns next for no fault, a handler around
-// next to change the response, or another handler. n is the number of requests since Misbehave, from 0. Within [On]
+// next to change the response, or another handler. n is the number of requests since SetFaults, from 0. Within [On]
 // and [OnPage] it is the number of matching requests.
 type Fault func(n int, r *http.Request, next http.Handler) http.Handler
 
-// Misbehave replaces the server's faults. Without arguments, the server behaves well again. The first fault is
+// SetFaults replaces the server's faults. Without arguments, the server behaves well again. The first fault is
 // outermost: it sees the responses of those after it. Put faults that break or hold the connection first.
-func (s *Server) Misbehave(faults ...Fault) {
+func (s *Server) SetFaults(faults ...Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.faults, s.faultRequests = slices.Clone(faults), 0
 }
 
 // On applies the fault to the matching requests only, and counts only those: On(match, First(1, f)) is f in the first
-// matching request. The count belongs to the fault, so make a new fault for every Misbehave.
+// matching request. The count belongs to the fault, so make a new fault for every SetFaults.
 func On(match func(n int, r *http.Request) bool, f Fault) Fault {
 	var matched atomic.Int64
 	return func(n int, r *http.Request, next http.Handler) http.Handler {

@@ -59,7 +59,7 @@ func TestFaults(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			server := november(t)
-			server.Misbehave(test.fault)
+			server.SetFaults(test.fault)
 			response, body := get(t, server, "")
 			if response.StatusCode != test.status || response.Header.Get(test.header) != test.want {
 				t.Errorf("%s %s: %s", response.Status, test.header, response.Header.Get(test.header))
@@ -67,7 +67,7 @@ func TestFaults(t *testing.T) {
 			if !strings.Contains(string(body), test.body) {
 				t.Errorf("%s", body)
 			}
-			server.Misbehave()
+			server.SetFaults()
 			if response, _ := get(t, server, ""); response.StatusCode != 200 || response.Header.Get("X-Result-Count") != "10" {
 				t.Errorf("still misbehaves: %s", response.Status)
 			}
@@ -86,7 +86,7 @@ func edited(inner Fault) Fault {
 func TestEditRows(t *testing.T) {
 	t.Parallel()
 	server := november(t)
-	server.Misbehave(EditRows(func(rows []map[string]any) []map[string]any {
+	server.SetFaults(EditRows(func(rows []map[string]any) []map[string]any {
 		if rows[0]["limit_amount"] != json.Number("2147483647") {
 			t.Errorf("limit_amount %v", rows[0]["limit_amount"])
 		}
@@ -97,7 +97,7 @@ func TestEditRows(t *testing.T) {
 	if rows := decodeArray(t, body); len(rows) != 11 || !strings.Contains(string(rows[10]), `"limit_amount":"much"`) {
 		t.Errorf("%s", body)
 	}
-	server.Misbehave(EditRows(func([]map[string]any) []map[string]any { return nil }))
+	server.SetFaults(EditRows(func([]map[string]any) []map[string]any { return nil }))
 	if _, body := get(t, server, ""); string(body) != "[]" {
 		t.Errorf("%s", body)
 	}
@@ -106,7 +106,7 @@ func TestEditRows(t *testing.T) {
 func TestFaultsCompose(t *testing.T) {
 	t.Parallel()
 	server := november(t)
-	server.Misbehave(SetHeader("X-Outer", "yes"), First(1, Status(503, nil, "")), SetHeader("X-Inner", "yes"))
+	server.SetFaults(SetHeader("X-Outer", "yes"), First(1, Status(503, nil, "")), SetHeader("X-Inner", "yes"))
 	response, _ := get(t, server, "")
 	if response.StatusCode != 503 || response.Header.Get("X-Outer") != "yes" || response.Header.Get("X-Inner") != "" {
 		t.Errorf("%s %v", response.Status, response.Header)
@@ -120,8 +120,8 @@ func TestFaultsCompose(t *testing.T) {
 func TestFirst(t *testing.T) {
 	t.Parallel()
 	server := november(t)
-	get(t, server, "") // before Misbehave: does not count
-	server.Misbehave(First(2, Status(503, nil, "")))
+	get(t, server, "") // before SetFaults: does not count
+	server.SetFaults(First(2, Status(503, nil, "")))
 	if got := statuses(t, server, "", "", "", ""); !slices.Equal(got, []int{503, 503, 200, 200}) {
 		t.Error(got)
 	}
@@ -131,11 +131,11 @@ func TestOnPageCountsTheRequestsForThatPage(t *testing.T) {
 	t.Parallel()
 	server := november(t)
 	queries := []string{"?page_size=1", "?page_size=1&page=2", "?page_size=1&page=1", "?page_size=1&page=2", "?page_size=1&page=2"}
-	server.Misbehave(OnPage(2, First(2, Status(503, nil, ""))))
+	server.SetFaults(OnPage(2, First(2, Status(503, nil, ""))))
 	if got := statuses(t, server, queries...); !slices.Equal(got, []int{200, 503, 200, 503, 200}) {
 		t.Errorf("page 2: %v", got)
 	}
-	server.Misbehave(OnPage(1, Status(503, nil, "")))
+	server.SetFaults(OnPage(1, Status(503, nil, "")))
 	if got := statuses(t, server, queries...); !slices.Equal(got, []int{503, 200, 503, 200, 200}) {
 		t.Errorf("page 1: %v", got)
 	}
@@ -144,7 +144,7 @@ func TestOnPageCountsTheRequestsForThatPage(t *testing.T) {
 func TestOnMatchesByNumberAndRequest(t *testing.T) {
 	t.Parallel()
 	server := november(t)
-	server.Misbehave(On(func(n int, r *http.Request) bool { return n == 1 && r.Method == http.MethodGet }, HTML(502)))
+	server.SetFaults(On(func(n int, r *http.Request) bool { return n == 1 && r.Method == http.MethodGet }, HTML(502)))
 	if got := statuses(t, server, "", "", ""); !slices.Equal(got, []int{200, 502, 200}) {
 		t.Error(got)
 	}
@@ -154,7 +154,7 @@ func TestCutBody(t *testing.T) {
 	t.Parallel()
 	server := november(t)
 	_, whole := get(t, server, "")
-	server.Misbehave(CutBody())
+	server.SetFaults(CutBody())
 	response, err := server.http.Client().Do(newRequest(t, server, ""))
 	if err != nil {
 		t.Fatal(err)
@@ -173,7 +173,7 @@ func TestGzip(t *testing.T) {
 	t.Parallel()
 	server := november(t)
 	_, plain := get(t, server, "")
-	server.Misbehave(Gzip())
+	server.SetFaults(Gzip())
 	response, unpacked := get(t, server, "")
 	if !response.Uncompressed || string(unpacked) != string(plain) {
 		t.Errorf("compressed %t: %s", response.Uncompressed, unpacked)
@@ -188,7 +188,7 @@ func TestGzip(t *testing.T) {
 func TestHangUp(t *testing.T) {
 	t.Parallel()
 	server := november(t)
-	server.Misbehave(HangUp())
+	server.SetFaults(HangUp())
 	if response, err := server.http.Client().Do(newRequest(t, server, "")); err == nil {
 		response.Body.Close()
 		t.Error(response.Status)
@@ -201,7 +201,7 @@ func TestHangAndDelayEndWithTheClient(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			server := november(t)
-			server.Misbehave(fault)
+			server.SetFaults(fault)
 			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 			defer cancel()
 			response, err := server.http.Client().Do(newRequest(t, server, "").WithContext(ctx))
@@ -223,7 +223,7 @@ func TestCloseDoesNotWaitForFaults(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			server := november(t)
-			server.Misbehave(fault, Hang())
+			server.SetFaults(fault, Hang())
 			failed := make(chan error, 1)
 			request := newRequest(t, server, "")
 			go func() { failed <- fetchBody(server.http.Client(), request) }()
@@ -255,7 +255,7 @@ func fetchBody(client *http.Client, request *http.Request) error {
 func TestFaultMayUpdateRows(t *testing.T) {
 	t.Parallel()
 	server := november(t)
-	server.Misbehave(OnPage(2, func(_ int, _ *http.Request, next http.Handler) http.Handler {
+	server.SetFaults(OnPage(2, func(_ int, _ *http.Request, next http.Handler) http.Handler {
 		server.Update(func(rows []Row) []Row { return rows[:len(rows)-3] })
 		return next
 	}))

@@ -45,7 +45,7 @@ type Server struct {
 	requests   []Request
 
 	faults        []Fault
-	faultRequests int // requests since Misbehave
+	faultRequests int // requests since SetFaults
 
 	afterCount   func(n int)
 	listRequests int // requests since AfterCount that reached it
@@ -185,10 +185,10 @@ func (s *Server) SetToken(token string, state TokenState) {
 	s.tokens[token] = state
 }
 
-// PlaceEqualRowsAnew makes every request from now on shuffle the rows that sort equally, as PostgreSQL may. A client
+// ShuffleTies makes every request from now on shuffle the rows that sort equally, as PostgreSQL may. A client
 // that reads page by page then receives some rows twice and misses others, while the total stays right. The same
 // seed and the same requests result in the same order.
-func (s *Server) PlaceEqualRowsAnew(seed uint64) {
+func (s *Server) ShuffleTies(seed uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.shuffle = rand.New(rand.NewPCG(seed, 0))
@@ -226,7 +226,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	handler.ServeHTTP(w, r)
 }
 
-// record returns the faults for the request and its number since Misbehave.
+// record returns the faults for the request and its number since SetFaults.
 func (s *Server) record(r *http.Request) (faults []Fault, n int) {
 	request := Request{
 		Method:   r.Method,

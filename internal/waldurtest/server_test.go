@@ -121,7 +121,7 @@ func TestWalkLosesEqualRowsPlacedAnew(t *testing.T) {
 			t.Errorf("kept%s: %d of %d rows, %d distinct", order, received, total, distinct)
 		}
 	}
-	server.PlaceEqualRowsAnew(1)
+	server.ShuffleTies(1)
 	for _, order := range []string{"", "&o=-usage_percent", "&o=-billing_period"} {
 		if total, received, distinct := walk(t, server, order, 73); total != 3000 || received != total || distinct == total {
 			t.Errorf("anew%s: %d of %d rows, %d distinct; want some lost", order, received, total, distinct)
@@ -132,7 +132,7 @@ func TestWalkLosesEqualRowsPlacedAnew(t *testing.T) {
 func TestOnePageLosesNoRows(t *testing.T) {
 	t.Parallel()
 	server := Start(t, manyRows(300))
-	server.PlaceEqualRowsAnew(1)
+	server.ShuffleTies(1)
 	if total, received, distinct := walk(t, server, "&o=usage_percent", 300); total != 300 || received != 300 || distinct != 300 {
 		t.Errorf("%d of %d rows, %d distinct", received, total, distinct)
 	}
@@ -141,7 +141,7 @@ func TestOnePageLosesNoRows(t *testing.T) {
 func TestEqualRowsPlacedAnewStayInOrder(t *testing.T) {
 	t.Parallel()
 	server := Start(t, manyRows(600))
-	server.PlaceEqualRowsAnew(7)
+	server.ShuffleTies(7)
 	previous := "9999-99-99"
 	for page := 1; page <= 60; page++ {
 		_, body := get(t, server, fmt.Sprintf("?start=2000-01&o=-billing_period&field=billing_period&page=%d", page))
@@ -159,7 +159,7 @@ func TestSameSeedSameOrder(t *testing.T) {
 	t.Parallel()
 	server := Start(t, manyRows(1000))
 	pages := func(seed uint64) string {
-		server.PlaceEqualRowsAnew(seed)
+		server.ShuffleTies(seed)
 		_, first := get(t, server, "?start=2000-01&o=usage_percent")
 		_, again := get(t, server, "?start=2000-01&o=usage_percent")
 		if string(first) == string(again) {
@@ -410,7 +410,7 @@ func TestTLS(t *testing.T) {
 func TestConcurrentRequestsAndChanges(t *testing.T) {
 	t.Parallel()
 	server := Start(t, manyRows(600))
-	server.PlaceEqualRowsAnew(1)
+	server.ShuffleTies(1)
 	server.AfterCount(func(int) { server.Rows() })
 	var group sync.WaitGroup
 	for i := range 8 {
@@ -424,7 +424,7 @@ func TestConcurrentRequestsAndChanges(t *testing.T) {
 		})
 		group.Go(func() {
 			server.Update(func(rows []Row) []Row { return slices.Insert(rows, 0, rows[i]) })
-			server.Misbehave(Delay(time.Microsecond))
+			server.SetFaults(Delay(time.Microsecond))
 			server.Requests()
 		})
 	}
