@@ -15,6 +15,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	jsonv2 "github.com/go-json-experiment/json"
+
 	"terraform-provider-waldur/internal/waldur"
 )
 
@@ -387,7 +389,7 @@ func checkColumns(s *server) finding {
 			switch {
 			case column.IsNull(usage) && !column.Nullable && err == nil:
 				return finding{broken, column.Name + " is missing or null"}
-			case err != nil && column.Kind != waldur.Number:
+			case err != nil && column.Kind != waldur.DecimalKind:
 				return finding{broken, column.Name + " has the wrong type"}
 			}
 		}
@@ -407,13 +409,13 @@ func decode(column *waldur.Column, value json.RawMessage) (*waldur.ComponentUsag
 	if value == nil {
 		return usage, nil
 	}
-	return usage, json.Unmarshal(fmt.Appendf(nil, "{%q:%s}", column.Name, value), usage)
+	return usage, jsonv2.Unmarshal(fmt.Appendf(nil, "{%q:%s}", column.Name, value), usage)
 }
 
 func checkDecimals(s *server) finding {
 	found := finding{notSeen, "no rows"}
 	for _, column := range waldur.Columns {
-		if column.Kind != waldur.Number {
+		if column.Kind != waldur.DecimalKind {
 			continue
 		}
 		for _, r := range s.rows() {

@@ -375,7 +375,7 @@ func TestFactThatTheProviderToleratesIsTold(t *testing.T) {
 				t.Fatal(err)
 			}
 			client := &waldur.Client{URL: root, Token: waldurtest.Token}
-			list, err := client.ListComponentUsageMonthly(t.Context(), waldur.Query{Start: waldur.NewMonth(2000, time.January)})
+			list, _, err := client.ListComponentUsageMonthly(t.Context(), waldur.Query{Start: waldur.NewMonth(2000, time.January)})
 			if err != nil || len(list) != len(server.Rows()) {
 				t.Errorf("the provider reads %d rows and %v, want all rows", len(list), err)
 			}

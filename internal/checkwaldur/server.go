@@ -130,7 +130,7 @@ func (s *server) send(method, path, query string) (*response, error) {
 		return &response{}, connectionProblem(err)
 	}
 	scheme := "Bearer"
-	if (&waldur.Client{Token: s.token}).TokenKind() == waldur.APIToken {
+	if s.token.Kind() == waldur.APIToken {
 		scheme = "Token"
 	}
 	// A server may send a body after HEAD. It must not be read as the next response,

@@ -398,8 +398,8 @@ func TestAccErrorsAtTheTerminal(t *testing.T) {
 		config string
 		parts  []string
 	}{
-		"a bad month":   {read(`billing_period = "October"`), []string{"Invalid Value for billing_period", `billing_period = "October"`, `billing_period must be a month such as "2026-10"; got "October"`}},
-		"two periods":   {read("billing_period = \"2026-10\"\nstart = \"2026-10\""), []string{`billing_period = "2026-10"`, "cannot be specified when"}},
+		"a bad month":   {read(`billing_period = "October"`), []string{"Invalid Value for billing_period", `billing_period = "October"`, `billing_period must be a month such as "2026-10", or "latest"; got "October"`}},
+		"two periods":   {read("billing_period = \"2026-10\"\nstart = \"2026-10\""), []string{`billing_period = "2026-10"`, "billing_period and start cannot be set together."}},
 		"a bad UUID":    {read(`offering_uuid = "lumi"`), []string{`offering_uuid = "lumi"`, "must be a UUID"}},
 		"a bad order":   {read(`order_by = ["-color"]`), []string{`order_by = ["-color"]`, `"color", which is not a column`}},
 		"a large page":  {read(`page_size = 301`), []string{"page_size = 301", "page_size must be a whole number between 1 and 300; got 301"}},

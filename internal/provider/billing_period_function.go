@@ -52,18 +52,24 @@ func (billingPeriodFunction) Run(ctx context.Context, req function.RunRequest, r
 		resp.Error = function.NewArgumentFuncError(0, fmt.Sprintf("timestamp must be an RFC 3339 timestamp such as \"2026-10-31T12:00:00Z\"; got %q", timestamp))
 		return
 	}
-	sum := 0
+	sum := int64(0)
 	for i, offset := range offsets {
-		months, exact := offset.Int64()
-		if exact != big.Exact || months < -maxOffsetMonths || months > maxOffsetMonths {
-			resp.Error = function.NewArgumentFuncError(int64(i)+1, fmt.Sprintf("offset_months must be a whole number between %d and %d; got %s", -maxOffsetMonths, maxOffsetMonths, offset.Text('g', 20)))
+		if offset == nil { // Terraform itself refuses null
+			resp.Error = function.NewArgumentFuncError(int64(i)+1, "offset_months must not be null")
 			return
 		}
-		sum += int(months)
+		months, exact := offset.Int64()
+		if exact != big.Exact || months < -maxOffsetMonths || months > maxOffsetMonths {
+			resp.Error = function.NewArgumentFuncError(int64(i)+1, fmt.Sprintf("offset_months must be a whole number between %d and %d; got %s",
+				-maxOffsetMonths, maxOffsetMonths, shortNumber(offset)))
+			return
+		}
+		sum += months
 	}
 	month := waldur.MonthOf(t).Add(sum)
 	if !month.InRange() {
-		resp.Error = function.NewArgumentFuncError(int64(min(len(offsets), 1)), fmt.Sprintf("the result must be within the years 0001 to 9999; got %d months from %s", sum, waldur.MonthOf(t)))
+		resp.Error = function.NewArgumentFuncError(int64(min(len(offsets), 1)),
+			fmt.Sprintf("the result must be within the years 0001 to 9999; got %d months from %s", sum, waldur.MonthOf(t)))
 		return
 	}
 	resp.Error = resp.Result.Set(ctx, month.String())

@@ -5,15 +5,12 @@ package provider
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"math"
-	"math/big"
 	"slices"
 	"time"
 
-	"github.com/hashicorp/terraform-plugin-framework-validators/listvalidator"
-	"github.com/hashicorp/terraform-plugin-framework-validators/setvalidator"
-	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
+	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
 	"github.com/hashicorp/terraform-plugin-framework/datasource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -25,6 +22,12 @@ import (
 )
 
 const defaultReadTimeout = 5 * time.Minute
+
+// The values of billing_period and usage_period that are words.
+const (
+	latest      = "latest"
+	limitPeriod = "limit_period"
+)
 
 var (
 	_ datasource.DataSourceWithConfigure      = &componentUsageMonthlyDataSource{}
@@ -43,12 +46,15 @@ type componentUsageMonthlyModel struct {
 	OfferingType    types.String `tfsdk:"offering_type"`
 	ComponentType   types.String `tfsdk:"component_type"`
 	BillingType     types.String `tfsdk:"billing_type"`
-	Fields          types.Set    `tfsdk:"fields"`
-	OrderBy         types.List   `tfsdk:"order_by"`
+	RequireRows     types.Bool   `tfsdk:"require_rows"`
+	UsagePeriod     types.String `tfsdk:"usage_period"`
+	GroupBy         types.Set    `tfsdk:"group_by"`
 	MinUsagePercent types.Number `tfsdk:"min_usage_percent"`
+	OrderBy         types.List   `tfsdk:"order_by"`
 	Limit           types.Number `tfsdk:"limit"`
-	PageSize        types.Number `tfsdk:"page_size"`
+	Fields          types.Set    `tfsdk:"fields"`
 	Consistent      types.Bool   `tfsdk:"consistent_read"`
+	PageSize        types.Number `tfsdk:"page_size"`
 	Timeouts        *struct {
 		Read types.String `tfsdk:"read"`
 	} `tfsdk:"timeouts"`
@@ -62,44 +68,56 @@ func (d *componentUsageMonthlyDataSource) Metadata(_ context.Context, req dataso
 }
 
 func (d *componentUsageMonthlyDataSource) Schema(_ context.Context, _ datasource.SchemaRequest, resp *datasource.SchemaResponse) {
-	month, id, name := parsedWith(waldur.ParseMonth), parsedWith(parseUUID), parsedWith(parseName)
+	month, id, text := parsedWith(waldur.ParseMonth), parsedWith(parseUUID), parsedWith(parseFilterText)
 	resp.Schema = schema.Schema{
-		MarkdownDescription: "Reads the monthly usage and allocation of each offering's components, as Waldur sums it up: every row that the token's user may see, exactly, in a stable order. " +
-			"Without `billing_period`, `start` and `end`, it reads the current month, in UTC.",
+		MarkdownDescription: "Reads the monthly usage and allocation of each offering's components, as Waldur sums it up: every row that the token's user may see, exactly, in a stable order.",
 		Attributes: map[string]schema.Attribute{
-			"billing_period": optionalString("Month to read, as `YYYY-MM` or `YYYY-MM-01`. Conflicts with `start` and `end`. Default: the current month in UTC, unless `start` or `end` is set.", month, stringvalidator.ConflictsWith(path.MatchRoot("start"), path.MatchRoot("end"))),
-			"start":          optionalString("First month to read, as `YYYY-MM` or `YYYY-MM-01`. Without `end`, all months from `start` to the newest are read.", month),
-			"end":            optionalString("Last month to read, as `YYYY-MM` or `YYYY-MM-01`. Without `start`, all months from the oldest to `end` are read.", month),
-			"offering_uuid":  optionalString("UUID of the offering to read, with dashes or without.", id),
-			"customer_uuid":  optionalString("UUID of the organization that **provides** the offerings to read (`service_provider_uuid` in the rows), with dashes or without. Not the organization that consumes them.", id),
-			"project_uuid":   optionalString("UUID of the project that the offerings themselves belong to, on the **provider's** side, with dashes or without. Not a project that consumes them.", id),
-			"offering_type":  optionalString("Plugin that provides the offerings to read, such as `Marketplace.Slurm`. An unknown plugin gives no rows and no error.", name),
-			"component_type": optionalString("Identifier of the component to read, such as `cpu_k_hours`. The name of a component, or an unknown identifier, gives no rows and no error.", name),
-			"billing_type":   optionalString("Billing type of the components to read: `fixed`, `usage`, `limit`, `one` (once, on activation) or `few` (on activation and on each change of plan).", stringvalidator.OneOf("fixed", "usage", "one", "few", "limit")),
-			"fields": schema.SetAttribute{
-				MarkdownDescription: "Names of the columns to read. The other columns are null in `summaries`. Default: all columns.",
-				Optional:            true, ElementType: types.StringType,
-				Validators: []validator.Set{setvalidator.SizeAtLeast(1), setvalidator.NoNullValues(), setvalidator.ValueStringsAre(parsedWith(parseColumn))},
+			"billing_period": optionalString("Month to read, as `YYYY-MM` or `YYYY-MM-01`. `\"latest\"` is this month in UTC, or last month as long as Waldur has no rows at all for this one. "+
+				"Conflicts with `start` and `end`. Default: the current month in UTC, unless `start` or `end` is set. API parameter: `billing_period`.", parsedWith(parseBillingPeriod)),
+			"start":          optionalString("First month to read, as `YYYY-MM` or `YYYY-MM-01`. Without `end`, all months from `start` to the newest are read. API parameter: `start`.", month),
+			"end":            optionalString("Last month to read, as `YYYY-MM` or `YYYY-MM-01`. Without `start`, all months from the oldest to `end` are read. API parameter: `end`.", month),
+			"offering_uuid":  optionalString("UUID of the offering to read, with or without dashes. API parameter: `offering_uuid`.", id),
+			"customer_uuid":  optionalString("UUID of the organization that **provides** the offerings to read (`service_provider_uuid` in the rows), with or without dashes. It is not the organization that consumes them. API parameter: `customer_uuid`.", id),
+			"project_uuid":   optionalString("UUID of the project that the offerings themselves belong to, on the **provider's** side, with or without dashes. It is not a project that consumes them. API parameter: `project_uuid`.", id),
+			"offering_type":  optionalString("Plugin of the offerings to read, such as `Marketplace.Slurm`. API parameter: `offering_type`.", text),
+			"component_type": optionalString("Identifier of the component to read, such as `cpu_k_hours`. API parameter: `component_type`.", text),
+			"billing_type": optionalString("Billing type of the components to read: `fixed`, `usage`, `one`, `few` or `limit`. API parameter: `billing_type`.",
+				parsedWith(oneOf("fixed", "usage", "one", "few", "limit"))),
+			"require_rows": schema.BoolAttribute{
+				Optional: true, MarkdownDescription: "Fail if the filters select no row, rather than return an empty list. Rows that `min_usage_percent` leaves out count. Default: `false`.",
 			},
+			"usage_period": optionalString("Period of `total_consumed`. `\"month\"`: the month of the row. `\"limit_period\"`: the whole period that the row's limit holds for, up to that month: "+
+				"the calendar quarter, the calendar year, or all months. `usage_percent` is then worked out from it. Conflicts with `start` and `end`. Default: `\"month\"`.",
+				parsedWith(oneOf("month", limitPeriod))),
+			"group_by": schema.SetAttribute{
+				MarkdownDescription: "Names of the columns to add up by, as in SQL: rows that are equal in these columns become one row. They can be columns of text and `billing_period`. " +
+					"`measured_unit` and `limit_period` are always part of the group. `total_consumed` is the exact sum. `total_allocated` is the sum if all rows of the group are of one month, otherwise null. " +
+					"`usage_percent` is worked out from the sums. All other columns are null. Conflicts with `fields`.",
+				Optional: true, ElementType: types.StringType, Validators: []validator.Set{elementsParsedWith(parseGroupColumn)},
+			},
+			"min_usage_percent": optionalNumber("Keep only rows with at least this `usage_percent`: `80` means 80 %. Rows without a percentage are left out. "+
+				"It is rounded to ten decimal places, so that `0.6 * 100` means 60.", percentValidator{}),
 			"order_by": schema.ListAttribute{
-				MarkdownDescription: "Names of the columns to order `summaries` by. A `-` before a name means descending. Nulls come last in both directions. Text is ordered by its Unicode code points. " +
-					"Ties, and all rows by default, are ordered by the newest month, then `offering_name`, `component_name`, `offering_uuid` and `component_type`.",
-				Optional: true, ElementType: types.StringType,
-				Validators: []validator.List{listvalidator.NoNullValues(), listvalidator.ValueStringsAre(parsedWith(parseOrdering))},
+				MarkdownDescription: "Names of the columns to order `summaries` by, in place of the API parameter `o`. A `-` before a name means descending. Nulls come last in both directions. " +
+					"Text is ordered by its Unicode code points. Ties, and all rows by default, are ordered by the newest month, then `offering_name`, `component_name`, `offering_uuid` and `component_type`.",
+				Optional: true, ElementType: types.StringType, Validators: []validator.List{elementsParsedWith(parseOrdering)},
 			},
-			"min_usage_percent": optionalNumber("Keep only rows whose `usage_percent` is at least this number. Rows without a percentage are left out. Applied after all rows are read."),
-			"limit":             optionalNumber("Maximum number of rows to keep, at least 1. The first rows by `order_by` are kept. Applied after `min_usage_percent`.", wholeNumberBetween(1, math.MaxInt)),
-			"page_size":         optionalNumber("Number of rows to request per page, from 1 to 300. All pages are always read. Lower it if the Waldur server times out on large pages. Default: `300`.", wholeNumberBetween(1, waldur.MaxPageSize)),
+			"limit": optionalNumber("Maximum number of rows to return, at least 1. The first rows by `order_by` are returned.", wholeNumberAtLeast(1)),
+			"fields": schema.SetAttribute{
+				MarkdownDescription: "Names of the columns to return. The other columns are null in `summaries`. Default: all columns. API parameter: `field`.",
+				Optional:            true, ElementType: types.StringType, Validators: []validator.Set{elementsParsedWith(parseColumn)},
+			},
 			"consistent_read": schema.BoolAttribute{
-				Optional: true, MarkdownDescription: "Whether to return only a list that Waldur held at one moment, even if usage is written during the read. All pages are then read at least twice, until two readings are equal. See *Consistent reads*. Default: `false`.",
+				Optional: true, MarkdownDescription: "Return only a list that Waldur held at one moment, even if usage is written during the read. All pages are then read at least twice, until two readings are equal. " +
+					"See *Consistent reads*. Default: `false`.",
 			},
+			"page_size": optionalNumber("Number of rows to request per page, from 1 to 300. All pages are always read. Lower it if the Waldur server times out on large pages. Default: `300`. API parameter: `page_size`.",
+				wholeNumberBetween(1, waldur.MaxPageSize)),
 			"total_count": schema.Int64Attribute{
-				Computed: true, MarkdownDescription: "Number of rows that match the filters, before `min_usage_percent` and `limit` are applied. 0 means that there was nothing to check.",
+				Computed: true, MarkdownDescription: "Number of rows that the filters select, before `group_by`, `min_usage_percent` and `limit`. If it is 0, there was nothing to check.",
 			},
-			"summaries": schema.ListNestedAttribute{
-				MarkdownDescription: "One object for each month, offering and component. A component with neither usage nor allocation in a month has no object for that month.",
-				Computed:            true,
-				NestedObject:        summaryObject(),
+			"summaries": schema.ListAttribute{
+				Computed: true, ElementType: summaryType(), MarkdownDescription: summariesDescription(),
 			},
 		},
 		Blocks: map[string]schema.Block{
@@ -125,11 +143,77 @@ func (d *componentUsageMonthlyDataSource) Configure(_ context.Context, req datas
 func (d *componentUsageMonthlyDataSource) ValidateConfig(ctx context.Context, req datasource.ValidateConfigRequest, resp *datasource.ValidateConfigResponse) {
 	var config componentUsageMonthlyModel
 	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
-	start, startErr := waldur.ParseMonth(config.Start.ValueString())
-	end, endErr := waldur.ParseMonth(config.End.ValueString())
-	if startErr == nil && endErr == nil && start.Compare(end) > 0 {
-		addInvalidValue(&resp.Diagnostics, path.Root("start"), fmt.Errorf("must not be after end; got start %s and end %s", start, end))
+	if resp.Diagnostics.HasError() {
+		return
 	}
+	config.validate(ctx, &resp.Diagnostics)
+}
+
+// validate checks what the validators of single arguments cannot. Values that are
+// not known yet are checked later: Terraform validates again before it reads.
+func (m *componentUsageMonthlyModel) validate(ctx context.Context, diags *diag.Diagnostics) {
+	months := map[string]types.String{"start": m.Start, "end": m.End}
+	for _, name := range []string{"start", "end"} {
+		if months[name].IsNull() {
+			continue
+		}
+		if !m.BillingPeriod.IsNull() {
+			addConflict(diags, "billing_period", name, "Set billing_period for one month, or start and end for several.")
+		}
+		if m.UsagePeriod.ValueString() == limitPeriod {
+			addConflict(diags, "usage_period", name, "The consumption of a whole limit period is that up to one month. Set billing_period to that month.")
+		}
+	}
+	start, startErr := waldur.ParseMonth(m.Start.ValueString())
+	end, endErr := waldur.ParseMonth(m.End.ValueString())
+	if startErr == nil && endErr == nil && start.Compare(end) > 0 {
+		addInvalidValue(diags, path.Root("start"), fmt.Errorf("must not be after end; got start %s and end %s", start, end))
+	}
+	if percent := m.MinUsagePercent; !percent.IsNull() && !percent.IsUnknown() {
+		if f, _ := percent.ValueBigFloat().Float64(); f > 0 && f < 1 {
+			diags.AddAttributeWarning(path.Root("min_usage_percent"), "Low Value for min_usage_percent",
+				fmt.Sprintf("min_usage_percent is a percentage: %g means %g %%, which almost every row reaches.\n\nFor %g %%, set it to %g.", f, f, f*100, f*100))
+		}
+	}
+	if len(m.GroupBy.Elements()) > 0 {
+		m.validateGroups(ctx, diags)
+	}
+}
+
+// validateGroups checks the arguments that name columns which groups do not have.
+func (m *componentUsageMonthlyModel) validateGroups(ctx context.Context, diags *diag.Diagnostics) {
+	if !m.Fields.IsNull() {
+		addConflict(diags, "group_by", "fields", "Rows of groups have the columns to group by, measured_unit, limit_period and the amounts. Leave out fields.")
+	}
+	groupBy, known := knownElements(ctx, m.GroupBy, parseGroupColumn)
+	if !known {
+		return
+	}
+	columns := waldur.GroupColumns(groupBy)
+	for i, element := range m.OrderBy.Elements() {
+		text, ok := element.(types.String)
+		if ordering, err := parseOrdering(text.ValueString()); ok && err == nil && !slices.Contains(columns, ordering.Column) {
+			addInvalidValue(diags, path.Root("order_by").AtListIndex(i), fmt.Errorf("has %q, which is null in every row with this group_by; the columns of its rows are %s",
+				ordering.Column.Name, columnNames(columns)))
+		}
+	}
+}
+
+// knownElements returns the parsed elements of a set, and false if some are not
+// known or not valid.
+func knownElements[T any](ctx context.Context, set types.Set, parse func(string) (T, error)) (elements []T, known bool) {
+	var texts []types.String
+	if set.IsUnknown() || set.ElementsAs(ctx, &texts, false).HasError() {
+		return nil, false
+	}
+	for _, text := range texts {
+		element, err := parse(text.ValueString())
+		if err != nil {
+			return nil, false
+		}
+		elements = append(elements, element)
+	}
+	return elements, true
 }
 
 func (d *componentUsageMonthlyDataSource) Read(ctx context.Context, req datasource.ReadRequest, resp *datasource.ReadResponse) {
@@ -142,56 +226,20 @@ func (d *componentUsageMonthlyDataSource) Read(ctx context.Context, req datasour
 		resp.Diagnostics.AddError("Provider Not Configured", "The data source was read before its provider was configured.\n\n"+reportFault)
 		return
 	}
-	query, diags := config.query(ctx)
-	resp.Diagnostics.Append(diags...)
+	query := config.query(ctx, &resp.Diagnostics)
 	timeout := config.readTimeout(&resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-
-	fields := query.Fields
-	if len(fields) > 0 && !config.MinUsagePercent.IsNull() {
-		query.Fields = append(slices.Clone(fields), usagePercent)
-	}
-	rows, err := d.client.ListComponentUsageMonthly(ctx, query)
+	rows, total, err := d.client.ListComponentUsageMonthly(ctx, query)
 	if err != nil {
-		d.reportReadError(ctx, err, timeout, &resp.Diagnostics)
+		failure := readFailure{token: d.client.Token, query: query, timeout: timeout, interrupted: errors.Is(ctx.Err(), context.Canceled)}
+		failure.report(err, &resp.Diagnostics)
 		return
 	}
-	resp.Diagnostics.Append(resp.State.SetAttribute(ctx, path.Root("total_count"), len(rows))...)
-	rows = config.keep(rows)
-	summaries, err := encodeSummaries(ctx, rows, fields)
-	if err == nil {
-		err = setSummaries(ctx, &resp.State, summaries)
-	}
-	if err != nil {
-		reportEncodingError(ctx, err, len(rows), timeout, &resp.Diagnostics)
-	}
-}
-
-var usagePercent = waldur.ColumnByName("usage_percent")
-
-// keep applies min_usage_percent and limit to the rows, which are in order.
-func (m *componentUsageMonthlyModel) keep(rows []*waldur.ComponentUsage) []*waldur.ComponentUsage {
-	if !m.MinUsagePercent.IsNull() {
-		least := m.MinUsagePercent.ValueBigFloat()
-		rows = slices.DeleteFunc(rows, func(row *waldur.ComponentUsage) bool {
-			return row.UsagePercent == nil || terraformNumber(*row.UsagePercent).Cmp(least) < 0
-		})
-	}
-	if limit := wholeNumber(m.Limit); limit > 0 && limit < len(rows) {
-		rows = rows[:limit]
-	}
-	return rows
-}
-
-// terraformNumber returns a decimal as Terraform represents it. It has 512 bits,
-// so that 33.33 from Waldur equals 33.33 in a configuration.
-func terraformNumber(d waldur.Decimal) *big.Float {
-	number, _, _ := big.ParseFloat(d.String(), 10, 512, big.ToNearestEven)
-	return number
+	resp.Diagnostics.Append(setRows(ctx, &resp.State, rows, total)...)
 }
 
 // readTimeout returns the time limit of the whole read.
@@ -199,33 +247,43 @@ func (m *componentUsageMonthlyModel) readTimeout(diags *diag.Diagnostics) time.D
 	if m.Timeouts == nil || m.Timeouts.Read.IsNull() {
 		return defaultReadTimeout
 	}
-	return parsed(m.Timeouts.Read, path.Root("timeouts").AtName("read"), parseDuration, diags)
+	return parseArgument(m.Timeouts.Read, path.Root("timeouts").AtName("read"), parseDuration, diags)
 }
 
 // query returns the query for the arguments.
-func (m *componentUsageMonthlyModel) query(ctx context.Context) (waldur.Query, diag.Diagnostics) {
-	var fields, orderBy []types.String
-	diags := m.Fields.ElementsAs(ctx, &fields, false)
-	diags.Append(m.OrderBy.ElementsAs(ctx, &orderBy, false)...)
+func (m *componentUsageMonthlyModel) query(ctx context.Context, diags *diag.Diagnostics) waldur.Query {
+	return waldur.Query{
+		Latest:            m.BillingPeriod.ValueString() == latest,
+		BillingPeriod:     parseArgument(m.BillingPeriod, path.Root("billing_period"), parseBillingPeriod, diags),
+		Start:             parseArgument(m.Start, path.Root("start"), waldur.ParseMonth, diags),
+		End:               parseArgument(m.End, path.Root("end"), waldur.ParseMonth, diags),
+		OfferingUUID:      parseArgument(m.OfferingUUID, path.Root("offering_uuid"), parseUUID, diags),
+		CustomerUUID:      parseArgument(m.CustomerUUID, path.Root("customer_uuid"), parseUUID, diags),
+		ProjectUUID:       parseArgument(m.ProjectUUID, path.Root("project_uuid"), parseUUID, diags),
+		OfferingType:      parseArgument(m.OfferingType, path.Root("offering_type"), parseFilterText, diags),
+		ComponentType:     parseArgument(m.ComponentType, path.Root("component_type"), parseFilterText, diags),
+		BillingType:       m.BillingType.ValueString(),
+		RequireRows:       m.RequireRows.ValueBool(),
+		WholeLimitPeriods: m.UsagePeriod.ValueString() == limitPeriod,
+		GroupBy:           parseElements(ctx, m.GroupBy, path.Root("group_by"), parseGroupColumn, diags),
+		MinUsagePercent:   percentThreshold(m.MinUsagePercent),
+		OrderBy:           parseElements(ctx, m.OrderBy, path.Root("order_by"), parseOrdering, diags),
+		Limit:             wholeNumber(m.Limit),
+		Fields:            parseElements(ctx, m.Fields, path.Root("fields"), parseColumn, diags),
+		Consistent:        m.Consistent.ValueBool(),
+		PageSize:          wholeNumber(m.PageSize),
+	}
+}
 
-	q := waldur.Query{
-		BillingPeriod: parsed(m.BillingPeriod, path.Root("billing_period"), waldur.ParseMonth, &diags),
-		Start:         parsed(m.Start, path.Root("start"), waldur.ParseMonth, &diags),
-		End:           parsed(m.End, path.Root("end"), waldur.ParseMonth, &diags),
-		OfferingUUID:  parsed(m.OfferingUUID, path.Root("offering_uuid"), parseUUID, &diags),
-		CustomerUUID:  parsed(m.CustomerUUID, path.Root("customer_uuid"), parseUUID, &diags),
-		ProjectUUID:   parsed(m.ProjectUUID, path.Root("project_uuid"), parseUUID, &diags),
-		OfferingType:  parsed(m.OfferingType, path.Root("offering_type"), parseName, &diags),
-		ComponentType: parsed(m.ComponentType, path.Root("component_type"), parseName, &diags),
-		BillingType:   m.BillingType.ValueString(),
-		PageSize:      wholeNumber(m.PageSize),
-		Consistent:    m.Consistent.ValueBool(),
+// parseElements returns the parsed elements of a list or set.
+func parseElements[T any](ctx context.Context, elements interface {
+	attr.Value
+	ElementsAs(context.Context, any, bool) diag.Diagnostics
+}, at path.Path, parse func(string) (T, error), diags *diag.Diagnostics) (parsed []T) {
+	var texts []types.String
+	diags.Append(elements.ElementsAs(ctx, &texts, false)...)
+	for _, text := range texts {
+		parsed = append(parsed, parseArgument(text, at, parse, diags))
 	}
-	for _, name := range fields {
-		q.Fields = append(q.Fields, parsed(name, path.Root("fields"), parseColumn, &diags))
-	}
-	for _, text := range orderBy {
-		q.OrderBy = append(q.OrderBy, parsed(text, path.Root("order_by"), parseOrdering, &diags))
-	}
-	return q, diags
+	return parsed
 }

@@ -36,7 +36,11 @@ func TestBadArguments(t *testing.T) {
 	server := waldurtest.Start(t, nil)
 	c := configured(t, server, nil)
 	number := func(n any) tftypes.Value { return tftypes.NewValue(tftypes.Number, n) }
-	months := `must be a month such as "2026-10"; got `
+	months := `must be a month such as "2026-10"`
+	tiny, _, err := big.ParseFloat("1e-100000", 10, 512, big.ToNearestEven)
+	if err != nil {
+		t.Fatal(err)
+	}
 	type arguments = map[string]tftypes.Value
 	for name, test := range map[string]struct {
 		arguments arguments
@@ -60,14 +64,27 @@ func TestBadArguments(t *testing.T) {
 		"an empty component type":       {arguments{"component_type": text("")}, "component_type", "must not be empty"},
 		"a blank component type":        {arguments{"component_type": text(" ")}, "component_type", "white space"},
 		"a padded component type":       {arguments{"component_type": text("cores ")}, "component_type", "white space"},
-		"an unknown billing type":       {arguments{"billing_type": text("never")}, "billing_type", `"usage"`},
+		"an unknown billing type":       {arguments{"billing_type": text("usages")}, "billing_type", `must be fixed, usage, one, few or limit; got "usages" (did you mean usage?)`},
+		"an unknown usage period":       {arguments{"usage_period": text("limit-period")}, "usage_period", `must be month or limit_period; got "limit-period" (did you mean limit_period?)`},
+		"whole periods from a start":    {arguments{"usage_period": text("limit_period"), "start": text("2026-10")}, "usage_period", "usage_period and start cannot be set together."},
+		"whole periods to an end":       {arguments{"usage_period": text("limit_period"), "end": text("2026-10")}, "usage_period", "usage_period and end cannot be set together."},
+		"latest and a start":            {arguments{"billing_period": text("latest"), "start": text("2026-10")}, "billing_period", "billing_period and start cannot be set together."},
+		"latest with a typo":            {arguments{"billing_period": text("Latest")}, "billing_period", `or "latest"; got "Latest"`},
+		"groups by an amount":           {arguments{"group_by": set(text("total_consumed"))}, "group_by", `has "total_consumed", which is an amount; group by columns of text or by billing_period`},
+		"groups by a limit":             {arguments{"group_by": set(text("limit_amount"))}, "group_by", `which is an amount`},
+		"groups by a typo":              {arguments{"group_by": set(text("ofering_name"))}, "group_by", "(did you mean offering_name?)"},
+		"groups by nothing":             {arguments{"group_by": set()}, "group_by", "must not be empty"},
+		"groups with fields":            {arguments{"group_by": set(text("offering_name")), "fields": set(text("offering_name"))}, "group_by", "group_by and fields cannot be set together."},
+		"groups ordered by no column":   {arguments{"group_by": set(text("offering_name")), "order_by": list(text("category_title"))}, "order_by", `has "category_title", which is null in every row with this group_by; the columns of its rows are offering_name, measured_unit, limit_period, total_consumed`},
+		"a percentage next to 0":        {arguments{"min_usage_percent": number(tiny)}, "min_usage_percent", "must be 0, or at least 0.0000000001 in size; got a number next to 0"},
+		"a timeout beyond all bounds":   {arguments{"timeouts": timeoutsBlock("2562048h")}, "timeouts", `timeouts.read is too long; got "2562048h"`},
 		"an unknown field":              {arguments{"fields": set(text("color"))}, "fields", `has "color", which is not a column; the columns are offering_uuid, `},
 		"a field with a typo":           {arguments{"fields": set(text("usage_percnt"))}, "fields", `Invalid Value for fields: fields has "usage_percnt", which is not a column (did you mean usage_percent?).`},
 		"an order with a typo":          {arguments{"order_by": list(text("-usage_percnt"))}, "order_by", `Invalid Value for order_by: order_by has "usage_percnt", which is not a column (did you mean usage_percent?).`},
 		"a limit of no rows":            {arguments{"limit": number(0)}, "limit", "limit must be a whole number of at least 1; got 0"},
 		"a limit below no rows":         {arguments{"limit": number(-1)}, "limit", "got -1"},
 		"a limit in part":               {arguments{"limit": number(2.5)}, "limit", "got 2.5"},
-		"no fields":                     {arguments{"fields": set()}, "fields", "at least 1"},
+		"no fields":                     {arguments{"fields": set()}, "fields", "must not be empty"},
 		"a null field":                  {arguments{"fields": set(text("offering_name"), tftypes.NewValue(tftypes.String, nil))}, "fields", "null"},
 		"an order by an unknown column": {arguments{"order_by": list(text("-color"))}, "order_by", "the columns are offering_uuid, "},
 		"an order by two minuses":       {arguments{"order_by": list(text("--usage_percent"))}, "order_by", "which is not a column"},
@@ -76,7 +93,7 @@ func TestBadArguments(t *testing.T) {
 		"a page too small":              {arguments{"page_size": number(0)}, "page_size", "between 1 and 300"},
 		"a page of no whole number":     {arguments{"page_size": number(1.5)}, "page_size", "page_size must be a whole number between 1 and 300; got 1.5"},
 		"a timeout of no time":          {arguments{"timeouts": timeoutsBlock("0s")}, "timeouts", `timeouts.read must be a duration greater than 0, such as "30s" or "1m30s"; got "0s"`},
-		"a timeout of no unit":          {arguments{"timeouts": timeoutsBlock("30")}, "timeouts", `timeouts.read must be a duration greater than 0, such as "30s" or "1m30s"; got "30"`},
+		"a timeout of no unit":          {arguments{"timeouts": timeoutsBlock("30")}, "timeouts", `timeouts.read must be a duration in h, m, s and ms, such as "30s" or "1m30s"; got "30"`},
 		"a timeout of no duration":      {arguments{"timeouts": timeoutsBlock("soon")}, "timeouts", "soon"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -111,7 +128,6 @@ func TestReadErrors(t *testing.T) {
 	for name, test := range map[string]struct {
 		fault     waldurtest.Fault
 		token     string
-		tokenType string
 		retries   int
 		timeout   string // request_timeout
 		arguments map[string]tftypes.Value
@@ -119,6 +135,7 @@ func TestReadErrors(t *testing.T) {
 		title     string
 		parts     []string // in this order
 		request   string   // in the request
+		absent    string   // not in the error
 	}{
 		"no credentials": {fault: said(401, "Authentication credentials were not provided."), title: "Token Refused by Waldur",
 			parts: []string{`The server responded with 401 Unauthorized: "Authentication credentials were not provided."`, "\n\nAn API token expires", tokenVariable}},
@@ -131,11 +148,10 @@ func TestReadErrors(t *testing.T) {
 			parts: []string{`"Invalid token."`, "expired or been revoked", "not be allowed from this network", "its user may be inactive or may not use such tokens"}},
 		"personal access tokens switched off": {fault: said(401, "Invalid JWT token."), token: personal, title: "Token Refused by Waldur",
 			parts: []string{`"Invalid JWT token."`, "switched off on this server"}},
-		"an API token as Bearer": {fault: said(401, "Invalid JWT token."), tokenType: "Bearer", title: "Token Refused by Waldur", parts: []string{"For an API token, remove token_type"}},
-		"expired JWT":            {fault: said(401, "Token has expired."), token: jwt, title: "Token Refused by Waldur", parts: []string{"Get a new one from the identity provider"}},
+		"expired JWT": {fault: said(401, "Token has expired."), token: jwt, title: "Token Refused by Waldur", parts: []string{"Get a new one from the identity provider"}},
 		"no introspection": {fault: said(401, "Introspection configuration is incomplete."), token: jwt, title: "Token Refused by Waldur",
 			parts: []string{"identity provider, which may be temporarily down", "Run the command again later", "ask the operator"}},
-		"identity provider down": {fault: said(401, "Connection to introspection endpoint failed: timed out"), tokenType: "Bearer", title: "Token Refused by Waldur",
+		"identity provider down": {fault: said(401, "Connection to introspection endpoint failed: timed out"), token: jwt, title: "Token Refused by Waldur",
 			parts: []string{`"Connection to introspection endpoint failed: timed out"`, "identity provider, which may be temporarily down"}},
 		"identity provider broken": {fault: said(401, "Introspection endpoint error."), token: jwt, title: "Token Refused by Waldur", parts: []string{"may be temporarily down"}},
 		"never logged in": {fault: said(403, "Unable to impersonate user that does not have an active session."), token: jwt, title: "Access Denied by Waldur",
@@ -150,7 +166,7 @@ func TestReadErrors(t *testing.T) {
 		"200 as HTML":               {fault: waldurtest.HTML(200), title: "HTML Page Instead of Waldur API", parts: []string{`an HTML page, "Waldur", instead of JSON`, "web front end", "Check url"}},
 		"no array":                  {fault: waldurtest.Body("application/json", "{}"), title: "Unexpected Response from Waldur", parts: []string{"not a JSON array", "Check url"}},
 		"a page too large":          {fault: waldurtest.Body("application/json", "["+strings.Repeat(" ", 8<<20)+"]"), title: "Response from Waldur Too Large", parts: []string{"larger than 8 MiB", "Lower page_size"}},
-		"no count":                  {fault: waldurtest.DropHeader("X-Result-Count"), title: "No Usable X-Result-Count Header", parts: []string{"has no X-Result-Count header", "proxy may have removed it"}},
+		"no count":                  {fault: waldurtest.DropHeader("X-Result-Count"), title: "No Usable X-Result-Count Header", parts: []string{"has no X-Result-Count header", "proxy may have changed it"}},
 		"too many rows":             {fault: waldurtest.SetHeader("X-Result-Count", "1000000000"), title: "Too Many Rows to Read", parts: []string{"1000000000 rows", "limit of 1000000", "narrow the filters"}},
 		"a row":                     {fault: waldurtest.Body("application/json", `[{"offering_uuid":1}]`), title: "Unexpected Row from Waldur", parts: []string{"Row 1: offering_uuid must be a string; got 1", "operator"}},
 		"an exponent":               {fault: waldurtest.EditRows(setField("usage_percent", "1e999999999")), title: "Unexpected Row from Waldur", parts: []string{"Row 1: usage_percent", "exponent"}},
@@ -164,10 +180,25 @@ func TestReadErrors(t *testing.T) {
 		"503 to the end":            {fault: status(503, http.Header{"Retry-After": {"0"}}, ""), retries: 1, title: "Waldur Server Error", parts: []string{"503 Service Unavailable"}, request: "(2 attempts)"},
 		"a long wait":               {fault: status(429, http.Header{"Retry-After": {"120"}}, ""), retries: 2, title: "Rate Limited by Waldur", parts: []string{"asked to wait until ", "which is longer than the provider waits", "after that time"}},
 		"a very long wait":          {fault: status(429, http.Header{"Retry-After": {"720000"}}, ""), retries: 2, title: "Rate Limited by Waldur", parts: []string{"asked to wait until ", "longer than the provider waits"}},
-		"a wait too long":           {fault: status(503, http.Header{"Retry-After": {"30"}}, ""), retries: 2, arguments: map[string]tftypes.Value{"timeouts": timeoutsBlock("20s")}, title: "Rate Limited by Waldur", parts: []string{"asked to wait until ", "no time left for another attempt: raise timeouts.read (now 20s)"}},
+		"a wait too long":           {fault: status(503, http.Header{"Retry-After": {"30"}}, ""), retries: 2, arguments: map[string]tftypes.Value{"timeouts": timeoutsBlock("20s")}, title: "Waldur Server Error", parts: []string{"503 Service Unavailable", "asked to wait until ", "Run the command again after that time. The read had no time left for another attempt: raise timeouts.read (now 20s)."}},
+		"a 429 wait too long":       {fault: status(429, http.Header{"Retry-After": {"30"}}, ""), retries: 2, arguments: map[string]tftypes.Value{"timeouts": timeoutsBlock("20s")}, title: "Rate Limited by Waldur", parts: []string{"asked to wait until ", "Run the command again after that time. The read had no time left for another attempt: raise timeouts.read (now 20s)."}},
+		"503 with a wait":           {fault: status(503, http.Header{"Retry-After": {"1"}}, ""), title: "Waldur Server Error", parts: []string{"503 Service Unavailable", "The server, or a proxy", "asked to wait until "}},
+		"429 without retries":       {fault: status(429, nil, ""), title: "Rate Limited by Waldur", parts: []string{"Run the command again later, or raise max_retries in the provider block"}},
+		"408":                       {fault: status(408, nil, ""), retries: 1, title: "Request to Waldur Timed Out", parts: []string{"408 Request Timeout", "lower page_size"}, request: "(2 attempts)"},
+		"425":                       {fault: status(425, nil, ""), retries: 1, title: "Request to Waldur Timed Out", parts: []string{"425 Too Early"}, request: "(2 attempts)"},
+		"a list of errors":          {fault: status(403, nil, `{"errors":["Unpaid invoices.","Ask us."]}`), title: "Access Denied by Waldur", parts: []string{`403 Forbidden: "Unpaid invoices. Ask us."`}},
+		"a list of one detail":      {fault: status(403, nil, `{"detail":["Two-factor enrolment is required."]}`), title: "Access Denied by Waldur", parts: []string{`403 Forbidden: "Two-factor enrolment is required."`}},
+		"maintenance":               {fault: status(503, nil, `{"errors":["Maintenance until 14:00 UTC."]}`), title: "Waldur Server Error", parts: []string{`503 Service Unavailable: "Maintenance until 14:00 UTC."`}},
+		"an error of no field":      {fault: status(400, nil, `{"non_field_errors":["The query is too expensive."]}`), title: "Unexpected Response from Waldur", parts: []string{`400 Bad Request: "The query is too expensive."`}},
+		"a body labelled gzip":      {fault: waldurtest.SetHeader("Content-Encoding", "gzip"), title: "Response in Unusable Encoding", parts: []string{`has the Content-Encoding "gzip", but is not compressed in that way`, "Content-Encoding"}},
+		"a body in brotli":          {fault: waldurtest.SetHeader("Content-Encoding", "br"), title: "Response in Unusable Encoding", parts: []string{`has the Content-Encoding "br", which was not requested`}},
+		"a limit period":            {fault: waldurtest.EditRows(setField("limit_period", "weekly")), arguments: map[string]tftypes.Value{"usage_period": text("limit_period")}, title: "Unknown Limit Period", parts: []string{`has the limit_period "weekly", which is not month, quarterly, annual or total.`, "Leave out usage_period"}},
+		"a column that is needed":   {fault: waldurtest.EditRows(setField("component_type", 7)), title: "Unexpected Row from Waldur", parts: []string{"component_type must be a string; got 7.", "Report it to the operator of the Waldur server."}, absent: "leave it out"},
+		"a column left out":         {fault: waldurtest.EditRows(setField("limit_amount", "7")), arguments: map[string]tftypes.Value{"fields": set(text("offering_name"))}, title: "Unexpected Row from Waldur", parts: []string{"limit_amount must be", "Report it to the operator of the Waldur server."}, absent: "leave it out"},
+		"a column to leave out":     {fault: waldurtest.EditRows(setField("limit_amount", "7")), title: "Unexpected Row from Waldur", parts: []string{"limit_amount must be", "If you do not need the column, leave it out with fields."}},
 		"a redirect":                {fault: waldurtest.Redirect(302, "https://elsewhere.example/api/"), title: "Redirect Not Followed", parts: []string{"302 Found, a redirect to https://elsewhere.example/api/", "The token was not sent", "login page"}},
 		"another address":           {fault: waldurtest.Redirect(301, "https://elsewhere.example/up"+waldurtest.Path+"?page=1"), title: "Redirect Not Followed", parts: []string{"set url in the provider block, or " + urlVariable + `, to "https://elsewhere.example/up".`}},
-		"a hanging server":          {fault: waldurtest.Hang(), arguments: map[string]tftypes.Value{"timeouts": timeoutsBlock("300ms")}, title: "Read from Waldur Timed Out", parts: []string{"No time was left", "timeouts.read, now 300ms", "raise it"}},
+		"a hanging server":          {fault: waldurtest.Hang(), arguments: map[string]tftypes.Value{"timeouts": timeoutsBlock("300ms")}, title: "Read from Waldur Timed Out", parts: []string{"No response within 300ms, the limit of the whole read (timeouts.read).", "timeouts.read, now 300ms", "raise it"}},
 		"a hasty provider":          {fault: waldurtest.Delay(time.Minute), timeout: "700ms", title: "Request to Waldur Timed Out", parts: []string{"No complete response within 700ms", "Check that the server is running", "request_timeout"}},
 		"a cut response":            {fault: waldurtest.CutBody(), title: "Incomplete Response from Waldur", parts: []string{"The response ended after ", "page_size"}},
 		"a closed connection":       {fault: waldurtest.HangUp(), title: "Cannot Connect to Waldur", parts: []string{"The connection failed: EOF.", "Check that the server is running and that url is correct."}},
@@ -185,13 +216,13 @@ func TestReadErrors(t *testing.T) {
 			if test.timeout != "" {
 				arguments["request_timeout"] = text(test.timeout)
 			}
-			if test.tokenType != "" {
-				arguments["token_type"] = text(test.tokenType)
-			}
 			_, diags := configured(t, server, arguments).read(t.Context(), test.arguments)
 			parts := slices.Concat(test.parts, []string{"\n\nRequest: GET " + server.URL + waldurtest.Path, test.request})
 			if !reported(diags, tfprotov6.DiagnosticSeverityError, test.at, parts...) {
 				t.Fatalf("want an error with %q, got: %s", parts, describe(diags))
+			}
+			if test.absent != "" && strings.Contains(describe(diags), test.absent) {
+				t.Errorf("the error has %q: %s", test.absent, describe(diags))
 			}
 			for _, diag := range diags {
 				checkAnatomy(t, diag)
@@ -216,7 +247,7 @@ func checkAnatomy(t *testing.T, diag *tfprotov6.Diagnostic) {
 		t.Errorf("an error of another form: %s\n%s", diag.Summary, diag.Detail)
 	}
 	for _, paragraph := range paragraphs[:2] {
-		if !strings.HasSuffix(paragraph, ".") || strings.HasSuffix(paragraph, "..") || !unicode.IsUpper([]rune(paragraph)[0]) {
+		if !strings.HasSuffix(strings.TrimSuffix(paragraph, `"`), ".") || strings.Contains(paragraph, "..") || strings.Contains(paragraph, `.".`) || !unicode.IsUpper([]rune(paragraph)[0]) {
 			t.Errorf("a paragraph that is not sentences: %s", paragraph)
 		}
 	}
@@ -254,7 +285,7 @@ func TestConsistentReadReadsAllPagesTwice(t *testing.T) {
 		requests  int
 	}{
 		{map[string]tftypes.Value{"page_size": tftypes.NewValue(tftypes.Number, 20)}, 2},
-		{map[string]tftypes.Value{"page_size": tftypes.NewValue(tftypes.Number, 20), "consistent_read": tftypes.NewValue(tftypes.Bool, true)}, 4},
+		{map[string]tftypes.Value{"page_size": tftypes.NewValue(tftypes.Number, 20), "consistent_read": tftypes.NewValue(tftypes.Bool, true)}, 4}, // 19 a page in the second reading
 		{map[string]tftypes.Value{"consistent_read": tftypes.NewValue(tftypes.Bool, true)}, 2},
 	} {
 		server := waldurtest.Start(t, waldurtest.ContractRows())
@@ -295,12 +326,14 @@ func TestKeptRows(t *testing.T) {
 		{percent: "100", want: "99999999.99 200 102 100 100"},
 		{percent: "100.01", want: "99999999.99 200 102"},
 		{percent: "50.59", want: "99999999.99 200 102 100 100 81 75 50.59"},
-		{percent: "50.5900000000000000000000000000000000000001", want: "99999999.99 200 102 100 100 81 75"},
+		{percent: "50.5900000000000000000000000000000000000001", want: "99999999.99 200 102 100 100 81 75 50.59"},
+		{percent: "50.5900000001", want: "99999999.99 200 102 100 100 81 75"},
 		{percent: "-1", want: "99999999.99 200 102 100 100 81 75 50.59"},
 		{percent: "99999999.99", want: "99999999.99"},
 		{percent: "1e30", want: ""},
 		{limit: "3", want: "99999999.99 200 102"},
-		{limit: "1e12", want: "99999999.99 200 102 100 100 81 75 50.59 null null"},
+		{percent: "-1e30", want: "99999999.99 200 102 100 100 81 75 50.59"},
+		{limit: "1e19", want: "99999999.99 200 102 100 100 81 75 50.59 null null"},
 		{percent: "100", limit: "4", want: "99999999.99 200 102 100"},
 		{percent: "81", limit: "6", want: "99999999.99 200 102 100 100 81"},
 		{percent: "100", fields: "offering_name", want: "null null null null null"},

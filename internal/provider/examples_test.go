@@ -119,7 +119,7 @@ func TestAccExampleUsageReport(t *testing.T) {
 		return waldurtest.Row{
 			OfferingUUID: "5c6eb0000000000000000000000000aa", OfferingName: offering, ServiceProviderName: provider,
 			ComponentType: component, ComponentName: component, MeasuredUnit: unit,
-			BillingPeriod: month.Add(-ago).String() + "-01", TotalConsumed: consumed, TotalAllocated: allocated,
+			BillingPeriod: month.Add(int64(-ago)).String() + "-01", TotalConsumed: consumed, TotalAllocated: allocated,
 		}
 	}
 	for name, test := range map[string]struct {

@@ -17,7 +17,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/function"
@@ -57,7 +56,6 @@ type providerModel struct {
 	MaxRetries     types.Number `tfsdk:"max_retries"`
 	CACertPEM      types.String `tfsdk:"ca_cert_pem"`
 	Insecure       types.Bool   `tfsdk:"insecure"`
-	TokenType      types.String `tfsdk:"token_type"`
 }
 
 func (p *waldurProvider) Metadata(_ context.Context, _ provider.MetadataRequest, resp *provider.MetadataResponse) {
@@ -78,10 +76,6 @@ func (p *waldurProvider) Schema(_ context.Context, _ provider.SchemaRequest, res
 				Optional:            true,
 				Sensitive:           true,
 				Validators:          []validator.String{parsedWith(waldur.ParseToken)},
-			},
-			"token_type": schema.StringAttribute{
-				Optional: true, Validators: []validator.String{stringvalidator.OneOf("Token", "Bearer")},
-				MarkdownDescription: "Authentication scheme of the token, `Token` or `Bearer`. Set it to `Bearer` for an OIDC access token that is not a JWT. Default: `Bearer` for personal access tokens and JWTs, `Token` for all others.",
 			},
 			"request_timeout": schema.StringAttribute{
 				Optional: true, Validators: []validator.String{parsedWith(parseDuration)},
@@ -114,9 +108,8 @@ func (p *waldurProvider) Configure(ctx context.Context, req provider.ConfigureRe
 	}
 	client := &waldur.Client{
 		UserAgent:          fmt.Sprintf("Terraform/%s (+https://www.terraform.io) terraform-provider-waldur/%s", req.TerraformVersion, p.version),
-		RequestTimeout:     parsed(config.RequestTimeout, path.Root("request_timeout"), parseDuration, &resp.Diagnostics),
-		RootCAs:            parsed(config.CACertPEM, path.Root("ca_cert_pem"), parseCertificates, &resp.Diagnostics),
-		TokenType:          config.TokenType.ValueString(),
+		RequestTimeout:     parseArgument(config.RequestTimeout, path.Root("request_timeout"), parseDuration, &resp.Diagnostics),
+		RootCAs:            parseArgument(config.CACertPEM, path.Root("ca_cert_pem"), parseCertificates, &resp.Diagnostics),
 		MaxRetries:         defaultMaxRetries,
 		InsecureSkipVerify: config.Insecure.ValueBool(),
 		Logger:             slog.New(logHandler{slog.DiscardHandler}),
@@ -159,7 +152,7 @@ func refuseUnknown(req provider.ConfigureRequest, diags *diag.Diagnostics) {
 // from an environment variable.
 func setting[T any](argument types.String, name, variable, title string, parse func(string) (T, error), diags *diag.Diagnostics) (value T) {
 	if !argument.IsNull() {
-		return parsed(argument, path.Root(name), parse, diags)
+		return parseArgument(argument, path.Root(name), parse, diags)
 	}
 	text := strings.TrimSpace(os.Getenv(variable))
 	if text == "" {

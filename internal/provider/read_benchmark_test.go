@@ -32,7 +32,7 @@ func benchmarkRows(n int) []waldurtest.Row {
 	rows := make([]waldurtest.Row, n)
 	for i := range rows {
 		offering, component := i%200, i/200%4
-		month := waldur.NewMonth(2026, 11).Add(-i / 800)
+		month := waldur.NewMonth(2026, 11).Add(int64(-i / 800))
 		percent, amount, period := fmt.Sprintf("%d.%02d", i%150, i%100), int32(i%5000), "month"
 		rows[i] = waldurtest.Row{
 			OfferingUUID: fmt.Sprintf("%032x", offering+1), OfferingName: fmt.Sprintf("Compute cluster %d", offering), OfferingType: "Marketplace.Slurm",

@@ -13,6 +13,10 @@ import (
 	"github.com/vmihailenco/msgpack/v5"
 )
 
+// maxStateBytes is the largest state of the data source. terraform-plugin-go sends
+// messages of up to 256 MiB; the rest is for what surrounds the state.
+const maxStateBytes = 256<<20 - 64<<10
+
 // NewServer returns a constructor of the provider's protocol server.
 //
 // It is the framework's server, but the rows of summaries bypass the framework.
@@ -30,26 +34,35 @@ func NewServer(version string) func() tfprotov6.ProviderServer {
 
 type server struct{ tfprotov6.ProviderServer }
 
-// encodedSummariesKey is the context key of a *[]byte that receives the encoded rows.
-type encodedSummariesKey struct{}
+// encodedRowsKey is the context key of an *encodedRows that receives the rows.
+type encodedRowsKey struct{}
 
 // ReadDataSource reads a data source with the framework, and puts the encoded rows
 // into its response.
 func (s *server) ReadDataSource(ctx context.Context, req *tfprotov6.ReadDataSourceRequest) (*tfprotov6.ReadDataSourceResponse, error) {
-	var summaries []byte
-	resp, err := s.ProviderServer.ReadDataSource(context.WithValue(ctx, encodedSummariesKey{}, &summaries), req)
-	if err != nil || summaries == nil || resp.State == nil {
+	var rows encodedRows
+	resp, err := s.ProviderServer.ReadDataSource(context.WithValue(ctx, encodedRowsKey{}, &rows), req)
+	if err != nil || rows.summaries == nil || resp.State == nil {
 		return resp, err
 	}
 	var state map[string]msgpack.RawMessage
 	if err := msgpack.Unmarshal(resp.State.MsgPack, &state); err != nil {
 		return nil, fmt.Errorf("cannot decode the state of %s: %w", req.TypeName, err)
 	}
-	state["summaries"] = summaries
-	encoded := bytes.NewBuffer(make([]byte, 0, len(resp.State.MsgPack)+len(summaries)))
+	state["summaries"], state["total_count"] = rows.summaries, rows.totalCount
+	encoded := bytes.NewBuffer(make([]byte, 0, len(resp.State.MsgPack)+len(rows.summaries)+len(rows.totalCount)))
 	if err := msgpack.NewEncoder(encoded).Encode(state); err != nil {
 		return nil, fmt.Errorf("cannot encode the state of %s: %w", req.TypeName, err)
 	}
 	resp.State.MsgPack = encoded.Bytes()
+	if encoded.Len() > maxStateBytes {
+		resp.State = nil
+		resp.Diagnostics = append(resp.Diagnostics, &tfprotov6.Diagnostic{
+			Severity: tfprotov6.DiagnosticSeverityError,
+			Summary:  "List Too Large for the Plugin Protocol",
+			Detail: fmt.Sprintf("The list has %d rows, which take %d MiB. The plugin protocol's library sends at most 256 MiB.\n\n"+
+				"Read less: narrow the filters, or set group_by, min_usage_percent, limit or fields.", rows.count, encoded.Len()>>20+1),
+		})
+	}
 	return resp, nil
 }

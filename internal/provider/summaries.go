@@ -6,11 +6,15 @@ package provider
 import (
 	"bytes"
 	"context"
-	"errors"
-	"slices"
+	"fmt"
+	"strconv"
+	"strings"
 
-	"github.com/hashicorp/terraform-plugin-framework/datasource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/attr"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/tfsdk"
+	"github.com/hashicorp/terraform-plugin-framework/types"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
 	"github.com/vmihailenco/msgpack/v5"
@@ -18,97 +22,110 @@ import (
 	"terraform-provider-waldur/internal/waldur"
 )
 
-// maxEncodedBytes is the largest encoding of summaries. Terraform accepts messages
-// of up to 256 MiB; the rest is for the other attributes.
-const maxEncodedBytes = 256<<20 - 64<<10
-
-var errTooLarge = errors.New("the encoded list is larger than 256 MiB")
-
-// summaryObject returns the schema of a summary: an attribute for each column.
-func summaryObject() schema.NestedAttributeObject {
-	attributes := make(map[string]schema.Attribute, len(waldur.Columns))
+// summaryType returns the type of a summary: an object with an attribute for each
+// column. It is not a nested attribute, because Terraform's tests cannot replace
+// lists of those.
+func summaryType() types.ObjectType {
+	attributes := make(map[string]attr.Type, len(waldur.Columns))
 	for _, column := range waldur.Columns {
-		switch column.Kind {
-		case waldur.WholeNumber:
-			attributes[column.Name] = schema.Int32Attribute{Computed: true, MarkdownDescription: column.Description}
-		case waldur.Number:
-			attributes[column.Name] = schema.NumberAttribute{Computed: true, MarkdownDescription: column.Description}
-		default:
-			attributes[column.Name] = schema.StringAttribute{Computed: true, MarkdownDescription: column.Description}
+		attributes[column.Name] = types.StringType
+		if isNumber(column) {
+			attributes[column.Name] = types.NumberType
 		}
 	}
-	return schema.NestedAttributeObject{Attributes: attributes}
+	return types.ObjectType{AttrTypes: attributes}
 }
 
-// encodeSummaries encodes rows as a list of objects in Terraform's protocol, which
-// uses MessagePack. Decimals are encoded as strings of digits, which the protocol
-// allows for numbers. Columns that are not in fields are null, unless fields is
-// empty. The error is the context's, or errTooLarge.
-func encodeSummaries(ctx context.Context, rows []*waldur.ComponentUsage, fields []*waldur.Column) ([]byte, error) {
-	if len(fields) == 0 {
-		fields = waldur.Columns
+func isNumber(column *waldur.Column) bool {
+	return column.Kind == waldur.WholeNumberKind || column.Kind == waldur.DecimalKind
+}
+
+// summariesDescription describes summaries and its columns, in Markdown.
+func summariesDescription() string {
+	var text strings.Builder
+	text.WriteString("One object for each month, offering and component, or for each group with `group_by`. " +
+		"A component that neither consumed nor allocated anything in a month has no object for that month. The attributes of an object:\n")
+	for _, column := range waldur.Columns {
+		kind := "String"
+		if isNumber(column) {
+			kind = "Number"
+		}
+		fmt.Fprintf(&text, "\n  - `%s` (%s) %s", column.Name, kind, column.Description)
 	}
-	wanted := make([]bool, len(waldur.Columns))
-	for i, column := range waldur.Columns {
-		wanted[i] = slices.Contains(fields, column)
+	return text.String()
+}
+
+// encodedRows are the computed attributes of the data source, as MessagePack in the
+// form of Terraform's protocol.
+type encodedRows struct {
+	summaries, totalCount []byte
+	count                 int // of the rows in summaries
+}
+
+// encodeRows encodes rows as a list of objects. All numbers are encoded as strings of
+// digits, which the protocol allows. Terraform then calculates with them exactly as
+// with numbers in a configuration or in a state.
+func encodeRows(rows []*waldur.ComponentUsage, total int) (encodedRows, error) {
+	totalCount, err := msgpack.Marshal(strconv.Itoa(total))
+	if err != nil {
+		return encodedRows{}, err
 	}
 	var encoded bytes.Buffer
-	encoded.Grow(min(len(rows)*700, maxEncodedBytes)) // a row has some 700 bytes
+	encoded.Grow(min(len(rows)*700, maxStateBytes)) // a row has some 700 bytes
 	encoder := msgpack.NewEncoder(&encoded)
-	if err := encoder.EncodeArrayLen(len(rows)); err != nil {
-		return nil, err
+	err = encoder.EncodeArrayLen(len(rows))
+	for i := 0; i < len(rows) && err == nil; i++ {
+		err = encodeRow(encoder, rows[i])
 	}
-	for _, row := range rows {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		if err := encodeRow(encoder, row, wanted); err != nil {
-			return nil, err
-		}
-		if encoded.Len() > maxEncodedBytes {
-			return nil, errTooLarge
-		}
-	}
-	return encoded.Bytes(), nil
+	return encodedRows{summaries: encoded.Bytes(), totalCount: totalCount, count: len(rows)}, err
 }
 
-// encodeRow encodes a row as an object. Columns that are not wanted are null.
-func encodeRow(encoder *msgpack.Encoder, row *waldur.ComponentUsage, wanted []bool) error {
+func encodeRow(encoder *msgpack.Encoder, row *waldur.ComponentUsage) error {
 	err := encoder.EncodeMapLen(len(waldur.Columns))
-	for i, column := range waldur.Columns {
+	for _, column := range waldur.Columns {
 		if err == nil {
 			err = encoder.EncodeString(column.Name)
 		}
 		if err != nil {
 			return err
 		}
-		var value any
-		if wanted[i] && !column.IsNull(row) {
-			value = column.Value(row)
+		if column.IsNull(row) {
+			err = encoder.EncodeNil()
+			continue
 		}
-		switch value := value.(type) {
+		switch value := column.Value(row).(type) {
 		case *string:
 			err = encoder.EncodeString(*value)
 		case *int32:
-			err = encoder.EncodeInt(int64(*value))
+			err = encoder.EncodeString(strconv.Itoa(int(*value)))
 		case *waldur.Decimal:
 			err = encoder.EncodeString(value.String())
 		case *waldur.Month:
 			err = encoder.EncodeString(value.FirstDay())
-		default:
-			err = encoder.EncodeNil()
 		}
 	}
 	return err
 }
 
-// setSummaries passes encoded rows to the server of NewServer. With another server,
-// it decodes them into the state.
-func setSummaries(ctx context.Context, state *tfsdk.State, encoded []byte) error {
-	if summaries, ok := ctx.Value(encodedSummariesKey{}).(*[]byte); ok {
-		*summaries = encoded
-		return nil
+// setRows passes rows to the server of NewServer. With another server, it decodes
+// them into the state.
+func setRows(ctx context.Context, state *tfsdk.State, rows []*waldur.ComponentUsage, total int) diag.Diagnostics {
+	diags := state.SetAttribute(ctx, path.Root("total_count"), total)
+	encoded, err := encodeRows(rows, total)
+	if receiver, ok := ctx.Value(encodedRowsKey{}).(*encodedRows); ok && err == nil {
+		*receiver = encoded
+		return diags
 	}
+	if err == nil {
+		err = decodeSummaries(encoded.summaries, state)
+	}
+	if err != nil {
+		diags.AddError("Unexpected Read Error", sentence(err)+"\n\n"+reportFault)
+	}
+	return diags
+}
+
+func decodeSummaries(encoded []byte, state *tfsdk.State) error {
 	attributes := map[string]tftypes.Value{}
 	if err := state.Raw.As(&attributes); err != nil {
 		return err

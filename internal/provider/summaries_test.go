@@ -5,12 +5,10 @@ package provider
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/big"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
@@ -86,12 +84,12 @@ func TestDecimalsAreSentAsTheirDigits(t *testing.T) {
 		if err != nil {
 			rt.Fatal(err)
 		}
-		encoded, err := encodeSummaries(t.Context(), []*waldur.ComponentUsage{{TotalConsumed: &d}}, nil)
+		encoded, err := encodeRows([]*waldur.ComponentUsage{{TotalConsumed: &d}}, 1)
 		if err != nil {
 			rt.Fatal(err)
 		}
 		var rows []map[string]any
-		if err := msgpack.Unmarshal(encoded, &rows); err != nil {
+		if err := msgpack.Unmarshal(encoded.summaries, &rows); err != nil {
 			rt.Fatal(err)
 		}
 		sent, ok := rows[0]["total_consumed"].(string)
@@ -132,51 +130,39 @@ func TestDecimalsReachTerraformExactly(t *testing.T) {
 	}
 }
 
-// manyRows returns rows that share their values.
-func manyRows(n, bytesOfName int) []*waldur.ComponentUsage {
-	name, month := strings.Repeat("x", bytesOfName), waldur.NewMonth(2026, time.October)
-	rows := make([]*waldur.ComponentUsage, n)
-	for i := range rows {
-		rows[i] = &waldur.ComponentUsage{OfferingUUID: &name, OfferingName: &name, ComponentType: &name, BillingPeriod: &month}
-	}
-	return rows
+// largeListServer stands for the framework's server: it reads a list whose encoding
+// has a number of bytes, with an argument of 64 KiB in its state.
+type largeListServer struct {
+	tfprotov6.ProviderServer
+	bytes int
 }
 
-func TestAListTooLargeForTerraformIsAnError(t *testing.T) {
-	t.Parallel()
-	rows := manyRows(1400, 64<<10)
-	_, err := encodeSummaries(t.Context(), rows, nil)
-	if !errors.Is(err, errTooLarge) {
-		t.Fatalf("got %v", err)
+func (s largeListServer) ReadDataSource(ctx context.Context, _ *tfprotov6.ReadDataSourceRequest) (*tfprotov6.ReadDataSourceResponse, error) {
+	list, err := msgpack.Marshal([]string{strings.Repeat("x", s.bytes-6)})
+	if err != nil {
+		return nil, err
 	}
-	if _, err := encodeSummaries(t.Context(), rows, []*waldur.Column{waldur.ColumnByName("offering_name")}); err != nil {
-		t.Fatalf("with one column: %v", err)
-	}
+	*ctx.Value(encodedRowsKey{}).(*encodedRows) = encodedRows{summaries: list, totalCount: []byte{0xa1, '1'}, count: 210}
+	state, err := msgpack.Marshal(map[string]any{"summaries": nil, "total_count": nil, "component_type": strings.Repeat("y", 64<<10)})
+	return &tfprotov6.ReadDataSourceResponse{State: &tfprotov6.DynamicValue{MsgPack: state}}, err
 }
 
-// TestAListTooLargeForTerraformIsReported by a read, before gRPC refuses it.
-func TestAListTooLargeForTerraformIsReported(t *testing.T) {
+// TestAListTooLargeForTheProtocolIsReported before gRPC refuses it. The arguments
+// count, too.
+func TestAListTooLargeForTheProtocolIsReported(t *testing.T) {
 	t.Parallel()
-	rows := make([]waldurtest.Row, 300)
-	for i := range rows {
-		rows[i] = waldurtest.ContractRows()[0]
-		rows[i].OfferingUUID = fmt.Sprintf("%032x", i)
-		rows[i].OfferingName = strings.Repeat("x", 1<<20)
+	read := func(bytes int) *tfprotov6.ReadDataSourceResponse {
+		resp, err := (&server{largeListServer{bytes: bytes}}).ReadDataSource(t.Context(), &tfprotov6.ReadDataSourceRequest{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return resp
 	}
-	server := waldurtest.Start(t, rows)
-	_, diags := configured(t, server, nil).read(t.Context(), map[string]tftypes.Value{
-		"start": text("2000-01"), "page_size": tftypes.NewValue(tftypes.Number, 5),
-	})
-	if !reported(diags, tfprotov6.DiagnosticSeverityError, "", "List Too Large for Terraform", "300 rows", "narrow the filters, or set fields, limit or min_usage_percent") {
-		t.Fatalf("got %s", describe(diags))
+	if resp := read(256<<20 - 129<<10); len(resp.Diagnostics) > 0 || len(resp.State.MsgPack) < 255<<20 {
+		t.Fatalf("within the limit: %s", describe(resp.Diagnostics))
 	}
-}
-
-func TestEncodingEndsWithTheContext(t *testing.T) {
-	t.Parallel()
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if _, err := encodeSummaries(ctx, manyRows(1, 1), nil); !errors.Is(err, context.Canceled) {
-		t.Fatalf("got %v", err)
+	resp := read(256<<20 - 128<<10)
+	if resp.State != nil || !reported(resp.Diagnostics, tfprotov6.DiagnosticSeverityError, "", "List Too Large for the Plugin Protocol", "210 rows", "256 MiB", "narrow the filters, or set group_by, min_usage_percent, limit or fields") {
+		t.Fatalf("got %s", describe(resp.Diagnostics))
 	}
 }

@@ -8,24 +8,18 @@
 package waldur
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"html"
 	"io"
 	"log/slog"
-	"maps"
 	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/url"
-	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -39,17 +33,12 @@ const (
 	// maxRequests is the maximum number of concurrent requests of a client.
 	maxRequests = 4
 
-	// maxBodyBytes is the largest page. A page of 300 rows has about 200 KB.
+	// maxBodyBytes is the largest response. A page of 300 rows has about 200 KB.
 	maxBodyBytes = 8 << 20
-	// maxErrorBodyBytes is how much is read of the body of an error response.
-	maxErrorBodyBytes = 64 << 10
-	// maxProblems is the maximum number of refused parameters to report.
-	maxProblems = 10
 
 	defaultRequestTimeout = 30 * time.Second
 	firstRetryWait        = 500 * time.Millisecond
-	longestRetryWait      = 30 * time.Second
-	longestRetryAfter     = time.Minute
+	maxRetryWait          = 30 * time.Second
 )
 
 // Client reads from one Waldur server. Set its exported fields before the first
@@ -62,11 +51,6 @@ type Client struct {
 	// Token is sent with every request.
 	Token Token
 
-	// TokenType is the authentication scheme, "Token" or "Bearer". If it is empty,
-	// it follows from the form of the token: Bearer for personal access tokens and
-	// JWTs, Token for users' API tokens.
-	TokenType string
-
 	// UserAgent is sent with every request.
 	UserAgent string
 
@@ -75,11 +59,11 @@ type Client struct {
 	RequestTimeout time.Duration
 
 	// MaxRetries is the maximum number of retries of a request after a connection
-	// error, a 429 response, or any 5xx response except 501.
+	// error that can pass, a 408, 425 or 429 response, or any 5xx response except 501.
 	MaxRetries int
 
 	// RetryWait is the wait before the first retry. It doubles with each further
-	// retry, up to 30 seconds. A Retry-After header of up to a minute replaces it,
+	// retry, up to 30 seconds, and varies at random. A Retry-After header of up to a minute replaces it,
 	// and delays all requests of the client. 0 means half a second.
 	RetryWait time.Duration
 
@@ -100,7 +84,7 @@ type Client struct {
 
 	prepared  sync.Once // runs prepare
 	transport *http.Transport
-	redactor  redactor
+	redactor  *redactor
 	slots     chan struct{} // one element for each request under way
 
 	mu        sync.Mutex
@@ -145,21 +129,28 @@ func ParseURL(address string) (*url.URL, error) {
 	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: "/"}).JoinPath(prefix, "api/"), nil
 }
 
-// response is a 200 response to a request.
-type response struct {
-	request Request
-	header  http.Header
-	body    []byte
+// Format prints the address of the server for any verb, and no secrets.
+func (c *Client) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "Waldur client of %s", c.URL) }
+
+// MarshalText returns what Format prints. Packages log/slog and encoding/json
+// use it.
+func (c *Client) MarshalText() ([]byte, error) { return []byte(fmt.Sprint(c)), nil }
+
+// Response is a 200 response to a request.
+type Response struct {
+	Request Request
+	Header  http.Header
+	Body    []byte
 }
 
-// get sends a GET request for a path below the root of the API, with retries. The
+// Get sends a GET request for a path below the root of the API, with retries. The
 // error is a [*RequestError].
-func (c *Client) get(ctx context.Context, path string, query url.Values) (*response, error) {
+func (c *Client) Get(ctx context.Context, path string, query url.Values) (*Response, error) {
 	c.prepared.Do(c.prepare)
-	address := *c.URL.JoinPath(path)
+	address := c.URL.JoinPath(path)
 	address.RawQuery = query.Encode()
 	request := Request{Method: http.MethodGet, URL: c.redactor.redact(address.String())}
-	waits := exponential(cmp.Or(c.RetryWait, firstRetryWait), longestRetryWait, 0.5)
+	waits := exponential(cmp.Or(c.RetryWait, firstRetryWait), maxRetryWait, 0.5)
 	var previous error
 	for {
 		if err := c.acquire(ctx); err != nil {
@@ -170,18 +161,15 @@ func (c *Client) get(ctx context.Context, path string, query url.Values) (*respo
 		}
 		request.Attempts++
 		started := time.Now()
-		resp, err := c.attempt(ctx, request.Method, address.String())
+		resp, err := c.attempt(ctx, request.Method, address, path, previous)
 		<-c.slots
 		c.logAttempt(ctx, request, time.Since(started), resp, err)
 		if err == nil {
-			resp.request = request
+			resp.Request = request
 			return resp, nil
 		}
-		if _, ok := errors.AsType[*ConnectionError](err); ok && ctx.Err() != nil {
-			return nil, &RequestError{Request: request, Err: canceled(ctx.Err(), previous)}
-		}
 		failed := &RequestError{Request: request, Err: err}
-		if !isRetryable(err) || request.Attempts > c.MaxRetries {
+		if !mayPass(err) || ctx.Err() != nil || request.Attempts > c.MaxRetries {
 			return nil, failed
 		}
 		wait := waits.NextBackOff()
@@ -196,6 +184,15 @@ func (c *Client) get(ctx context.Context, path string, query url.Values) (*respo
 		}
 		previous = err
 	}
+}
+
+// mayPass reports whether another attempt may succeed after an error.
+func mayPass(err error) bool {
+	if connection, ok := errors.AsType[*ConnectionError](err); ok {
+		return !connection.Untrusted()
+	}
+	status, ok := errors.AsType[*StatusError](err)
+	return ok && retriesStatus(status.StatusCode) && status.RetryAfter <= maxRetryAfter
 }
 
 // acquire waits until the client may send a request, and takes a slot for it. The
@@ -230,23 +227,28 @@ func (c *Client) heldFor() time.Duration {
 	return time.Until(c.heldUntil)
 }
 
-// attempt sends a request once and reads its response.
-func (c *Client) attempt(ctx context.Context, method, address string) (*response, error) {
+// attempt sends a request once and reads its response. previous is the error of the
+// attempt before, or nil.
+func (c *Client) attempt(ctx context.Context, method string, address *url.URL, path string, previous error) (*Response, error) {
 	limit := cmp.Or(c.RequestTimeout, defaultRequestTimeout)
 	attemptCtx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	failure := func(err error) error {
-		if attemptCtx.Err() != nil {
+		switch {
+		case ctx.Err() != nil:
+			return canceled(ctx.Err(), previous)
+		case attemptCtx.Err() != nil:
 			return &ConnectionError{Text: fmt.Sprintf("no complete response within %s", limit), TimedOut: true}
 		}
 		return &ConnectionError{Err: err, Text: "the connection failed: " + cmp.Or(c.redactor.excerpt(err.Error()), "unknown cause")}
 	}
-	req, err := http.NewRequestWithContext(attemptCtx, method, address, nil)
+	req, err := http.NewRequestWithContext(attemptCtx, method, address.String(), nil)
 	if err != nil {
 		return nil, failure(err)
 	}
 	req.Header.Set("Accept", "application/json")
-	req.Header.Set("Authorization", c.authorization())
+	req.Header.Set("Authorization", c.Token.authorization())
+	req.Header.Set("Cache-Control", "no-cache")
 	req.Header.Set("User-Agent", c.UserAgent)
 	resp, err := c.transport.RoundTrip(req) // unlike http.Client, it follows no redirect
 	if err != nil {
@@ -254,125 +256,31 @@ func (c *Client) attempt(ctx context.Context, method, address string) (*response
 	}
 	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode != http.StatusOK {
-		return nil, c.statusError(resp)
+		err := statusError(resp, c.URL, path, c.redactor)
+		if status, ok := errors.AsType[*StatusError](err); ok && status.RetryAfter <= maxRetryAfter {
+			c.hold(status.RetryAfter)
+		}
+		return nil, err
 	}
-	var body bytes.Buffer
-	body.Grow(int(min(max(resp.ContentLength, 0), maxBodyBytes)) + bytes.MinRead)
-	_, err = body.ReadFrom(io.LimitReader(resp.Body, maxBodyBytes+1))
+	body, err := readBody(resp, c.redactor)
+	var unreadable *BodyError
 	switch {
+	case errors.As(err, &unreadable):
+		return nil, err
 	case errors.Is(err, io.ErrUnexpectedEOF) && attemptCtx.Err() == nil:
-		return nil, &ConnectionError{Err: err, Text: fmt.Sprintf("the response ended after %d bytes", body.Len()), Partial: true}
+		return nil, &ConnectionError{Err: err, Text: fmt.Sprintf("the response ended after %d bytes", len(body)), Partial: true}
 	case err != nil:
 		return nil, failure(err)
-	case body.Len() > maxBodyBytes:
-		return nil, &BodyError{Problem: fmt.Sprintf("is larger than %d MiB", maxBodyBytes>>20), TooLarge: true}
 	}
-	return &response{header: resp.Header, body: body.Bytes()}, nil
+	return &Response{Header: resp.Header, Body: body}, nil
 }
 
-// isRetryable reports whether another attempt may succeed.
-func isRetryable(err error) bool {
-	if connection, ok := errors.AsType[*ConnectionError](err); ok {
-		return !connection.Untrusted()
-	}
-	status, ok := errors.AsType[*StatusError](err)
-	return ok && status.RetryAfter <= longestRetryAfter && (status.StatusCode == http.StatusTooManyRequests ||
-		status.StatusCode/100 == 5 && status.StatusCode != http.StatusNotImplemented)
-}
-
-// statusError returns the error of a response with a status other than 200. If the
-// response has a Retry-After header of up to a minute, it delays all requests.
-func (c *Client) statusError(resp *http.Response) error {
-	var body []byte
-	if resp.StatusCode >= http.StatusOK { // the body of a 101 response is the connection
-		body, _ = io.ReadAll(io.LimitReader(resp.Body, maxErrorBodyBytes))
-	}
-	status := c.redactor.excerpt(resp.Status)
-	if location := resp.Header.Get("Location"); location != "" && resp.StatusCode/100 == 3 {
-		return &RedirectError{Status: status, Location: c.redactor.excerpt(location), Root: c.root(resp)}
-	}
-	detail, problems := c.redactor.problem(body)
-	if resp.StatusCode == http.StatusBadRequest && len(problems) > 0 {
-		return &FilterError{Problems: problems}
-	}
-	e := &StatusError{StatusCode: resp.StatusCode, Status: status, Detail: detail, HTML: isHTML(resp.Header, body)}
-	if e.HTML {
-		e.Detail = c.redactor.pageTitle(body)
-	}
-	if isRetryable(e) {
-		e.RetryAfter = parseRetryAfter(resp.Header)
-	}
-	if e.RetryAfter <= longestRetryAfter {
-		c.hold(e.RetryAfter)
-	}
-	return e
-}
-
-// problem decodes the body of an error of the Django REST framework:
-// {"detail": "…"}, or {"PARAMETER": ["…"], …} for refused parameters.
-func (r redactor) problem(body []byte) (detail string, problems map[string]string) {
-	var object map[string]json.RawMessage
-	if json.Unmarshal(body, &object) != nil {
-		return r.excerpt(string(body)), nil
-	}
-	if json.Unmarshal(object["detail"], &detail) == nil {
-		return r.excerpt(detail), nil
-	}
-	problems = map[string]string{}
-	for _, parameter := range slices.Sorted(maps.Keys(object)) {
-		var texts []string
-		if json.Unmarshal(object[parameter], &texts) != nil {
-			return r.excerpt(string(body)), nil
-		}
-		if len(problems) < maxProblems {
-			problems[r.excerpt(parameter)] = r.excerpt(strings.Join(texts, " "))
-		}
-	}
-	return "", problems
-}
-
-var titleTag = regexp.MustCompile(`(?is)<title[^>]*>(.*?)</title>`)
-
-// pageTitle returns the title of an HTML page, or "".
-func (r redactor) pageTitle(body []byte) string {
-	if match := titleTag.FindSubmatch(body[:min(len(body), maxErrorBodyBytes)]); match != nil {
-		return r.excerpt(html.UnescapeString(string(match[1])))
-	}
-	return ""
-}
-
-// root returns the address to configure if a redirect points to the same endpoint
-// elsewhere, otherwise "".
-func (c *Client) root(resp *http.Response) string {
-	location, err := resp.Location()
-	if err != nil || location.Host == "" {
-		return ""
-	}
-	prefix, _, found := strings.Cut(location.EscapedPath(), "/api/"+componentUsageMonthlyPath)
-	root := location.Scheme + "://" + location.Host + prefix
-	if u, err := ParseURL(root); !found || err != nil || u.String() == c.URL.String() || c.redactor.excerpt(root) != root {
-		return ""
-	}
-	return root
-}
-
-// parseRetryAfter returns the wait in a Retry-After header, which has seconds or a
-// date (RFC 9110, section 10.2.3). It returns 0 without a valid header.
-func parseRetryAfter(header http.Header) time.Duration {
-	value := header.Get("Retry-After")
-	if seconds, err := strconv.ParseUint(value, 10, 32); err == nil || errors.Is(err, strconv.ErrRange) {
-		return time.Duration(seconds) * time.Second
-	}
-	if date, err := http.ParseTime(value); err == nil {
-		return max(0, time.Until(date))
-	}
-	return 0
-}
-
-// exponential returns waits that double from first to longest. Each varies at
-// random by up to the fraction jitter.
+// exponential returns waits that double from first. Each varies at random by up to
+// the fraction jitter. None is longer than longest.
 func exponential(first, longest time.Duration, jitter float64) *backoff.ExponentialBackOff {
-	return &backoff.ExponentialBackOff{InitialInterval: first, MaxInterval: longest, Multiplier: 2, RandomizationFactor: jitter}
+	return &backoff.ExponentialBackOff{
+		InitialInterval: first, MaxInterval: time.Duration(float64(longest) / (1 + jitter)), Multiplier: 2, RandomizationFactor: jitter,
+	}
 }
 
 // jitter returns a random part of a wait, up to a tenth, so that requests that wait
@@ -403,20 +311,27 @@ func sleep(ctx context.Context, wait time.Duration) error {
 
 // prepare sets the fields that requests share.
 func (c *Client) prepare() {
-	c.redactor = newRedactor(c.Token)
+	c.redactor = &redactor{}
+	if c.Token != "" {
+		c.redactor.secrets = append(c.redactor.secrets, secret{string(c.Token), redactedToken})
+	}
 	c.slots = make(chan struct{}, maxRequests)
-	limit := cmp.Or(c.RequestTimeout, defaultRequestTimeout)
+	// The context of a request does not end its dial and handshake. These limits do.
+	// They are longer than that of the context, so that they never decide the error.
+	limit := 2 * cmp.Or(c.RequestTimeout, defaultRequestTimeout)
+	// HTTP/1.1 only: few requests at a time gain nothing from HTTP/2, whose connections
+	// can be dead for longer than all retries last.
+	var protocols http.Protocols
+	protocols.SetHTTP1(true)
 	c.transport = &http.Transport{
-		Proxy: http.ProxyFromEnvironment,
-		// The context of a request does not end its dial and handshake.
+		Proxy:                  http.ProxyFromEnvironment,
 		DialContext:            (&net.Dialer{Timeout: limit}).DialContext,
 		TLSHandshakeTimeout:    limit,
-		ForceAttemptHTTP2:      true,
+		Protocols:              &protocols,
 		MaxIdleConnsPerHost:    maxRequests,
 		IdleConnTimeout:        90 * time.Second,
 		MaxResponseHeaderBytes: 256 << 10,
 		TLSClientConfig: &tls.Config{
-			MinVersion:         tls.VersionTLS12,
 			RootCAs:            c.RootCAs,
 			InsecureSkipVerify: c.InsecureSkipVerify, //nolint:gosec // the user's choice, with a warning
 		},
@@ -431,7 +346,7 @@ func (c *Client) logger() *slog.Logger {
 }
 
 // logAttempt logs one attempt of a request.
-func (c *Client) logAttempt(ctx context.Context, request Request, elapsed time.Duration, resp *response, err error) {
+func (c *Client) logAttempt(ctx context.Context, request Request, elapsed time.Duration, resp *Response, err error) {
 	attributes := []slog.Attr{
 		slog.String("method", request.Method), slog.String("url", request.URL), slog.Int("attempt", request.Attempts),
 		slog.Int64("milliseconds", elapsed.Milliseconds()),
@@ -439,7 +354,7 @@ func (c *Client) logAttempt(ctx context.Context, request Request, elapsed time.D
 	if err != nil {
 		attributes = append(attributes, slog.String("error", err.Error()))
 	} else {
-		attributes = append(attributes, slog.Int("status", http.StatusOK), slog.Int("bytes", len(resp.body)))
+		attributes = append(attributes, slog.Int("status", http.StatusOK), slog.Int("bytes", len(resp.Body)))
 	}
 	c.logger().LogAttrs(ctx, slog.LevelDebug, "Waldur request", attributes...)
 }

@@ -5,9 +5,12 @@ package waldur_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strconv"
@@ -65,7 +68,7 @@ func TestNaiveWalkLosesRowsWhereListDoesNot(t *testing.T) {
 	}
 	query := allMonths
 	query.PageSize = 100
-	got, err := client(t, server).ListComponentUsageMonthly(t.Context(), query)
+	got, _, err := client(t, server).ListComponentUsageMonthly(t.Context(), query)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,23 +77,26 @@ func TestNaiveWalkLosesRowsWhereListDoesNot(t *testing.T) {
 	}
 }
 
+// TestRequestsOfAnUndisturbedRead: a request for each page and, for a consistent
+// read, as many again as the smaller pages of the second reading need.
 func TestRequestsOfAnUndisturbedRead(t *testing.T) {
 	t.Parallel()
-	for _, test := range []struct{ rows, pageSize, requests int }{
-		{0, 0, 1}, {1, 0, 1}, {300, 0, 1}, {301, 0, 2}, {12000, 0, 40}, {10, 10, 1}, {11, 10, 2}, {7, 1, 7},
+	for _, test := range []struct{ rows, pageSize, plain, consistent int }{
+		{0, 0, 1, 2}, {1, 0, 1, 2}, {282, 0, 1, 2}, {300, 0, 1, 3}, {301, 0, 2, 4}, {12000, 0, 40, 83},
+		{10, 10, 1, 2}, {11, 10, 2, 3}, {7, 1, 7, 11},
 	} {
-		for times, consistent := range []bool{false, true} {
+		for consistent, requests := range map[bool]int{false: test.plain, true: test.consistent} {
 			t.Run(fmt.Sprintf("%d rows by %d, consistent: %t", test.rows, test.pageSize, consistent), func(t *testing.T) {
 				t.Parallel()
 				server := waldurtest.Start(t, tiedRows(test.rows))
 				query := allMonths
 				query.PageSize, query.Consistent = test.pageSize, consistent
-				got, err := client(t, server).ListComponentUsageMonthly(t.Context(), query)
-				if err != nil || len(got) != test.rows {
-					t.Fatalf("got %d rows, %v", len(got), err)
+				got, total, err := client(t, server).ListComponentUsageMonthly(t.Context(), query)
+				if err != nil || len(got) != test.rows || total != test.rows {
+					t.Fatalf("got %d of %d rows, %v", len(got), total, err)
 				}
-				if requests := len(server.Requests()); requests != test.requests*(times+1) {
-					t.Fatalf("%d requests, want %d", requests, test.requests*(times+1))
+				if n := len(server.Requests()); n != requests {
+					t.Fatalf("%d requests, want %d", n, requests)
 				}
 			})
 		}
@@ -102,7 +108,7 @@ func TestListReadsNoMoreThanItNeeds(t *testing.T) {
 	server := waldurtest.Start(t, tiedRows(5))
 	query := allMonths
 	query.Fields, query.OrderBy = columns([]string{"total_consumed"}), orderings([]string{"-limit_amount"})
-	if _, err := client(t, server).ListComponentUsageMonthly(t.Context(), query); err != nil {
+	if _, _, err := client(t, server).ListComponentUsageMonthly(t.Context(), query); err != nil {
 		t.Fatal(err)
 	}
 	got := server.Requests()[0].Query["field"]
@@ -156,7 +162,7 @@ func checkDrift(t *testing.T, consistent bool, most int, kinds ...string) {
 		query := allMonths
 		query.Consistent = consistent
 		query.PageSize = rapid.IntRange(max(1, len(rows)/20), 100).Draw(rt, "page_size")
-		got, err := c.ListComponentUsageMonthly(t.Context(), query)
+		got, _, err := c.ListComponentUsageMonthly(t.Context(), query)
 		server.SetFaults()
 		server.AfterCount(nil)
 		var incomplete *waldur.IncompleteError
@@ -239,7 +245,7 @@ func TestConsistentReads(t *testing.T) {
 				}
 				query := allMonths
 				query.Consistent = consistent
-				got, err := client(t, server).ListComponentUsageMonthly(t.Context(), query)
+				got, _, err := client(t, server).ListComponentUsageMonthly(t.Context(), query)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -288,7 +294,7 @@ func TestAWriterThatStopsCostsOnlyTime(t *testing.T) {
 			c.ChangeWait = 0
 			query := allMonths
 			query.Consistent = true
-			got, err := c.ListComponentUsageMonthly(t.Context(), query)
+			got, _, err := c.ListComponentUsageMonthly(t.Context(), query)
 			if err != nil || len(got) < rows || len(got) > rows+1 {
 				t.Fatalf("got %d rows, %v", len(got), err)
 			}
@@ -314,7 +320,7 @@ func TestAWriterThatNeverStopsIsAnErrorWithinTheReadsTime(t *testing.T) {
 				ctx, cancel = context.WithTimeout(t.Context(), 3*time.Second)
 			}
 			defer cancel()
-			_, err := c.ListComponentUsageMonthly(ctx, allMonths)
+			_, _, err := c.ListComponentUsageMonthly(ctx, allMonths)
 			var incomplete *waldur.IncompleteError
 			if !errors.As(err, &incomplete) || incomplete.Changes == 0 || incomplete.Changes > 10 || incomplete.Count < 900 || ctx.Err() != nil {
 				t.Fatalf("got %v", err)
@@ -326,17 +332,141 @@ func TestAWriterThatNeverStopsIsAnErrorWithinTheReadsTime(t *testing.T) {
 	}
 }
 
-// TestTheEndOfTheReadsTimeHasBothNumbers lets time run out within a reading.
-func TestTheEndOfTheReadsTimeHasBothNumbers(t *testing.T) {
+// TestTheEndOfTheReadsTime within a reading: the error has both numbers, the request
+// under way, its attempts and what failed before.
+func TestTheEndOfTheReadsTime(t *testing.T) {
 	t.Parallel()
 	server := waldurtest.Start(t, tiedRows(1000))
-	server.SetFaults(waldurtest.OnPage(4, waldurtest.Hang()))
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	failsFirst := waldurtest.First(1, waldurtest.Status(500, nil, `{"detail":"Out of memory."}`))
+	server.SetFaults(waldurtest.OnPage(4, failsFirst), waldurtest.OnPage(4, waldurtest.Hang()))
+	c := client(t, server)
+	c.MaxRetries = 4
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 	defer cancel()
-	_, err := client(t, server).ListComponentUsageMonthly(ctx, allMonths)
+	_, _, err := c.ListComponentUsageMonthly(ctx, allMonths)
 	var incomplete *waldur.IncompleteError
 	if !errors.As(err, &incomplete) || incomplete.Rows != 900 || incomplete.Count != 1000 || !errors.Is(err, context.DeadlineExceeded) {
 		t.Fatalf("got %v", err)
+	}
+	for _, want := range []string{"&page=4&", "(2 attempts)", `the previous attempt failed: the server responded with 500 Internal Server Error: "Out of memory."`} {
+		if !strings.Contains(strings.ReplaceAll(err.Error(), "?page=4", "&page=4"), want) {
+			t.Errorf("the error lacks %q: %v", want, err)
+		}
+	}
+}
+
+// TestAShortFirstPageCostsFewRequests: the number of pages follows from the rows on
+// the first page, until a page is past the end.
+func TestAShortFirstPageCostsFewRequests(t *testing.T) {
+	t.Parallel()
+	rows := tiedRows(12000)
+	server := waldurtest.Start(t, rows)
+	server.SetFaults(waldurtest.OnPage(1, waldurtest.First(1, firstRows(1))))
+	got, _, err := client(t, server).ListComponentUsageMonthly(t.Context(), allMonths)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := difference(got, expected(rows, nil), nil); diff != "" {
+		t.Fatal(diff)
+	}
+	if n := len(server.Requests()); n > 90 {
+		t.Fatalf("%d requests for 40 pages", n)
+	}
+
+	rows = tiedRows(3000)
+	server.SetRows(rows)
+	server.SetFaults(waldurtest.OnPage(1, waldurtest.First(1, firstRows(1))))
+	server.ResetRequests()
+	got, _, err = client(t, server).ListComponentUsageMonthly(t.Context(), allMonths)
+	if diff := difference(got, expected(rows, nil), nil); err != nil || diff != "" {
+		t.Fatal(err, diff)
+	}
+	if n := len(server.Requests()); n > 30 {
+		t.Fatalf("%d requests for 10 pages", n)
+	}
+}
+
+func firstRows(n int) waldurtest.Fault {
+	return waldurtest.EditRows(func(rows []map[string]any) []map[string]any { return rows[:min(n, len(rows))] })
+}
+
+// TestAListOfTooManyPagesIsAnErrorAtOnce, with both numbers.
+func TestAListOfTooManyPagesIsAnErrorAtOnce(t *testing.T) {
+	t.Parallel()
+	server := waldurtest.Start(t, tiedRows(1000))
+	server.SetFaults(waldurtest.SetHeader("X-Result-Count", "1000000"), firstRows(1))
+	_, _, err := client(t, server).ListComponentUsageMonthly(t.Context(), allMonths)
+	var tooMany *waldur.TooManyRowsError
+	if !errors.As(err, &tooMany) || tooMany.Count != "1000000" || tooMany.PerPage != 1 || len(server.Requests()) != 2 {
+		t.Fatalf("got %v after %d requests", err, len(server.Requests()))
+	}
+}
+
+// TestAListOfLargeResponsesEnds: the limit is on all passes together.
+func TestAListOfLargeResponsesEnds(t *testing.T) {
+	t.Parallel()
+	server := waldurtest.Start(t, tiedRows(10))
+	padding := strings.Repeat(" ", 8<<20-1000)
+	server.SetFaults(waldurtest.SetHeader("X-Result-Count", "25"), func(_ int, r *http.Request, _ http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			number, _ := strconv.Atoi(r.URL.Query().Get("page"))
+			row := testRow(number%10, 0, "2026-10-01")
+			encoded, err := json.Marshal(row)
+			if err != nil {
+				panic(err)
+			}
+			_, _ = fmt.Fprintf(w, "[%s]%s", encoded, padding)
+		})
+	})
+	_, _, err := client(t, server).ListComponentUsageMonthly(t.Context(), allMonths)
+	var tooMany *waldur.TooManyRowsError
+	if n := len(server.Requests()); !errors.As(err, &tooMany) || tooMany.Bytes <= 1<<30 || n < 100 || n > 135 {
+		t.Fatalf("got %v after %d requests", err, n)
+	}
+}
+
+// TestConsistentReadBehindACache stores responses by address, as some proxies do,
+// whatever a request says. A list that mixes moments shows in other pages.
+func TestConsistentReadBehindACache(t *testing.T) {
+	t.Parallel()
+	for name, obedient := range map[string]bool{"that obeys Cache-Control": true, "that obeys nothing": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := waldurtest.Start(t, tiedRows(600))
+			var mu sync.Mutex
+			stored := map[string]*httptest.ResponseRecorder{}
+			server.SetFaults(func(_ int, r *http.Request, next http.Handler) http.Handler {
+				return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+					mu.Lock()
+					defer mu.Unlock()
+					if stored[r.URL.RawQuery] == nil || obedient && r.Header.Get("Cache-Control") == "no-cache" {
+						stored[r.URL.RawQuery] = httptest.NewRecorder()
+						next.ServeHTTP(stored[r.URL.RawQuery], r)
+						server.Update(func(rows []waldurtest.Row) []waldurtest.Row { // only after the first response
+							for i := range rows {
+								rows[i].TotalConsumed = "90.00"
+							}
+							return rows
+						})
+					}
+					response := stored[r.URL.RawQuery]
+					maps.Copy(w.Header(), response.Header())
+					_, _ = w.Write(response.Body.Bytes())
+				})
+			})
+			query := allMonths
+			query.Consistent = true
+			got, _, err := client(t, server).ListComponentUsageMonthly(t.Context(), query)
+			if err == nil {
+				if diff := difference(got, expected(server.Rows(), nil), nil); diff != "" {
+					t.Fatal(diff)
+				}
+			}
+			var incomplete *waldur.IncompleteError
+			if obedient && err != nil || err != nil && !errors.As(err, &incomplete) {
+				t.Fatal(err)
+			}
+		})
 	}
 }
 
@@ -359,7 +489,7 @@ func TestTiedRowsTakeFewPasses(t *testing.T) {
 				server.ShuffleTies(1)
 				query := allMonths
 				query.PageSize, query.Consistent = 100, consistent
-				got, err := client(t, server).ListComponentUsageMonthly(t.Context(), query)
+				got, _, err := client(t, server).ListComponentUsageMonthly(t.Context(), query)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -393,7 +523,7 @@ func TestPassesHaveOtherPages(t *testing.T) {
 			}))))
 			query := allMonths
 			query.PageSize = size
-			got, err := client(t, server).ListComponentUsageMonthly(t.Context(), query)
+			got, _, err := client(t, server).ListComponentUsageMonthly(t.Context(), query)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -415,7 +545,7 @@ func TestANewMonthIsAChange(t *testing.T) {
 		server.SetNow(time.Date(2026, time.December, 1, 0, 0, 0, 0, time.UTC))
 		return next
 	}))
-	got, err := client(t, server).ListComponentUsageMonthly(t.Context(), waldur.Query{PageSize: 50})
+	got, _, err := client(t, server).ListComponentUsageMonthly(t.Context(), waldur.Query{PageSize: 50})
 	if err != nil || len(got) != 90 || got[0].BillingPeriod.String() != "2026-12" || got[89].BillingPeriod.String() != "2026-12" {
 		t.Fatalf("got %d rows, %v", len(got), err)
 	}
@@ -435,9 +565,6 @@ func TestListStaysExactUnderFaults(t *testing.T) {
 
 func listUnderFaults(t *testing.T, consistent bool) {
 	type fault = waldurtest.Fault
-	firstRows := func(n int) fault {
-		return waldurtest.EditRows(func(rows []map[string]any) []map[string]any { return rows[:min(n, len(rows))] })
-	}
 	onePage := waldurtest.EditQuery(func(query url.Values) { query.Del("page") })
 	repeated := waldurtest.EditRows(func(rows []map[string]any) []map[string]any { return append(rows, rows...) })
 	for name, test := range map[string]struct {
@@ -456,7 +583,10 @@ func listUnderFaults(t *testing.T, consistent bool) {
 		"an empty count":            {faults: []fault{waldurtest.SetHeader("X-Result-Count", "")}, want: "no X-Result-Count header"},
 		"a negative count":          {faults: []fault{waldurtest.SetHeader("X-Result-Count", "-5")}, want: `X-Result-Count header "-5"`},
 		"a count that is no number": {faults: []fault{waldurtest.SetHeader("X-Result-Count", "many")}, want: `X-Result-Count header "many"`},
-		"a count beyond all bounds": {faults: []fault{waldurtest.SetHeader("X-Result-Count", "99999999999999999999")}, want: "more than the limit of 1000000"},
+		"a count beyond all bounds": {faults: []fault{waldurtest.SetHeader("X-Result-Count", "99999999999999999999")}, want: "counts 99999999999999999999 rows, more than the limit of 1000000"},
+		"two counts":                {faults: []fault{addHeader("X-Result-Count", "1")}, want: `X-Result-Count header "1000, 1"`},
+		"a count twice":             {faults: []fault{addHeader("X-Result-Count", "1000")}},
+		"a byte order mark":         {faults: []fault{prefixed("\ufeff")}},
 		"no links":                  {faults: []fault{waldurtest.DropHeader("Link")}},
 		"a count of nothing":        {faults: []fault{waldurtest.SetHeader("X-Result-Count", "0")}, want: "of the 0 rows"},
 		"a count that fits no page": {faults: []fault{waldurtest.SetHeader("X-Result-Count", "200")}, want: "more rows than the server counts"},
@@ -486,7 +616,7 @@ func listUnderFaults(t *testing.T, consistent bool) {
 			c.MaxRetries = 2
 			query := allMonths
 			query.Consistent = consistent
-			got, err := c.ListComponentUsageMonthly(t.Context(), query)
+			got, _, err := c.ListComponentUsageMonthly(t.Context(), query)
 			if test.want != "" {
 				if err == nil || !strings.Contains(err.Error(), test.want) {
 					t.Fatalf("got %d rows and the error %v, want one with %q", len(got), err, test.want)
@@ -508,6 +638,32 @@ func listUnderFaults(t *testing.T, consistent bool) {
 	}
 }
 
+// addHeader adds a header to the response, beside those of the same name.
+func addHeader(name, value string) waldurtest.Fault {
+	return func(_ int, _ *http.Request, next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			response := httptest.NewRecorder()
+			next.ServeHTTP(response, r)
+			maps.Copy(w.Header(), response.Header())
+			w.Header().Add(name, value)
+			_, _ = w.Write(response.Body.Bytes())
+		})
+	}
+}
+
+// prefixed writes a prefix before the body of the response.
+func prefixed(prefix string) waldurtest.Fault {
+	return func(_ int, _ *http.Request, next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			response := httptest.NewRecorder()
+			next.ServeHTTP(response, r)
+			maps.Copy(w.Header(), response.Header())
+			w.Header().Del("Content-Length")
+			_, _ = w.Write(append([]byte(prefix), response.Body.Bytes()...))
+		})
+	}
+}
+
 // TestListWithOtherPagesThanRequested: a Waldur server may be configured for fewer
 // than 300 rows on a page, or for more.
 func TestListWithOtherPagesThanRequested(t *testing.T) {
@@ -523,7 +679,7 @@ func TestListWithOtherPagesThanRequested(t *testing.T) {
 			server.SetFaults(waldurtest.EditQuery(func(query url.Values) {
 				query.Set("page_size", strconv.Itoa(min(size, waldur.MaxPageSize)))
 			}))
-			got, err := client(t, server).ListComponentUsageMonthly(t.Context(), allMonths)
+			got, _, err := client(t, server).ListComponentUsageMonthly(t.Context(), allMonths)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -5,10 +5,9 @@ package waldur
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
-	"reflect"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/shopspring/decimal"
 )
 
@@ -28,16 +27,36 @@ type Decimal struct{ decimal.Decimal }
 // Cmp returns -1, 0 or 1 as d is less than, equal to or greater than other.
 func (d Decimal) Cmp(other Decimal) int { return d.Decimal.Cmp(other.Decimal) }
 
-// UnmarshalJSON reads a decimal exactly, with an exponent or without, from a
+// add returns the exact sum.
+func (d Decimal) add(other Decimal) Decimal { return Decimal{d.Add(other.Decimal)} }
+
+// percentOf returns d as a percentage of whole, which is not 0, rounded half to even
+// to two decimal places. Waldur rounds in this way, with Python's Decimal.
+func (d Decimal) percentOf(whole Decimal) Decimal {
+	hundred := decimal.New(100, 0)
+	percent, rest := d.Mul(hundred).QuoRem(whole.Decimal, 2) // truncated
+	half := rest.Abs().Mul(decimal.New(2, 0)).Cmp(whole.Abs().Mul(decimal.New(1, -2)))
+	odd := percent.Mul(hundred).Mod(decimal.New(2, 0)).Sign() != 0
+	if half > 0 || half == 0 && odd {
+		step := decimal.New(1, -2)
+		if d.Sign()*whole.Sign() < 0 {
+			step = step.Neg()
+		}
+		percent = percent.Add(step)
+	}
+	return Decimal{percent}
+}
+
+// UnmarshalJSONFrom reads a decimal exactly, with an exponent or without, from a
 // JSON string, as Waldur writes it, or from a JSON number. It is an error if the
 // text is not a decimal or is out of bounds.
-func (d *Decimal) UnmarshalJSON(text []byte) error {
-	parsed, err := ParseDecimal(string(bytes.Trim(text, `"`)))
+func (d *Decimal) UnmarshalJSONFrom(decoder *jsontext.Decoder) error {
+	text, err := decoder.ReadValue()
 	if err != nil {
-		return &json.UnmarshalTypeError{Value: "value", Type: reflect.TypeFor[Decimal]()} // encoding/json adds the field
+		return err
 	}
-	*d = parsed
-	return nil
+	*d, err = ParseDecimal(string(bytes.Trim(text, `"`)))
+	return err
 }
 
 // ParseDecimal reads a decimal exactly. It is an error if the text is not a

@@ -6,7 +6,6 @@ package waldur
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"maps"
@@ -31,11 +30,11 @@ func (r Request) String() string {
 	return r.Method + " " + r.URL
 }
 
-// RequestError is a failed request. Every failed read returns one. Err is the
-// cause: one of the other types in this file.
+// RequestError reports a request that failed, or whose rows cannot be used. Every
+// failed read returns one. Err is the cause: one of the other types in this file.
 type RequestError struct {
-	Request
-	Err error
+	Request Request
+	Err     error
 	// OutOfTime reports that the request was not retried because the context's
 	// deadline would have passed before the next attempt.
 	OutOfTime bool
@@ -45,7 +44,15 @@ func (e *RequestError) Error() string { return fmt.Sprintf("%s: %s", e.Request, 
 
 func (e *RequestError) Unwrap() error { return e.Err }
 
-// StatusError is a response with a status other than 200.
+// inRequest returns an error as a [*RequestError]. It keeps one that is one already.
+func inRequest(request Request, err error) error {
+	if _, ok := errors.AsType[*RequestError](err); ok {
+		return err
+	}
+	return &RequestError{Request: request, Err: err}
+}
+
+// StatusError reports a response with a status other than 200.
 type StatusError struct {
 	StatusCode int
 	Status     string        // such as "401 Unauthorized"
@@ -61,8 +68,8 @@ func (e *StatusError) Error() string {
 	return fmt.Sprintf("the server responded with %s: %q", e.Status, e.Detail)
 }
 
-// FilterError is a 400 response that names the refused query parameters, in the
-// form of Django's form errors.
+// FilterError reports a 400 response that names the refused query parameters, in
+// the form of Django's form errors.
 type FilterError struct {
 	Problems map[string]string // the server's text by query parameter, 10 at most
 }
@@ -75,8 +82,8 @@ func (e *FilterError) Error() string {
 	return "the server refused " + strings.Join(problems, "; ")
 }
 
-// HTMLError is a 200 response with an HTML page: it comes from a web front end or
-// a proxy, not from Waldur's API.
+// HTMLError reports a 200 response with an HTML page: it comes from a web front end
+// or a proxy, not from Waldur's API.
 type HTMLError struct {
 	Title string // empty if the page has none
 }
@@ -88,16 +95,17 @@ func (e *HTMLError) Error() string {
 	return fmt.Sprintf("the server responded with an HTML page, %q, instead of JSON", e.Title)
 }
 
-// BodyError is a 200 response whose body is not a JSON array of rows, or is too
-// large.
+// BodyError reports a response whose body is not a JSON array of rows, is too large
+// or cannot be decoded.
 type BodyError struct {
 	Problem  string
 	TooLarge bool
+	Encoded  bool // its Content-Encoding is wrong or was not requested
 }
 
 func (e *BodyError) Error() string { return "the response " + e.Problem }
 
-// RowError is a row that does not have the format that Waldur's API documents.
+// RowError reports a row that does not have the format that Waldur's API documents.
 type RowError struct {
 	Row     int    // its number on the page, from 1
 	Field   string // empty if the row is not an object
@@ -108,7 +116,7 @@ func (e *RowError) Error() string {
 	return fmt.Sprintf("row %d: %s", e.Row, strings.TrimSpace(e.Field+" "+e.Problem))
 }
 
-// FilterIgnoredError is a row that the filters of the query exclude.
+// FilterIgnoredError reports a row that the filters of the query exclude.
 type FilterIgnoredError struct {
 	Row       int    // its number on the page, from 1
 	Parameter string // the query parameter that the row does not match
@@ -119,8 +127,33 @@ func (e *FilterIgnoredError) Error() string {
 	return fmt.Sprintf("row %d does not match the filter %s: it has %q", e.Row, e.Parameter, e.Value)
 }
 
-// CountError is a response without a valid X-Result-Count header. The header is
-// needed to tell whether a list is complete.
+// LimitPeriodError reports a row whose limit holds for a period that this package
+// does not know, so that its months cannot be added up.
+type LimitPeriodError struct {
+	OfferingUUID  string
+	ComponentType string
+	LimitPeriod   string
+}
+
+func (e *LimitPeriodError) Error() string {
+	return fmt.Sprintf("component %q of offering %s has the limit_period %q, which is not month, quarterly, annual or total",
+		e.ComponentType, e.OfferingUUID, e.LimitPeriod)
+}
+
+// NoRowsError reports a query whose filters select no row, if it requires one.
+type NoRowsError struct {
+	Filters []string // as query parameters, such as "component_type=cpu"
+}
+
+func (e *NoRowsError) Error() string {
+	if len(e.Filters) == 0 {
+		return "Waldur has no row for the current month"
+	}
+	return "Waldur has no row for " + strings.Join(e.Filters, ", ")
+}
+
+// CountError reports a response without a valid X-Result-Count header. The header
+// is needed to tell whether a list is complete.
 type CountError struct {
 	Value string // of the header, empty if it is missing
 }
@@ -132,20 +165,24 @@ func (e *CountError) Error() string {
 	return fmt.Sprintf("the response has the X-Result-Count header %q, which is not a number of rows", e.Value)
 }
 
-// TooManyRowsError is a list of more than 1,000,000 rows.
+// TooManyRowsError reports a list that is too large to read.
 type TooManyRowsError struct {
-	Count int // by X-Result-Count
-	Bytes int // of the responses so far, if these are too large; otherwise 0
+	Count   string // by X-Result-Count
+	PerPage int    // distinct rows on the first page, if these make too many pages; otherwise 0
+	Bytes   int    // of the responses so far, if these are too large; otherwise 0
 }
 
 func (e *TooManyRowsError) Error() string {
-	if e.Bytes > 0 {
-		return fmt.Sprintf("the server counts %d rows, and their pages have more than the limit of %d MiB", e.Count, maxListBytes>>20)
+	switch {
+	case e.Bytes > 0:
+		return fmt.Sprintf("the server counts %s rows, and their pages have more than the limit of %d MiB", e.Count, maxListBytes>>20)
+	case e.PerPage > 0:
+		return fmt.Sprintf("the server counts %s rows, and its first page has %d of them, which makes more than the limit of %d pages", e.Count, e.PerPage, maxPages)
 	}
-	return fmt.Sprintf("the server counts %d rows, more than the limit of %d", e.Count, maxRows)
+	return fmt.Sprintf("the server counts %s rows, more than the limit of %d", e.Count, maxRows)
 }
 
-// RedirectError is a redirect. Redirects are never followed, so that the token
+// RedirectError reports a redirect. Redirects are never followed, so that the token
 // is sent only to the configured address.
 type RedirectError struct {
 	Status   string // such as "301 Moved Permanently"
@@ -159,8 +196,8 @@ func (e *RedirectError) Error() string {
 	return fmt.Sprintf("the server responded with %s, a redirect to %s", e.Status, e.Location)
 }
 
-// ConnectionError is a request without a complete response: the connection failed,
-// the certificate was not trusted, or time ran out.
+// ConnectionError reports a request without a complete response: the connection
+// failed, the certificate was not trusted, or time ran out.
 type ConnectionError struct {
 	Err      error  // from net/http, maybe with text of the server, or from the context
 	Text     string // the text to show
@@ -189,13 +226,12 @@ func canceled(err, previous error) error {
 
 // Untrusted reports whether the server's certificate was not accepted.
 func (e *ConnectionError) Untrusted() bool {
-	var verification *tls.CertificateVerificationError
-	var authority x509.UnknownAuthorityError
-	return errors.As(e.Err, &verification) || errors.As(e.Err, &authority)
+	_, untrusted := errors.AsType[*tls.CertificateVerificationError](e.Err)
+	return untrusted
 }
 
-// IncompleteError is a list that could not be read completely: the data changed
-// again and again, the pages did not add up, or time ran out.
+// IncompleteError reports a list that could not be read completely: the data
+// changed again and again, the pages did not add up, or time ran out.
 type IncompleteError struct {
 	Rows    int   // distinct rows received in the last reading
 	Count   int   // rows by its X-Result-Count

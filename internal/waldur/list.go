@@ -10,26 +10,84 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"net/http"
 	"slices"
+	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 )
 
 const (
-	maxChanges = 10 // of the data, per read
+	maxChanges = 10 // of the data, per list
 	maxPasses  = 6  // per reading
+	maxPages   = 10_000
 
-	maxListBytes = 1 << 30 // of the pages of a pass
+	maxListBytes = 1 << 30 // of the responses whose rows are kept
 
-	firstChangeWait  = 250 * time.Millisecond
-	longestWaitRatio = 32 // so the longest wait is 8 s
+	firstChangeWait     = 250 * time.Millisecond
+	maxChangeWaitFactor = 32 // so the longest wait is 8 s
 )
 
-// ListComponentUsageMonthly returns all rows that the query selects, in its
-// order, each once. The error is a [*RequestError].
+// ListComponentUsageMonthly returns the rows that answer the query, and the number
+// of rows that its filters select, before all other steps. The error is a
+// [*RequestError].
+func (c *Client) ListComponentUsageMonthly(ctx context.Context, q Query) (rows []*ComponentUsage, total int, err error) {
+	if q.Latest {
+		if q.BillingPeriod, err = c.latestMonth(ctx, &q); err != nil {
+			return nil, 0, err
+		}
+	}
+	q.columns = q.columnsToRead()
+	rows, request, err := c.selectRows(ctx, &q)
+	if err != nil {
+		return nil, 0, err
+	}
+	total = len(rows)
+	if total == 0 && q.RequireRows {
+		return nil, 0, &RequestError{Request: request, Err: &NoRowsError{Filters: q.Filters()}}
+	}
+	if q.WholeLimitPeriods {
+		if err := c.addEarlierMonths(ctx, &q, rows); err != nil {
+			return nil, 0, inRequest(request, err)
+		}
+	}
+	if len(q.GroupBy) > 0 {
+		rows = group(rows, q.GroupBy)
+	}
+	if q.MinUsagePercent != nil {
+		rows = slices.DeleteFunc(rows, func(u *ComponentUsage) bool {
+			return u.UsagePercent == nil || u.UsagePercent.Cmp(*q.MinUsagePercent) < 0
+		})
+	}
+	sortRows(rows, q.order())
+	if q.Limit > 0 {
+		rows = rows[:min(q.Limit, len(rows))]
+	}
+	q.keepFields(rows)
+	return rows, total, nil
+}
+
+// latestMonth returns this month in UTC, or last month if that has rows and this
+// month has none yet. It looks at all rows that the user may see, so that filters
+// which select nothing this month do not select old rows.
+func (c *Client) latestMonth(ctx context.Context, q *Query) (Month, error) {
+	this := MonthOf(time.Now())
+	last := this.Add(-1)
+	newest := &Query{Start: last, columns: columnsByName("billing_period")}
+	p, err := c.page(ctx, newest, pageRequest{number: 1, size: 1, order: "-billing_period"})
+	if err != nil {
+		return Month{}, err
+	}
+	if len(p.rows) > 0 && *p.rows[0].BillingPeriod == last {
+		return last, nil
+	}
+	return this, nil
+}
+
+// selectRows returns all rows that the filters of a query select, each once, in no
+// order, and the last request.
 //
 // A pass reads all pages once. A reading merges passes until it has as many rows
 // as the server counts. Up to Waldur 8.1.2, one pass is not always enough: the
@@ -45,50 +103,47 @@ const (
 // same values, in both readings. So each row was there at the first count of the
 // second reading, unless it disappeared and came back unchanged in between. That
 // count is the number of rows of the list. So these were all rows at that moment.
-func (c *Client) ListComponentUsageMonthly(ctx context.Context, q Query) ([]*ComponentUsage, error) {
-	r := &reading{client: c, query: &q}
+//
+// This holds for one database. A cache, or replicas that answer in turn, could give
+// both readings the same mixture of moments. So the second reading requests other
+// pages than the first, and every request forbids stored responses.
+func (c *Client) selectRows(ctx context.Context, q *Query) ([]*ComponentUsage, Request, error) {
 	firstWait := cmp.Or(c.ChangeWait, firstChangeWait)
-	waits := exponential(firstWait, longestWaitRatio*firstWait, 0.2)
-	for {
-		err := r.readList(ctx)
+	waits := exponential(firstWait, maxChangeWaitFactor*firstWait, 0.2)
+	for changes := 0; ; {
+		r := &reading{client: c, query: q}
+		rows, err := r.read(ctx)
+		if err == nil && q.Consistent {
+			var again map[Key]*ComponentUsage
+			if again, err = r.read(ctx); err == nil && !maps.EqualFunc(rows, again, (*ComponentUsage).equal) {
+				err = dataChangedError("two readings in a row differ")
+			}
+		}
 		c.logger().DebugContext(ctx, "Waldur read", slog.Int("rows", len(r.rows)), slog.Int("count", r.count),
 			slog.Int("passes", r.passes), slog.Bool("complete", err == nil))
 		if err == nil {
-			list := slices.Collect(maps.Values(r.rows))
-			if err := q.sort(ctx, list); err != nil {
-				return nil, &RequestError{Request: r.request, Err: canceled(err, nil)}
-			}
-			return list, nil
+			return slices.Collect(maps.Values(rows)), r.request, nil
 		}
 		if _, changed := errors.AsType[dataChangedError](err); changed {
-			if r.changes++; r.changes < maxChanges && sleep(ctx, waits.NextBackOff()) == nil {
+			if changes++; changes < maxChanges && sleep(ctx, waits.NextBackOff()) == nil {
 				continue
 			}
-		} else if failed, ok := errors.AsType[*RequestError](err); ok {
-			if ctx.Err() == nil || r.passes == 0 {
-				return nil, err
-			}
-			err = failed.Err // time ran out within a reading
 		}
-		return nil, &RequestError{Request: r.request, Err: &IncompleteError{
-			Rows: len(r.rows), Count: r.count, Passes: r.passes, Changes: r.changes, Err: err,
-		}}
+		return nil, Request{}, r.incomplete(err, changes)
 	}
 }
 
 // reading gathers the rows of a query over passes.
 type reading struct {
-	client  *Client
-	query   *Query
-	changes int // how often the data changed in earlier readings
+	client *Client
+	query  *Query
+	passes int // that received a page
 
 	mu      sync.Mutex
 	request Request // of the last page
 	rows    map[Key]*ComponentUsage
-	count   int   // rows by X-Result-Count, the same on every page
-	passes  int   // of this reading that received a page
-	month   Month // of the last row
-	bytes   int   // of the responses of the last pass
+	count   int // of rows, by X-Result-Count, the same on every page
+	bytes   int // of the responses
 }
 
 // dataChangedError describes how a reading shows that the data changed.
@@ -96,73 +151,88 @@ type dataChangedError string
 
 func (e dataChangedError) Error() string { return string(e) }
 
-// readList makes a reading or, for a consistent read, two that must be equal.
-func (r *reading) readList(ctx context.Context) error {
-	if err := r.read(ctx); err != nil || !r.query.Consistent {
-		return err
-	}
-	first := r.rows
-	if err := r.read(ctx); err != nil {
-		return err
-	}
-	if !maps.EqualFunc(first, r.rows, (*ComponentUsage).equal) {
-		return dataChangedError("two readings in a row differ")
-	}
-	return nil
-}
-
-// read makes passes until it has all rows. It first drops the rows of an earlier
-// reading.
-func (r *reading) read(ctx context.Context) error {
-	for n := range maxPasses {
-		if err := r.pass(ctx, n); err != nil {
+// incomplete returns the error of a reading that failed. It has the number of rows
+// if the rows do not add up, or if time ran out between two pages.
+func (r *reading) incomplete(err error, changes int) error {
+	request, cause := r.request, err
+	if failed, ok := errors.AsType[*RequestError](err); ok {
+		if r.passes == 0 || !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, context.Canceled) {
 			return err
 		}
-		if len(r.rows) == r.count {
-			return nil
-		}
+		request, cause = failed.Request, failed.Err
 	}
-	return errors.New("the pages repeat some rows and leave out others, even when they are read again")
+	return &RequestError{Request: request, Err: &IncompleteError{
+		Rows: len(r.rows), Count: r.count, Passes: r.passes, Changes: changes, Err: cause,
+	}}
+}
+
+// read makes passes until it has as many rows as the server counts.
+func (r *reading) read(ctx context.Context) (map[Key]*ComponentUsage, error) {
+	r.rows = nil
+	for range maxPasses {
+		if err := r.pass(ctx); err != nil {
+			return nil, err
+		}
+		if len(r.rows) < r.count {
+			continue
+		}
+		if len(r.query.months()) == 0 && !inOneMonth(r.rows) {
+			return nil, dataChangedError("a new month began")
+		}
+		return r.rows, nil
+	}
+	return nil, errors.New("the pages repeat some rows and leave out others, even when they are read again")
+}
+
+func inOneMonth(rows map[Key]*ComponentUsage) bool {
+	months := map[Month]bool{}
+	for key := range rows {
+		months[key.BillingPeriod] = true
+	}
+	return len(months) <= 1
 }
 
 // serverOrders are the orders that passes request in turn. Rows that sort equally
 // in one order rarely do in the other.
 var serverOrders = []string{"", "usage_percent,total_consumed,total_allocated,billing_period"}
 
-// pass reads all pages once, as pass n of a reading, from 0. In each pass, the
-// pages begin and end at other rows, so the pass finds rows that the previous one
-// missed between two pages. The number of pages is calculated from the distinct
-// rows on the first page, which may be fewer than requested.
-func (r *reading) pass(ctx context.Context, n int) error {
+// pass reads all pages once. In each pass, the pages begin and end at other rows, so
+// the pass finds rows that the previous one missed between two pages. The number of
+// pages is calculated from the distinct rows on the first page, which may be fewer
+// than requested.
+func (r *reading) pass(ctx context.Context) error {
 	size := cmp.Or(r.query.PageSize, MaxPageSize)
 	if size < 16 {
-		size += n
+		size += r.passes
 	} else {
-		size -= n * (size / 16)
+		size -= r.passes * (size / 16)
 	}
-	order := serverOrders[n%len(serverOrders)]
-	first, err := r.client.page(ctx, r.query, pageRequest{number: 1, size: size, order: order})
+	request := pageRequest{number: 1, size: size, order: serverOrders[r.passes%len(serverOrders)]}
+	first, err := r.client.page(ctx, r.query, request)
+	if err == nil && first.pages() > maxPages { // a page that is short for once shows that the data changes
+		first, err = r.client.page(ctx, r.query, request)
+	}
 	if err != nil {
 		return err
 	}
-	if n == 0 {
-		r.rows, r.count, r.passes = map[Key]*ComponentUsage{}, first.count, 0
+	if first.pages() > maxPages {
+		return &RequestError{Request: first.request, Err: &TooManyRowsError{Count: strconv.Itoa(first.count), PerPage: first.distinct()}}
+	}
+	if r.rows == nil {
+		r.rows, r.count = map[Key]*ComponentUsage{}, first.count
 	}
 	r.passes++
-	r.bytes = 0
-	distinct := map[Key]bool{}
-	for _, row := range first.rows {
-		distinct[row.key()] = true
-	}
-	if err := r.add(first); err != nil || len(distinct) == 0 {
+	if err := r.add(first); err != nil {
 		return err
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(maxRequests)
-	for number := 2; number <= (r.count-1)/len(distinct)+1 && ctx.Err() == nil; number++ {
+	var ended atomic.Bool
+	for number := 2; number <= first.pages() && !ended.Load() && ctx.Err() == nil; number++ {
 		group.Go(func() error {
-			next, err := r.client.page(ctx, r.query, pageRequest{number: number, size: size, order: order})
-			if isGone(err) {
+			next, err := r.client.page(ctx, r.query, pageRequest{number: number, size: size, order: request.order})
+			if isPastEnd(err) {
+				ended.Store(true)
 				return nil // read notices missing rows by their number
 			}
 			if err == nil {
@@ -174,20 +244,14 @@ func (r *reading) pass(ctx context.Context, n int) error {
 	return group.Wait()
 }
 
-// isGone reports whether a page is past the last one.
-func isGone(err error) bool {
-	status, ok := errors.AsType[*StatusError](err)
-	return ok && status.StatusCode == http.StatusNotFound && !status.HTML
-}
-
 // add adds the rows of a page. The error is a dataChangedError, or a
-// [*TooManyRowsError] in a [*RequestError] if the pages are too large.
+// [*TooManyRowsError] in a [*RequestError] if the responses are too large.
 func (r *reading) add(p *page) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.request = p.request
 	if r.bytes += p.bytes; r.bytes > maxListBytes {
-		return &RequestError{Request: p.request, Err: &TooManyRowsError{Count: p.count, Bytes: r.bytes}}
+		return &RequestError{Request: p.request, Err: &TooManyRowsError{Count: strconv.Itoa(p.count), Bytes: r.bytes}}
 	}
 	if p.count != r.count {
 		return dataChangedError(fmt.Sprintf("the number of rows changed from %d to %d", r.count, p.count))
@@ -197,10 +261,7 @@ func (r *reading) add(p *page) error {
 		if known, ok := r.rows[key]; ok && !known.equal(row) {
 			return dataChangedError("a row changed")
 		}
-		if r.month != key.BillingPeriod && len(r.rows) > 0 && len(r.query.months()) == 0 {
-			return dataChangedError("a new month began")
-		}
-		r.rows[key], r.month = row, key.BillingPeriod
+		r.rows[key] = row
 	}
 	if len(r.rows) > r.count {
 		return dataChangedError("there are more rows than the server counts")

@@ -20,7 +20,7 @@ func BenchmarkList(b *testing.B) {
 	b.Run("way=ours", func(b *testing.B) {
 		c := client(b, server)
 		for b.Loop() {
-			if rows, err := c.ListComponentUsageMonthly(b.Context(), allMonths); err != nil || len(rows) != pages*300 {
+			if rows, _, err := c.ListComponentUsageMonthly(b.Context(), allMonths); err != nil || len(rows) != pages*300 {
 				b.Fatal(len(rows), err)
 			}
 		}

@@ -4,10 +4,8 @@
 package waldur
 
 import (
-	"encoding/json"
+	"cmp"
 	"fmt"
-	"reflect"
-	"strings"
 	"time"
 )
 
@@ -16,7 +14,7 @@ import (
 type Month struct {
 	// count is the number of months since January of the year 0. The first month
 	// that can be written is January of the year 1, so 0 is free for "none".
-	count int
+	count int64
 }
 
 const (
@@ -27,7 +25,7 @@ const (
 // NewMonth returns the month of a year from 1 to 9999. Months after December
 // are in the following years, as in [time.Date].
 func NewMonth(year int, month time.Month) Month {
-	return Month{count: year*12 + int(month) - 1}
+	return Month{count: int64(year)*12 + int64(month) - 1}
 }
 
 // MonthOf returns the month of a time in UTC, as in Waldur.
@@ -51,14 +49,14 @@ func ParseMonth(text string) (Month, error) {
 	return MonthOf(t), nil
 }
 
-// UnmarshalJSON reads the form of a row's billing period, "YYYY-MM-01".
-func (m *Month) UnmarshalJSON(text []byte) error {
-	month, err := ParseMonth(strings.Trim(string(text), `"`))
-	if err != nil || len(text) != len(`"YYYY-MM-01"`) {
-		return &json.UnmarshalTypeError{Value: "value", Type: reflect.TypeFor[Month]()} // encoding/json adds the field
+// UnmarshalText reads the form of a row's billing period, YYYY-MM-01.
+func (m *Month) UnmarshalText(text []byte) error {
+	month, err := ParseMonth(string(text))
+	if err == nil && len(text) != len(firstDayLayout) {
+		err = fmt.Errorf("must be the first day of a month")
 	}
 	*m = month
-	return nil
+	return err
 }
 
 // IsZero reports whether m is the zero Month.
@@ -68,18 +66,15 @@ func (m Month) IsZero() bool { return m == Month{} }
 func (m Month) InRange() bool { return m.count >= 12 && m.count < 10000*12 }
 
 // Add returns the month that lies n months later, or earlier if n is negative.
-func (m Month) Add(n int) Month { return Month{count: m.count + n} }
+func (m Month) Add(n int64) Month { return Month{count: m.count + n} }
 
-// Compare returns -1, 0 or 1 as m is before, the same as or after other.
-func (m Month) Compare(other Month) int {
-	switch {
-	case m.count < other.count:
-		return -1
-	case m.count > other.count:
-		return 1
-	}
-	return 0
-}
+// Compare returns -1, 0 or 1 as m is before, the same as or after other. The zero
+// Month is before all others.
+func (m Month) Compare(other Month) int { return cmp.Compare(m.count, other.count) }
+
+// firstOf returns the first month of the period of n months that contains m. Such
+// periods begin in January.
+func (m Month) firstOf(n int64) Month { return Month{count: m.count - m.count%n} }
 
 // String returns the month as YYYY-MM, the form of Waldur's filters.
 func (m Month) String() string {

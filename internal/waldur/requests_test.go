@@ -7,10 +7,10 @@ import (
 	"cmp"
 	"context"
 	"crypto/x509"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"html"
 	"log/slog"
 	"net"
 	"net/http"
@@ -48,7 +48,7 @@ func TestQueryIsSentAsParameters(t *testing.T) {
 			"billing_type=limit&component_type=cores&offering_type=a%26b%3Dc+%C3%BC&page_size=300"},
 	} {
 		server.ResetRequests()
-		if _, err := client(t, server).ListComponentUsageMonthly(t.Context(), test.query); err != nil {
+		if _, _, err := client(t, server).ListComponentUsageMonthly(t.Context(), test.query); err != nil {
 			t.Fatal(err)
 		}
 		if got := server.Requests()[0]; got.RawQuery != test.want || got.Method != http.MethodGet || got.Path != waldurtest.Path {
@@ -64,7 +64,7 @@ func TestRequestsCarryTheTokenAndTheUserAgent(t *testing.T) {
 		server.SetToken(string(token), waldurtest.TokenActive)
 		c := client(t, server)
 		c.Token, c.UserAgent = token, "tests/1"
-		if _, err := c.ListComponentUsageMonthly(t.Context(), waldur.Query{}); err != nil {
+		if _, _, err := c.ListComponentUsageMonthly(t.Context(), waldur.Query{}); err != nil {
 			t.Errorf("%s: %v", string(token), err)
 		}
 		if got := server.Requests()[0].Header.Get("User-Agent"); got != "tests/1" {
@@ -78,34 +78,36 @@ var failures = map[string]struct {
 	fault waldurtest.Fault
 	want  []string
 }{
-	"401":                        {waldurtest.Status(401, nil, `{"detail":"Token has expired."}`), []string{`responded with 401 Unauthorized: "Token has expired."`}},
-	"401 that breaks off":        {waldurtest.Raw("HTTP/1.1 401 Unauthorized\r\nContent-Length: 500\r\n\r\n{\"detail\""), []string{"401 Unauthorized"}},
-	"401 without end":            {endless, []string{"401 Unauthorized", "no no"}},
-	"101":                        {switching, []string{"101 Switching Protocols"}},
-	"403":                        {waldurtest.Status(403, nil, `{"detail":"You do not have permission to perform this action."}`), []string{"403 Forbidden", "You do not have permission"}},
-	"404":                        {waldurtest.Status(404, nil, `{"detail":"Not found."}`), []string{"404 Not Found", "Not found."}},
-	"404 in HTML":                {waldurtest.HTML(404), []string{"404 Not Found", "Waldur"}},
-	"400 in HTML":                {waldurtest.Status(400, http.Header{"Content-Type": {"text/html"}}, "<title>Bad &amp; wrong</title>"), []string{"400 Bad Request", "Bad & wrong"}},
-	"400 of no form":             {waldurtest.Status(400, nil, `["no"]`), []string{"400 Bad Request", "no"}},
-	"400 of two filters":         {waldurtest.Status(400, nil, `{"start":["Enter a valid date."],"color":["No.","Never."]}`), []string{`refused color: "No. Never."; start: "Enter a valid date."`}},
-	"501":                        {waldurtest.Status(501, nil, ""), []string{"501 Not Implemented"}},
-	"204":                        {waldurtest.Status(204, nil, ""), []string{"204 No Content"}},
-	"302 to nowhere":             {waldurtest.Status(302, nil, ""), []string{"302 Found"}},
-	"200 with HTML":              {waldurtest.HTML(200), []string{`an HTML page, "Waldur", instead of JSON`}},
-	"200 with undeclared HTML":   {waldurtest.Body("", "\n<html></html>"), []string{"an HTML page instead of JSON"}},
-	"200 with an object":         {waldurtest.Body("application/json", `{"results":[]}`), []string{"not a JSON array", "results"}},
-	"200 with a text":            {waldurtest.Body("text/plain", "it works"), []string{"not valid JSON", "it works"}},
-	"200 with nothing":           {waldurtest.Body("application/json", ""), []string{"not valid JSON (unexpected EOF)"}},
-	"200 with half an array":     {waldurtest.Body("application/json", `[{"offering_uuid":"`), []string{"not valid JSON (unexpected EOF)"}},
-	"200 with an open array":     {waldurtest.Body("application/json", `[`), []string{"not valid JSON (unexpected EOF)"}},
-	"200 with an array and more": {waldurtest.Body("application/json", `[] []`), []string{"not valid JSON", "more data after the array"}},
-	"200 with two commas":        {waldurtest.Body("application/json", `[{},,{}]`), []string{"row 1: offering_uuid is missing"}},
-	"200 that is not UTF-8":      {waldurtest.Body("application/json", "[{\"a\":\"\xff\"}]"), []string{"not UTF-8"}},
-	"200 with numbers for rows":  {waldurtest.Body("application/json", `[1]`), []string{"row 1: must be a JSON object; got 1"}},
-	"200 with null for a row":    {waldurtest.Body("application/json", `[null]`), []string{"row 1: offering_uuid is missing or null"}},
-	"200 with an empty row":      {waldurtest.Body("application/json", `[{}]`), []string{"row 1: offering_uuid is missing or null"}},
-	"200 that is too large":      {waldurtest.Body("application/json", "["+strings.Repeat(" ", 8<<20)+"]"), []string{"larger than 8 MiB"}},
-	"200 that is not counted":    {waldurtest.DropHeader("X-Result-Count"), []string{"no X-Result-Count header"}},
+	"401":                           {waldurtest.Status(401, nil, `{"detail":"Token has expired."}`), []string{`responded with 401 Unauthorized: "Token has expired."`}},
+	"401 that breaks off":           {waldurtest.Raw("HTTP/1.1 401 Unauthorized\r\nContent-Length: 500\r\n\r\n{\"detail\""), []string{"401 Unauthorized"}},
+	"401 without end":               {endless, []string{"401 Unauthorized", "no no"}},
+	"101":                           {switching, []string{"101 Switching Protocols"}},
+	"403":                           {waldurtest.Status(403, nil, `{"detail":"You do not have permission to perform this action."}`), []string{"403 Forbidden", "You do not have permission"}},
+	"404":                           {waldurtest.Status(404, nil, `{"detail":"Not found."}`), []string{"404 Not Found", "Not found."}},
+	"404 in HTML":                   {waldurtest.HTML(404), []string{"404 Not Found", "Waldur"}},
+	"400 in HTML":                   {waldurtest.Status(400, http.Header{"Content-Type": {"text/html"}}, "<title>Bad &amp; wrong</title>"), []string{"400 Bad Request", "Bad & wrong"}},
+	"400 of no form":                {waldurtest.Status(400, nil, `["no"]`), []string{"400 Bad Request", "no"}},
+	"400 of two filters":            {waldurtest.Status(400, nil, `{"start":["Enter a valid date."],"color":["No.","Never."]}`), []string{`refused color: "No. Never."; start: "Enter a valid date."`}},
+	"501":                           {waldurtest.Status(501, nil, ""), []string{"501 Not Implemented"}},
+	"204":                           {waldurtest.Status(204, nil, ""), []string{"204 No Content"}},
+	"302 to nowhere":                {waldurtest.Status(302, nil, ""), []string{"302 Found"}},
+	"200 with HTML":                 {waldurtest.HTML(200), []string{`an HTML page, "Waldur", instead of JSON`}},
+	"200 with undeclared HTML":      {waldurtest.Body("", "\n<html></html>"), []string{"an HTML page instead of JSON"}},
+	"200 with an object":            {waldurtest.Body("application/json", `{"results":[]}`), []string{"not a JSON array", "results"}},
+	"200 with a text":               {waldurtest.Body("text/plain", "it works"), []string{"not valid JSON", "it works"}},
+	"200 with nothing":              {waldurtest.Body("application/json", ""), []string{"not valid JSON (unexpected EOF)"}},
+	"200 with half an array":        {waldurtest.Body("application/json", `[{"offering_uuid":"`), []string{"not valid JSON (unexpected EOF)"}},
+	"200 with an open array":        {waldurtest.Body("application/json", `[`), []string{"not valid JSON (unexpected EOF)"}},
+	"200 with an array and more":    {waldurtest.Body("application/json", `[] []`), []string{"not valid JSON", "more data after the array"}},
+	"200 with two commas":           {waldurtest.Body("application/json", `[{},,{}]`), []string{"row 1: offering_uuid is missing"}},
+	"200 that is not UTF-8":         {waldurtest.Body("application/json", "[{\"a\":\"\xff\"}]"), []string{"not valid JSON (invalid UTF-8)"}},
+	"200 with a key twice":          {waldurtest.Body("application/json", `[{"offering_uuid":"1","offering_uuid":"2"}]`), []string{"row 1: offering_uuid comes twice"}},
+	"200 with an escaped key twice": {waldurtest.Body("application/json", `[{"usage_percent":"1","usage\u005fpercent":"2"}]`), []string{"row 1: usage_percent comes twice"}},
+	"200 with numbers for rows":     {waldurtest.Body("application/json", `[1]`), []string{"row 1: must be a JSON object; got 1"}},
+	"200 with null for a row":       {waldurtest.Body("application/json", `[null]`), []string{"row 1: offering_uuid is missing or null"}},
+	"200 with an empty row":         {waldurtest.Body("application/json", `[{}]`), []string{"row 1: offering_uuid is missing or null"}},
+	"200 that is too large":         {waldurtest.Body("application/json", "["+strings.Repeat(" ", 8<<20)+"]"), []string{"larger than 8 MiB"}},
+	"200 that is not counted":       {waldurtest.DropHeader("X-Result-Count"), []string{"no X-Result-Count header"}},
 }
 
 // endless sends a body until the client leaves.
@@ -144,7 +146,7 @@ func TestA400NamesAtMost10Problems(t *testing.T) {
 	}
 	server := waldurtest.Start(t, nil)
 	server.SetFaults(waldurtest.Status(400, nil, string(body)))
-	_, err = client(t, server).ListComponentUsageMonthly(t.Context(), waldur.Query{})
+	_, _, err = client(t, server).ListComponentUsageMonthly(t.Context(), waldur.Query{})
 	var filter *waldur.FilterError
 	if !errors.As(err, &filter) || len(filter.Problems) != 10 || len(err.Error()) > 10*250+200 {
 		t.Fatalf("got %v", err)
@@ -160,7 +162,7 @@ func TestFailuresStateTheRequestAndTheResponse(t *testing.T) {
 			server.SetFaults(test.fault)
 			c := client(t, server)
 			c.MaxRetries = 3
-			_, err := c.ListComponentUsageMonthly(t.Context(), waldur.Query{})
+			_, _, err := c.ListComponentUsageMonthly(t.Context(), waldur.Query{})
 			if err == nil {
 				t.Fatal("no error")
 			}
@@ -204,7 +206,7 @@ func TestRowsOfWrongTypesAreNamed(t *testing.T) {
 					}
 					return rows
 				}))
-				_, err := client(t, server).ListComponentUsageMonthly(t.Context(), allMonths)
+				_, _, err := client(t, server).ListComponentUsageMonthly(t.Context(), allMonths)
 				var row *waldur.RowError
 				if !errors.As(err, &row) || row.Row != 2 || row.Field != field || !strings.Contains(err.Error(), want) {
 					t.Fatalf("got %v, want an error at row 2, %s: %s", err, field, want)
@@ -220,7 +222,7 @@ func TestNumbersMayComeAsJSONNumbers(t *testing.T) {
 	server.SetFaults(waldurtest.SetHeader("X-Result-Count", "1"), waldurtest.Body("application/json", strings.ReplaceAll(
 		`[{"offering_uuid":"a","offering_name":"","offering_type":"","category_uuid":"","category_title":"","component_type":"","component_name":"\u00fc",
 		"measured_unit":"","billing_type":"","billing_period":"2026-10-01","total_consumed":999999999999999999.99,"total_allocated":1e2,"limit_amount":-1,"limit_period":null,"usage_percent":null}]`, "\n", "")))
-	got, err := client(t, server).ListComponentUsageMonthly(t.Context(), waldur.Query{})
+	got, _, err := client(t, server).ListComponentUsageMonthly(t.Context(), waldur.Query{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -265,7 +267,7 @@ func TestRetries(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 			defer cancel()
 			started := time.Now()
-			rows, err := c.ListComponentUsageMonthly(ctx, allMonths)
+			rows, _, err := c.ListComponentUsageMonthly(ctx, allMonths)
 			if test.want == "" && (err != nil || len(rows) != 35) {
 				t.Fatalf("got %d rows, %v", len(rows), err)
 			}
@@ -300,7 +302,7 @@ func TestAServerThatNeverResponds(t *testing.T) {
 		t.Parallel()
 		c, _ := hanging(t)
 		c.RequestTimeout, c.MaxRetries = 50*time.Millisecond, 1
-		_, err := c.ListComponentUsageMonthly(t.Context(), allMonths)
+		_, _, err := c.ListComponentUsageMonthly(t.Context(), allMonths)
 		var connection *waldur.ConnectionError
 		if !errors.As(err, &connection) || !connection.TimedOut || !strings.Contains(err.Error(), "(2 attempts)") {
 			t.Fatalf("got %v", err)
@@ -314,7 +316,7 @@ func TestAServerThatNeverResponds(t *testing.T) {
 		}
 		defer func() { _ = silent.Close() }()
 		c := &waldur.Client{URL: &url.URL{Scheme: "https", Host: silent.Addr().String(), Path: "/api/"}, RequestTimeout: 50 * time.Millisecond}
-		_, err = c.ListComponentUsageMonthly(t.Context(), allMonths)
+		_, _, err = c.ListComponentUsageMonthly(t.Context(), allMonths)
 		var connection *waldur.ConnectionError
 		if !errors.As(err, &connection) || !connection.TimedOut || !strings.HasSuffix(err.Error(), "no complete response within 50ms") {
 			t.Fatalf("got %v", err)
@@ -325,7 +327,7 @@ func TestAServerThatNeverResponds(t *testing.T) {
 		c, _ := hanging(t)
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 		defer cancel()
-		if _, err := c.ListComponentUsageMonthly(ctx, allMonths); !errors.Is(err, context.DeadlineExceeded) {
+		if _, _, err := c.ListComponentUsageMonthly(ctx, allMonths); !errors.Is(err, context.DeadlineExceeded) {
 			t.Fatalf("got %v", err)
 		}
 	})
@@ -338,7 +340,7 @@ func TestAServerThatNeverResponds(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 		defer cancel()
 		const want = "(2 attempts): no time was left for the request; the previous attempt failed: the server responded with 500 Internal Server Error"
-		if _, err := c.ListComponentUsageMonthly(ctx, allMonths); err == nil || !strings.HasSuffix(err.Error(), want) {
+		if _, _, err := c.ListComponentUsageMonthly(ctx, allMonths); err == nil || !strings.HasSuffix(err.Error(), want) {
 			t.Fatalf("got %v", err)
 		}
 	})
@@ -355,15 +357,16 @@ func TestAServerThatNeverResponds(t *testing.T) {
 			}
 			cancel()
 		}()
-		_, err := c.ListComponentUsageMonthly(ctx, allMonths)
+		_, _, err := c.ListComponentUsageMonthly(ctx, allMonths)
 		if !errors.Is(err, context.Canceled) || !strings.HasSuffix(err.Error(), "the read was canceled") {
 			t.Fatalf("got %v", err)
 		}
 		if n := len(server.Requests()); n != 5 {
 			t.Fatalf("%d requests, want the first and 4 at a time", n)
 		}
-		if n := len(log.texts); n != 6 {
-			t.Fatalf("%d lines for 5 requests and a read:\n%s", n, strings.Join(log.texts, ""))
+		lines := strings.Join(log.texts, "")
+		if n := len(log.texts); n != 6 || strings.Count(lines, "the read was canceled") != 4 {
+			t.Fatalf("%d lines for 5 requests, of which 4 were canceled, and a read:\n%s", n, lines)
 		}
 	})
 }
@@ -373,7 +376,7 @@ func TestTheFirstFailureEndsTheOtherPages(t *testing.T) {
 	server := waldurtest.Start(t, tiedRows(6000))
 	server.SetFaults(waldurtest.OnPage(3, waldurtest.Status(403, nil, "")),
 		waldurtest.On(func(_ int, r *http.Request) bool { return r.URL.Query().Has("page") }, waldurtest.Hang()))
-	_, err := client(t, server).ListComponentUsageMonthly(t.Context(), allMonths)
+	_, _, err := client(t, server).ListComponentUsageMonthly(t.Context(), allMonths)
 	var status *waldur.StatusError
 	if !errors.As(err, &status) || status.StatusCode != 403 {
 		t.Fatalf("got %v", err)
@@ -388,7 +391,7 @@ func TestCertificates(t *testing.T) {
 	server := waldurtest.StartTLS(t, waldurtest.ContractRows())
 	c := client(t, server)
 	c.MaxRetries = 3
-	_, err := c.ListComponentUsageMonthly(t.Context(), waldur.Query{})
+	_, _, err := c.ListComponentUsageMonthly(t.Context(), waldur.Query{})
 	var connection *waldur.ConnectionError
 	if !errors.As(err, &connection) || !connection.Untrusted() || !strings.HasPrefix(err.Error(), "GET "+server.URL+waldurtest.Path+"?page_size=300: ") {
 		t.Fatalf("got %v, want an untrusted certificate at the first attempt", err)
@@ -396,12 +399,12 @@ func TestCertificates(t *testing.T) {
 	trusting := client(t, server)
 	trusting.RootCAs = x509.NewCertPool()
 	trusting.RootCAs.AppendCertsFromPEM([]byte(server.CACertPEM()))
-	if _, err := trusting.ListComponentUsageMonthly(t.Context(), waldur.Query{}); err != nil {
+	if _, _, err := trusting.ListComponentUsageMonthly(t.Context(), waldur.Query{}); err != nil {
 		t.Fatal(err)
 	}
 	careless := client(t, server)
 	careless.InsecureSkipVerify = true
-	if _, err := careless.ListComponentUsageMonthly(t.Context(), waldur.Query{}); err != nil {
+	if _, _, err := careless.ListComponentUsageMonthly(t.Context(), waldur.Query{}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -430,7 +433,7 @@ func TestRedirectsAreNeverFollowed(t *testing.T) {
 			server.SetFaults(waldurtest.Redirect(http.StatusTemporaryRedirect, test.to))
 			c := client(t, server)
 			c.InsecureSkipVerify, c.MaxRetries = true, 3
-			_, err := c.ListComponentUsageMonthly(t.Context(), allMonths)
+			_, _, err := c.ListComponentUsageMonthly(t.Context(), allMonths)
 			var redirect *waldur.RedirectError
 			if !errors.As(err, &redirect) || redirect.Location != cmp.Or(test.location, test.to) || len(server.Requests()) != 1 {
 				t.Fatalf("got %v after %d requests", err, len(server.Requests()))
@@ -478,13 +481,13 @@ func TestRowsThatTheFiltersExcludeAreAnError(t *testing.T) {
 			t.Parallel()
 			server := waldurtest.Start(t, rows)
 			c := client(t, server)
-			if _, err := c.ListComponentUsageMonthly(t.Context(), test.query); err != nil {
+			if _, _, err := c.ListComponentUsageMonthly(t.Context(), test.query); err != nil {
 				t.Fatal(err)
 			}
 			server.SetFaults(dropped)
 			for _, fields := range [][]*waldur.Column{nil, columns([]string{test.column}), columns([]string{"total_consumed"})} {
 				test.query.Fields = fields
-				got, err := c.ListComponentUsageMonthly(t.Context(), test.query)
+				got, _, err := c.ListComponentUsageMonthly(t.Context(), test.query)
 				unread := len(fields) > 0 && fields[0].Name != test.column && filter != "offering_uuid" && filter != "component_type" && test.column != "billing_period"
 				var ignored *waldur.FilterIgnoredError
 				if !unread && (!errors.As(err, &ignored) || ignored.Parameter != filter) || unread && err != nil {
@@ -507,7 +510,7 @@ func TestRowsOfNoProviderDoNotMatchAProvider(t *testing.T) {
 	}))
 	query := allMonths
 	query.CustomerUUID = uuid.NullUUID{UUID: uuid.MustParse(rows[0].ServiceProviderUUID), Valid: true}
-	_, err := client(t, server).ListComponentUsageMonthly(t.Context(), query)
+	_, _, err := client(t, server).ListComponentUsageMonthly(t.Context(), query)
 	var ignored *waldur.FilterIgnoredError
 	if !errors.As(err, &ignored) || ignored.Row != 1 || ignored.Parameter != "customer_uuid" {
 		t.Fatalf("got %v", err)
@@ -535,7 +538,7 @@ func TestReadsShareTheLimitOfRequests(t *testing.T) {
 	var reads sync.WaitGroup
 	for range 20 {
 		reads.Go(func() {
-			if rows, err := c.ListComponentUsageMonthly(t.Context(), allMonths); err != nil || len(rows) != 1000 {
+			if rows, _, err := c.ListComponentUsageMonthly(t.Context(), allMonths); err != nil || len(rows) != 1000 {
 				t.Errorf("got %d rows, %v", len(rows), err)
 			}
 		})
@@ -570,7 +573,7 @@ func TestRetryAfterDelaysAllRequests(t *testing.T) {
 	var reads sync.WaitGroup
 	for range 10 {
 		reads.Go(func() {
-			if rows, err := c.ListComponentUsageMonthly(t.Context(), allMonths); err != nil || len(rows) != 1000 {
+			if rows, _, err := c.ListComponentUsageMonthly(t.Context(), allMonths); err != nil || len(rows) != 1000 {
 				t.Errorf("got %d rows, %v", len(rows), err)
 			}
 		})
@@ -589,12 +592,12 @@ func TestALongRetryAfterEndsOnlyItsRead(t *testing.T) {
 	server.SetFaults(waldurtest.First(1, waldurtest.Status(429, http.Header{"Retry-After": {"3600"}}, "")))
 	c := client(t, server)
 	c.MaxRetries = 3
-	if _, err := c.ListComponentUsageMonthly(t.Context(), allMonths); err == nil {
+	if _, _, err := c.ListComponentUsageMonthly(t.Context(), allMonths); err == nil {
 		t.Fatal("no error")
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	if rows, err := c.ListComponentUsageMonthly(ctx, allMonths); err != nil || len(rows) != 10 {
+	if rows, _, err := c.ListComponentUsageMonthly(ctx, allMonths); err != nil || len(rows) != 10 {
 		t.Fatalf("got %d rows, %v", len(rows), err)
 	}
 }
@@ -605,12 +608,12 @@ func TestAReadThatIsHeldBackSaysWhy(t *testing.T) {
 	server := waldurtest.Start(t, tiedRows(10))
 	server.SetFaults(waldurtest.First(1, waldurtest.Status(429, http.Header{"Retry-After": {"50"}}, "")))
 	c := client(t, server)
-	if _, err := c.ListComponentUsageMonthly(t.Context(), allMonths); err == nil {
+	if _, _, err := c.ListComponentUsageMonthly(t.Context(), allMonths); err == nil {
 		t.Fatal("no error")
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	_, err := c.ListComponentUsageMonthly(ctx, allMonths)
+	_, _, err := c.ListComponentUsageMonthly(ctx, allMonths)
 	if err == nil || !strings.Contains(err.Error(), "a Retry-After header holds back all requests for another ") || ctx.Err() != nil {
 		t.Fatalf("got %v", err)
 	}
@@ -625,24 +628,13 @@ func TestSilentServersLeaveNothingBehind(t *testing.T) {
 	defer func() { _ = silent.Close() }()
 	before := runtime.NumGoroutine()
 	c := &waldur.Client{URL: &url.URL{Scheme: "https", Host: silent.Addr().String(), Path: "/api/"}, RequestTimeout: 20 * time.Millisecond, RetryWait: time.Millisecond, MaxRetries: 9}
-	if _, err = c.ListComponentUsageMonthly(t.Context(), allMonths); err == nil {
+	if _, _, err = c.ListComponentUsageMonthly(t.Context(), allMonths); err == nil {
 		t.Fatal("no error")
 	}
 	for deadline := time.Now().Add(10 * time.Second); runtime.NumGoroutine() > before+2; time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("%d goroutines, %d before", runtime.NumGoroutine(), before)
 		}
-	}
-}
-
-func TestTokenTypeTakesPrecedence(t *testing.T) {
-	t.Parallel()
-	server := waldurtest.Start(t, waldurtest.ContractRows())
-	server.SetToken("opaque", waldurtest.TokenOpaque)
-	c := client(t, server)
-	c.Token, c.TokenType = "opaque", "Bearer"
-	if rows, err := c.ListComponentUsageMonthly(t.Context(), allMonths); err != nil || len(rows) != 35 {
-		t.Fatalf("got %d rows, %v", len(rows), err)
 	}
 }
 
@@ -653,7 +645,7 @@ func TestMonthsAreSentAsDatesWhereMonthsAreRefused(t *testing.T) {
 	c := client(t, server)
 	query := waldur.Query{Start: waldur.NewMonth(2026, 8), End: waldur.NewMonth(2026, 9), PageSize: 5}
 	for range 2 {
-		if rows, err := c.ListComponentUsageMonthly(t.Context(), query); err != nil || len(rows) != 16 {
+		if rows, _, err := c.ListComponentUsageMonthly(t.Context(), query); err != nil || len(rows) != 16 {
 			t.Fatalf("got %d rows, %v", len(rows), err)
 		}
 	}
@@ -679,7 +671,7 @@ func TestReadsAtATimeLearnTheFormOfMonths(t *testing.T) {
 	var reads sync.WaitGroup
 	for range 8 {
 		reads.Go(func() {
-			if rows, err := c.ListComponentUsageMonthly(t.Context(), waldur.Query{Start: waldur.NewMonth(2026, 8), PageSize: 7}); err != nil || len(rows) != 34 {
+			if rows, _, err := c.ListComponentUsageMonthly(t.Context(), waldur.Query{Start: waldur.NewMonth(2026, 8), PageSize: 7}); err != nil || len(rows) != 34 {
 				t.Errorf("got %d rows, %v", len(rows), err)
 			}
 		})
@@ -691,7 +683,7 @@ func TestMonthsThatAreRefusedInBothForms(t *testing.T) {
 	t.Parallel()
 	server := waldurtest.Start(t, nil)
 	server.SetFaults(waldurtest.Status(400, nil, `{"start":["Too early."]}`))
-	_, err := client(t, server).ListComponentUsageMonthly(t.Context(), allMonths)
+	_, _, err := client(t, server).ListComponentUsageMonthly(t.Context(), allMonths)
 	var filter *waldur.FilterError
 	if !errors.As(err, &filter) || filter.Problems["start"] == "" || !strings.Contains(err.Error(), "start=1900-01:") || len(server.Requests()) != 2 {
 		t.Fatalf("got %v after %d requests", err, len(server.Requests()))
@@ -703,41 +695,36 @@ func TestMonthsThatAreRefusedInBothForms(t *testing.T) {
 func TestTheTokenIsInNoErrorAndNoLog(t *testing.T) {
 	t.Parallel()
 	secrets := map[string]string{
-		"a key":  "s3cret-of-forty-characters-and-some-more",
-		"a JWT":  "eyJhbGciOiJIUzI1NiJ9." + strings.Repeat("claims", 60) + ".c2lnbmF0dXJl",
-		"a text": `+se/cr\"et=?&`,
+		"a key": "s3cret-of-forty-characters-and-some-more",
+		"a JWT": "eyJhbGciOiJIUzI1NiJ9." + strings.Repeat("claims", 60) + ".c2lnbmF0dXJl",
 	}
 	for kind, secret := range secrets {
-		var escaped strings.Builder
-		for i := range len(secret) {
-			fmt.Fprintf(&escaped, `\u%04X`, secret[i])
-		}
-		quoted, err := json.Marshal(secret)
-		if err != nil {
-			t.Fatal(err)
-		}
-		inJSON := string(quoted[1 : len(quoted)-1])
-		page := "<title>" + strings.Repeat("-", 190) + html.EscapeString(secret) + "</title>"
+		page := "<title>" + strings.Repeat("-", 190) + secret + "</title>"
 		firstRow := `[{"offering_uuid":"1","offering_name":"","offering_type":"","category_uuid":%s}]`
 		for place, fault := range map[string]waldurtest.Fault{
-			"a detail":                 waldurtest.Status(403, nil, `{"detail":"`+inJSON+`"}`),
-			"a detail in escapes":      waldurtest.Status(403, nil, `{"detail":"`+escaped.String()+`"}`),
-			"a filter":                 waldurtest.Status(400, nil, `{"start":["`+inJSON+`"]}`),
-			"a filter in escapes":      waldurtest.Status(400, nil, `{"start":["`+escaped.String()+`"]}`),
-			"a filter's name":          waldurtest.Status(400, nil, `{"`+inJSON+`":["no"]}`),
-			"an object in escapes":     waldurtest.Status(400, nil, `{"a":{"b":"`+escaped.String()+`"}}`),
+			"a detail":                 waldurtest.Status(403, nil, `{"detail":"`+secret+`"}`),
+			"a list of details":        waldurtest.Status(403, nil, `{"errors":["`+secret+`"]}`),
+			"a filter":                 waldurtest.Status(400, nil, `{"start":["`+secret+`"]}`),
+			"a filter's name":          waldurtest.Status(400, nil, `{"`+secret+`":["no"]}`),
+			"an object":                waldurtest.Status(400, nil, `{"a":{"b":"`+secret+`"}}`),
 			"a title":                  waldurtest.Status(500, http.Header{"Content-Type": {"text/html"}}, page),
 			"a text":                   waldurtest.Status(418, nil, strings.Repeat("-", 190)+secret),
-			"a redirect":               waldurtest.Status(302, http.Header{"Location": {"http://elsewhere.example/" + url.PathEscape(secret)}}, ""),
-			"a redirect's query":       waldurtest.Status(302, http.Header{"Location": {"http://elsewhere.example/?next=" + url.QueryEscape(secret)}}, ""),
+			"a redirect":               waldurtest.Status(302, http.Header{"Location": {"http://elsewhere.example/" + secret}}, ""),
+			"a redirect's query":       waldurtest.Status(302, http.Header{"Location": {"http://elsewhere.example/?next=" + secret}}, ""),
+			"a redirect's host":        waldurtest.Status(302, http.Header{"Location": {"http://" + secret + waldurtest.Path}}, ""),
 			"a redirect to no address": waldurtest.Status(302, http.Header{"Location": {"http://%zz/" + secret}}, ""),
-			"a response without a row": waldurtest.Body("application/json", `{"token":"`+inJSON+`"}`),
-			"a response of one text":   waldurtest.Body("application/json", `"`+escaped.String()+`"`),
+			"a response without a row": waldurtest.Body("application/json", `{"token":"`+secret+`"}`),
+			"a response of one text":   waldurtest.Body("application/json", `"`+secret+`"`),
+			"a response that is cut":   waldurtest.Body("application/json", `["`+secret),
 			"a page":                   waldurtest.Body("text/html", page),
-			"a field":                  waldurtest.Body("application/json", fmt.Sprintf(firstRow, `{"t":"`+inJSON+`"}`)),
-			"a number":                 waldurtest.Body("application/json", fmt.Sprintf(`[{"total_consumed":"%s"}]`, escaped.String())),
+			"a field":                  waldurtest.Body("application/json", fmt.Sprintf(firstRow, `{"t":"`+secret+`"}`)),
+			"a field that comes twice": waldurtest.Body("application/json", `[{"`+secret+`":1,"`+secret+`":2}]`),
+			"a number":                 waldurtest.Body("application/json", `[{"total_consumed":"`+secret+`"}]`),
 			"a row of another month":   waldurtest.EditRows(setFirst("billing_period", secret)),
 			"a row of another kind":    waldurtest.EditRows(setFirst("component_type", secret)),
+			"a row of another period":  waldurtest.EditRows(setFirst("limit_period", secret)),
+			"a count":                  waldurtest.SetHeader("X-Result-Count", secret),
+			"an encoding":              waldurtest.SetHeader("Content-Encoding", secret),
 			"a reason":                 waldurtest.Raw("HTTP/1.1 403 " + secret + "\r\nContent-Length: 0\r\n\r\n"),
 			"a reason to try again":    waldurtest.Raw("HTTP/1.1 500 " + secret + "\r\nContent-Length: 0\r\n\r\n"),
 			"a malformed status":       waldurtest.Raw("HTTP/1.1 " + secret + "\r\n\r\n"),
@@ -752,20 +739,44 @@ func TestTheTokenIsInNoErrorAndNoLog(t *testing.T) {
 				c.Token, c.MaxRetries = waldur.Token(secret), 1
 				logger, log := logs()
 				c.Logger = logger
-				query := allMonths
-				query.ComponentType = "cores"
-				_, err := c.ListComponentUsageMonthly(t.Context(), query)
+				query := waldur.Query{BillingPeriod: waldur.NewMonth(2026, time.August), ComponentType: "cores", WholeLimitPeriods: true}
+				_, _, err := c.ListComponentUsageMonthly(t.Context(), query)
 				if err == nil || len(log.texts) == 0 {
 					t.Fatalf("got the error %v and %d lines", err, len(log.texts))
 				}
 				for _, text := range append(log.texts, err.Error(), fmt.Sprintf("%+v", err)) {
-					for _, part := range []string{secret, inJSON, url.QueryEscape(secret), escaped.String()[:60], secret[:8]} {
-						if strings.Contains(text, part) {
-							t.Errorf("the token shows: %s", text)
-						}
+					if strings.Contains(text, secret[:8]) {
+						t.Errorf("the token shows: %s", text)
 					}
 				}
 			})
+		}
+	}
+}
+
+// TestPrintingAClientShowsNoToken, however it is printed and whether or not it was
+// used.
+func TestPrintingAClientShowsNoToken(t *testing.T) {
+	t.Parallel()
+	c := client(t, waldurtest.Start(t, nil))
+	for range 2 {
+		encoded, err := json.Marshal(map[string]any{"client": c, "token": c.Token})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var log strings.Builder
+		slog.New(slog.NewJSONHandler(&log, nil)).Info("printed", "client", c, "token", c.Token)
+		slog.New(slog.NewTextHandler(&log, nil)).Info("printed", "client", c, "token", c.Token)
+		for _, text := range []string{
+			fmt.Sprint(c), fmt.Sprintf("%+v %#v %s %q %x", c, c, c, c, c), fmt.Sprintf("%+v %#v %d", c.Token, c.Token, c.Token),
+			fmt.Sprintf("%x %q", c.Token, struct{ T waldur.Token }{c.Token}), string(encoded), log.String(),
+		} {
+			if strings.Contains(text, waldurtest.Token) || strings.Contains(text, hex.EncodeToString([]byte(waldurtest.Token))) {
+				t.Errorf("the token shows: %s", text)
+			}
+		}
+		if _, _, err := c.ListComponentUsageMonthly(t.Context(), allMonths); err != nil {
+			t.Fatal(err)
 		}
 	}
 }
@@ -803,7 +814,7 @@ func TestEachAttemptAndEachReadIsLogged(t *testing.T) {
 	c.MaxRetries = 1
 	logger, log := logs()
 	c.Logger = logger
-	if _, err := c.ListComponentUsageMonthly(t.Context(), allMonths); err != nil {
+	if _, _, err := c.ListComponentUsageMonthly(t.Context(), allMonths); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range [][]string{

@@ -4,30 +4,34 @@
 package waldur
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"html"
-	"net/url"
+	"io"
 	"regexp"
 	"strings"
-	"unicode"
 )
 
-// Token is a secret that authenticates a user. Package fmt prints a placeholder.
+// Token is a secret that authenticates a user. Packages fmt, log/slog and
+// encoding/json print a placeholder.
 type Token string
 
-const redacted = "(token)"
+const redactedToken = "(token)"
 
-// String returns a placeholder.
-func (Token) String() string { return redacted }
+// Format prints a placeholder for any verb.
+func (Token) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redactedToken) }
 
-// GoString returns a placeholder.
-func (Token) GoString() string { return redacted }
+// MarshalText returns a placeholder.
+func (Token) MarshalText() ([]byte, error) { return []byte(redactedToken), nil }
 
-// jwt is the form of a JSON Web Token (RFC 7519): three parts in base64url. The
-// first part encodes a JSON object, which begins with `{"`.
-var jwt = regexp.MustCompile(`^ey[\w-]+\.[\w-]+\.[\w-]*$`)
+var (
+	// tokenForm is the form of all of Waldur's tokens. No escape of JSON, URLs or HTML
+	// changes these characters, so a server cannot repeat the token in another form.
+	tokenForm = regexp.MustCompile(`^[A-Za-z0-9._~-]+$`)
+
+	// jwt is the form of a JSON Web Token (RFC 7519): three parts in base64url. The
+	// first part encodes a JSON object, which begins with `{"`.
+	jwt = regexp.MustCompile(`^ey[\w-]+\.[\w-]+\.[\w-]*$`)
+)
 
 // maxTokenBytes is longer than any token. Servers refuse headers of that size.
 const maxTokenBytes = 16 << 10
@@ -42,10 +46,12 @@ func ParseToken(text string) (Token, error) {
 		return "", errors.New("must not be empty")
 	case several && (strings.EqualFold(scheme, "Token") || strings.EqualFold(scheme, "Bearer")):
 		return "", fmt.Errorf("must not begin with the word %s, which is added to requests", scheme)
+	case strings.ContainsAny(token[:1]+token[len(token)-1:], `"'`):
+		return "", errors.New("must not be in quotes; some tools, such as docker run --env-file, keep the quotes of a file as part of the value")
 	case len(token) > maxTokenBytes:
 		return "", fmt.Errorf("must not be longer than %d KiB", maxTokenBytes>>10)
-	case strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }):
-		return "", errors.New("must not contain spaces, line breaks or characters outside ASCII")
+	case !tokenForm.MatchString(token):
+		return "", errors.New("must have only letters, digits and the characters - . _ ~, as all tokens of Waldur have")
 	}
 	return Token(token), nil
 }
@@ -57,92 +63,24 @@ type TokenKind int
 const (
 	APIToken            TokenKind = iota // of a user, sent as Token
 	PersonalAccessToken                  // w_…, sent as Bearer
-	OIDCToken                            // an OIDC access token, mostly a JWT, sent as Bearer
+	OIDCToken                            // an OIDC access token, always a JWT, sent as Bearer
 )
 
-// TokenKind returns the kind of the client's token. It follows from the form of
-// the token and from TokenType.
-func (c *Client) TokenKind() TokenKind {
+// Kind returns the kind of the token, which follows from its form.
+func (t Token) Kind() TokenKind {
 	switch {
-	case strings.HasPrefix(string(c.Token), "w_"):
+	case strings.HasPrefix(string(t), "w_"):
 		return PersonalAccessToken
-	case jwt.MatchString(string(c.Token)) || c.TokenType == "Bearer":
+	case jwt.MatchString(string(t)):
 		return OIDCToken
 	}
 	return APIToken
 }
 
 // authorization returns the value of the Authorization header.
-func (c *Client) authorization() string {
-	scheme := c.TokenType
-	if scheme == "" {
-		scheme = "Bearer"
-		if c.TokenKind() == APIToken {
-			scheme = "Token"
-		}
+func (t Token) authorization() string {
+	if t.Kind() == APIToken {
+		return "Token " + string(t)
 	}
-	return scheme + " " + string(c.Token)
-}
-
-// redactor removes the token from texts of the server, which may repeat it.
-type redactor struct {
-	forms    []string // the token, plain and as escaped in JSON, URLs and HTML
-	replacer *strings.Replacer
-}
-
-func newRedactor(t Token) redactor {
-	token := string(t)
-	if token == "" {
-		return redactor{replacer: strings.NewReplacer()}
-	}
-	quoted, _ := json.Marshal(token)
-	forms := []string{token, strings.Trim(string(quoted), `"`), strings.Trim(fmt.Sprintf("%q", token), `"`),
-		url.QueryEscape(token), url.PathEscape(token), html.EscapeString(token)}
-	for _, format := range []string{`\u%04x`, `\u%04X`, "%%%02x", "%%%02X"} {
-		var escaped strings.Builder
-		for _, c := range []byte(token) {
-			fmt.Fprintf(&escaped, format, c)
-		}
-		forms = append(forms, escaped.String())
-	}
-	var pairs []string
-	for _, form := range forms {
-		pairs = append(pairs, form, redacted)
-	}
-	return redactor{forms: forms, replacer: strings.NewReplacer(pairs...)}
-}
-
-// leastPiece is the shortest beginning of the token that is removed from the end
-// of a text. Shorter ones reveal nothing, and occur in words.
-const leastPiece = 4
-
-// redact replaces the token in a text with a placeholder. At the end, where the
-// text may have been cut, it also replaces a beginning of the token.
-func (r redactor) redact(text string) string {
-	text = r.replacer.Replace(text)
-	for _, form := range r.forms {
-		for n := min(len(form)-1, len(text)); n >= leastPiece; n-- {
-			if strings.HasSuffix(text, form[:n]) {
-				return text[:len(text)-n] + redacted
-			}
-		}
-	}
-	return text
-}
-
-// maxExcerpt is the maximum length in bytes of a server's text in an error.
-const maxExcerpt = 200
-
-// excerpt returns the beginning of a server's text on one line, without the token
-// and without non-printing characters, such as control characters and those that
-// change the direction of text.
-func (r redactor) excerpt(text string) string {
-	words := strings.FieldsFunc(strings.ToValidUTF8(r.redact(text), "�"), func(c rune) bool {
-		return c == ' ' || !unicode.IsPrint(c)
-	})
-	line := strings.Join(words, " ")
-	if len(line) > maxExcerpt {
-		line = strings.ToValidUTF8(line[:maxExcerpt], "") + "…"
-	}
-	return line
+	return "Bearer " + string(t)
 }

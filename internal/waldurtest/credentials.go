@@ -20,9 +20,6 @@ const (
 	// TokenInactiveUser is the token of a user who was deactivated. The response is a 401 "User inactive or
 	// deleted.", or "Invalid token." for a personal access token.
 	TokenInactiveUser
-	// TokenOpaque is a valid OIDC access token that is not a JWT. It is accepted as Bearer only, although
-	// its form does not show that.
-	TokenOpaque
 )
 
 // refusal returns the detail of the 401 response, or "" if the credentials are accepted.
@@ -34,7 +31,7 @@ func (s *Server) refusal(authorization string) string {
 	state, known := s.tokens[token]
 	s.mu.Unlock()
 	personal := strings.HasPrefix(token, "w_")
-	oidc := strings.Count(token, ".") == 2 || state == TokenOpaque
+	oidc := strings.Count(token, ".") == 2
 
 	switch {
 	case scheme != "token" && scheme != "bearer":
@@ -43,7 +40,7 @@ func (s *Server) refusal(authorization string) string {
 		return "Invalid JWT token."
 	case !known, scheme == "token" && (personal || oidc):
 		return "Invalid token."
-	case state == TokenActive, state == TokenOpaque:
+	case state == TokenActive:
 		return ""
 	case personal:
 		return "Invalid token."

@@ -10,7 +10,7 @@ import (
 
 func TestCredentials(t *testing.T) {
 	t.Parallel()
-	const jwt, opaque, expiredJWT, inactiveJWT = "header.payload.signature", "opaque", "header.expired.signature", "header.inactive.signature"
+	const jwt, expiredJWT, inactiveJWT = "header.payload.signature", "header.expired.signature", "header.inactive.signature"
 	server := Start(t, nil)
 	for token, state := range map[string]TokenState{
 		"w_active":   TokenActive,
@@ -21,7 +21,6 @@ func TestCredentials(t *testing.T) {
 		inactiveJWT:  TokenInactiveUser,
 		"expired":    TokenExpired,
 		"inactive":   TokenInactiveUser,
-		opaque:       TokenOpaque,
 	} {
 		server.SetToken(token, state)
 	}
@@ -43,8 +42,7 @@ func TestCredentials(t *testing.T) {
 		"JWT, unknown":               {"Bearer header.unknown.signature", "Invalid token."},
 		"JWT, expired":               {"Bearer " + expiredJWT, "Token has expired."},
 		"JWT, inactive user":         {"Bearer " + inactiveJWT, "User inactive or deleted."},
-		"opaque":                     {"Bearer " + opaque, ""},
-		"opaque as Token":            {"Token " + opaque, "Invalid token."},
+		"opaque":                     {"Bearer opaque", "Invalid JWT token."},
 		"none":                       {"", "Authentication credentials were not provided."},
 		"another scheme":             {"Basic dTpw", "Authentication credentials were not provided."},
 		"scheme alone":               {"Token", "Invalid token."},

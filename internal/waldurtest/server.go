@@ -177,7 +177,7 @@ func (s *Server) AfterCount(f func(n int)) {
 }
 
 // SetToken adds a token or changes its state. A token that begins with w_ is a personal access token, one with the
-// three parts of a JWT or with the state [TokenOpaque] is an OIDC access token, and any other is an API token. API
+// three parts of a JWT is an OIDC access token, and any other is an API token. API
 // tokens are accepted as Token only, the others as Bearer only.
 func (s *Server) SetToken(token string, state TokenState) {
 	s.mu.Lock()

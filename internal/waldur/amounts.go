@@ -1,0 +1,151 @@
+// Copyright (c) The terraform-provider-waldur authors
+// SPDX-License-Identifier: MPL-2.0
+
+package waldur
+
+import (
+	"context"
+	"slices"
+)
+
+var (
+	keyColumns    = columnsByName("offering_uuid", "component_type", "billing_period")
+	totalColumns  = columnsByName("total_consumed", "total_allocated")
+	percentColumn = ColumnByName("usage_percent")
+
+	// unitColumns are part of every group, because amounts of different units, or
+	// compared with limits of different periods, do not add up.
+	unitColumns = columnsByName("measured_unit", "limit_period")
+)
+
+// limitPeriodStart returns the first month of the period that the row's limit
+// holds for, or false if that period is unknown. It is the zero Month for the life of
+// a resource, which includes all months. Waldur's own limit_usage of a resource counts
+// in the same periods.
+func (u *ComponentUsage) limitPeriodStart() (start Month, known bool) {
+	period := ""
+	if u.LimitPeriod != nil {
+		period = *u.LimitPeriod
+	}
+	switch period {
+	case "month", "": // servers before 8.0.8 may set none
+		return *u.BillingPeriod, true
+	case "quarterly":
+		return u.BillingPeriod.firstOf(3), true
+	case "annual":
+		return u.BillingPeriod.firstOf(12), true
+	case "total":
+		return Month{}, true
+	}
+	return Month{}, false
+}
+
+// addEarlierMonths replaces the consumption of the rows' month with that of the
+// whole period of each row's limit up to that month, and works out the percentages
+// of those rows. It reads the months before, unless each period begins in the rows'
+// month. All rows are of one month.
+func (c *Client) addEarlierMonths(ctx context.Context, q *Query, rows []*ComponentUsage) error {
+	starts := map[*ComponentUsage]Month{} // of the rows whose period began earlier
+	var earliest Month
+	for _, row := range rows {
+		start, known := row.limitPeriodStart()
+		if !known {
+			return &LimitPeriodError{
+				OfferingUUID: c.redactor.excerpt(*row.OfferingUUID), ComponentType: c.redactor.excerpt(*row.ComponentType),
+				LimitPeriod: c.redactor.excerpt(*row.LimitPeriod),
+			}
+		}
+		if start == *row.BillingPeriod {
+			continue
+		}
+		if len(starts) == 0 || start.Compare(earliest) < 0 {
+			earliest = start
+		}
+		starts[row] = start
+	}
+	if len(starts) == 0 {
+		return nil
+	}
+
+	month := *rows[0].BillingPeriod
+	earlier := *q
+	earlier.BillingPeriod, earlier.Start, earlier.End = Month{}, earliest, month.Add(-1)
+	earlier.columns = append(columnsByName("total_consumed"), keyColumns...)
+	earlierRows, _, err := c.selectRows(ctx, &earlier)
+	if err != nil {
+		return err
+	}
+
+	byKey := map[Key]*ComponentUsage{}
+	for row := range starts {
+		byKey[row.key()] = row
+	}
+	for _, e := range earlierRows {
+		row := byKey[Key{*e.OfferingUUID, *e.ComponentType, month}]
+		if row != nil && e.BillingPeriod.Compare(starts[row]) >= 0 {
+			row.TotalConsumed = new(row.TotalConsumed.add(*e.TotalConsumed))
+		}
+	}
+	for row := range starts {
+		row.setUsagePercent()
+	}
+	return nil
+}
+
+// setUsagePercent works out the percentage from the amounts, as Waldur does: it is
+// null without a positive allocation.
+func (u *ComponentUsage) setUsagePercent() {
+	u.UsagePercent = nil
+	if u.TotalAllocated != nil && u.TotalAllocated.Sign() > 0 {
+		u.UsagePercent = new(u.TotalConsumed.percentOf(*u.TotalAllocated))
+	}
+}
+
+// GroupColumns returns the columns that have values in rows of groups: those to
+// group by, measured_unit and limit_period, and the amounts.
+func GroupColumns(groupBy []*Column) []*Column {
+	return append(slices.Concat(groupBy, unitColumns, totalColumns), percentColumn)
+}
+
+// group makes one row of all rows that are equal in the columns, in measured_unit
+// and in limit_period. Its consumption is the exact sum. Its allocation is the sum
+// if all rows are of one month, and otherwise null: a limit of several months is
+// not the sum of their limits. Its percentage follows from the sums. Its other
+// columns are null.
+func group(rows []*ComponentUsage, columns []*Column) []*ComponentUsage {
+	columns = slices.Concat(columns, unitColumns)
+	var order []Ordering
+	for _, column := range columns {
+		order = append(order, Ordering{Column: column})
+	}
+	sortRows(rows, order) // so that the rows of a group follow each other
+	var groups []*ComponentUsage
+	for first := 0; first < len(rows); {
+		end := first + 1
+		for end < len(rows) && compareRows(order, rows[first], rows[end]) == 0 {
+			end++
+		}
+		groups = append(groups, sum(rows[first:end], columns))
+		first = end
+	}
+	return groups
+}
+
+// sum returns the row of a group, whose rows are equal in the columns.
+func sum(rows []*ComponentUsage, columns []*Column) *ComponentUsage {
+	total := &ComponentUsage{TotalConsumed: new(Decimal), TotalAllocated: new(Decimal)}
+	for _, column := range columns {
+		column.copy(total, rows[0])
+	}
+	for _, row := range rows {
+		*total.TotalConsumed = total.TotalConsumed.add(*row.TotalConsumed)
+		if total.TotalAllocated != nil {
+			*total.TotalAllocated = total.TotalAllocated.add(*row.TotalAllocated)
+		}
+		if *row.BillingPeriod != *rows[0].BillingPeriod {
+			total.TotalAllocated = nil
+		}
+	}
+	total.setUsagePercent()
+	return total
+}

@@ -1,0 +1,491 @@
+// Copyright (c) The terraform-provider-waldur authors
+// SPDX-License-Identifier: MPL-2.0
+
+package waldur_test
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"math/big"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/shopspring/decimal"
+	"pgregory.net/rapid"
+
+	"terraform-provider-waldur/internal/waldur"
+	"terraform-provider-waldur/internal/waldurtest"
+)
+
+// The answers of these tests come from fractions, and not from the client's
+// decimals.
+
+func rat(text string) *big.Rat {
+	r, ok := new(big.Rat).SetString(text)
+	if !ok {
+		panic(text)
+	}
+	return r
+}
+
+// percent returns consumed as a percentage of allocated, in hundredths rounded half
+// to even, or nil without a positive allocation.
+func percent(consumed, allocated *big.Rat) any {
+	if allocated == nil || allocated.Sign() <= 0 {
+		return nil
+	}
+	hundredths := new(big.Rat).Quo(new(big.Rat).Mul(consumed, big.NewRat(10000, 1)), allocated)
+	floor := new(big.Int).Div(hundredths.Num(), hundredths.Denom()) // Euclidean: rounds down
+	switch rest := new(big.Rat).Sub(hundredths, new(big.Rat).SetInt(floor)); rest.Cmp(big.NewRat(1, 2)) {
+	case 1:
+		floor.Add(floor, big.NewInt(1))
+	case 0:
+		if floor.Bit(0) == 1 {
+			floor.Add(floor, big.NewInt(1))
+		}
+	}
+	return decimal.NewFromBigInt(floor, -2).String()
+}
+
+func exact(r *big.Rat) string { return decimal.RequireFromString(r.FloatString(2)).String() }
+
+// answer is a row of an answer by column, in the form of value. It lacks null columns.
+type answer map[string]any
+
+func answerOf(row *waldurtest.Row) answer {
+	a := answer{}
+	for _, column := range waldur.ColumnNames() {
+		if v := value(row, column); v != nil {
+			a[column] = v
+		}
+	}
+	return a
+}
+
+func receivedAnswer(row *waldur.ComponentUsage) answer {
+	a := answer{}
+	for _, column := range waldur.ColumnNames() {
+		if v := received(row, column); v != nil {
+			a[column] = v
+		}
+	}
+	return a
+}
+
+// inMonth returns the rows of a month and, with wholePeriods, the consumption of
+// the whole periods of their limits.
+func inMonth(rows []waldurtest.Row, month string, wholePeriods bool) []answer {
+	var answers []answer
+	for i := range rows {
+		row := &rows[i]
+		if row.BillingPeriod != month {
+			continue
+		}
+		a := answerOf(row)
+		answers = append(answers, a)
+		period := "month"
+		if row.LimitPeriod != nil {
+			period = *row.LimitPeriod
+		}
+		from := map[string]string{
+			"month": month, "total": "0001-01-01", "annual": month[:4] + "-01-01",
+			"quarterly": month[:5] + map[string]string{"01": "01", "02": "01", "03": "01", "04": "04", "05": "04", "06": "04",
+				"07": "07", "08": "07", "09": "07", "10": "10", "11": "10", "12": "10"}[month[5:7]] + "-01",
+		}[period]
+		if from == month || !wholePeriods {
+			continue
+		}
+		consumed := new(big.Rat)
+		for _, other := range rows {
+			if other.OfferingUUID == row.OfferingUUID && other.ComponentType == row.ComponentType && other.BillingPeriod >= from && other.BillingPeriod <= month {
+				consumed.Add(consumed, rat(other.TotalConsumed))
+			}
+		}
+		a["total_consumed"] = exact(consumed)
+		delete(a, "usage_percent")
+		if p := percent(consumed, rat(row.TotalAllocated)); p != nil {
+			a["usage_percent"] = p
+		}
+	}
+	return answers
+}
+
+// grouped returns the groups of rows, by their columns as a text.
+func grouped(rows []answer, groupBy []string) map[string]answer {
+	groupBy = append(slices.Clone(groupBy), "measured_unit", "limit_period")
+	groups := map[string][]answer{}
+	for _, row := range rows {
+		var key strings.Builder
+		for _, column := range groupBy {
+			fmt.Fprintf(&key, "%q ", fmt.Sprint(row[column]))
+		}
+		groups[key.String()] = append(groups[key.String()], row)
+	}
+	answers := map[string]answer{}
+	for key, members := range groups {
+		consumed, allocated, months := new(big.Rat), new(big.Rat), map[any]bool{}
+		a := answer{}
+		for _, row := range members {
+			consumed.Add(consumed, rat(row["total_consumed"].(string)))
+			allocated.Add(allocated, rat(row["total_allocated"].(string)))
+			months[row["billing_period"]] = true
+			for _, column := range groupBy {
+				if row[column] != nil {
+					a[column] = row[column]
+				}
+			}
+		}
+		a["total_consumed"] = exact(consumed)
+		if len(months) == 1 {
+			a["total_allocated"] = exact(allocated)
+			if p := percent(consumed, allocated); p != nil {
+				a["usage_percent"] = p
+			}
+		}
+		answers[key] = a
+	}
+	return answers
+}
+
+// sameAnswers compares two lists in any order.
+func sameAnswers(got, want []answer) string {
+	texts := func(answers []answer) []string {
+		var texts []string
+		for _, a := range answers {
+			texts = append(texts, fmt.Sprint(map[string]any(a)))
+		}
+		slices.Sort(texts)
+		return texts
+	}
+	g, w := texts(got), texts(want)
+	if len(g) != len(w) {
+		return fmt.Sprintf("%d rows, want %d", len(g), len(w))
+	}
+	for i := range g {
+		if g[i] != w[i] {
+			return fmt.Sprintf("got  %s\nwant %s", g[i], w[i])
+		}
+	}
+	return ""
+}
+
+// drawAmounts returns rows of many months with random limits: gaps, nulls, negative
+// amounts and amounts of 18 digits.
+func drawAmounts(t *rapid.T, periods ...string) []waldurtest.Row {
+	amount := rapid.Custom(func(t *rapid.T) string {
+		digits := rapid.SampledFrom([]int64{1, 10, 999, 99_999, 999_999_999_999_999_999}).Draw(t, "digits")
+		whole := rapid.Int64Range(-digits/10, digits).Draw(t, "whole")
+		return fmt.Sprintf("%d.%02d", whole, rapid.IntRange(0, 99).Draw(t, "hundredths"))
+	})
+	months := rapid.IntRange(1, 34).Draw(t, "months")
+	var rows []waldurtest.Row
+	for component := range rapid.IntRange(1, 12).Draw(t, "components") {
+		period := rapid.SampledFrom(periods).Draw(t, "limit_period")
+		unit := rapid.SampledFrom([]string{"", "GB", "hours"}).Draw(t, "measured_unit")
+		provider := rapid.SampledFrom([]string{"", "Centre", "University"}).Draw(t, "provider")
+		for m := range months {
+			if rapid.IntRange(0, 3).Draw(t, "gap") == 0 {
+				continue
+			}
+			row := testRow(component/2, component, waldur.NewMonth(2024, time.January).Add(int64(m)).FirstDay())
+			row.MeasuredUnit, row.ServiceProviderName = unit, provider
+			row.OfferingName = fmt.Sprintf("Cluster %d", component%3)
+			if period != "null" {
+				row.LimitPeriod = &period
+			}
+			row.TotalConsumed, row.TotalAllocated = amount.Draw(t, "consumed"), amount.Draw(t, "allocated")
+			if p, ok := percent(rat(row.TotalConsumed), rat(row.TotalAllocated)).(string); ok {
+				row.UsagePercent = &p
+			}
+			rows = append(rows, row)
+		}
+	}
+	return rows
+}
+
+var anyPeriod = []string{"month", "quarterly", "annual", "total", "null"}
+
+// TestWholeLimitPeriodsAndGroups compares the answers with fractions.
+func TestWholeLimitPeriodsAndGroups(t *testing.T) {
+	t.Parallel()
+	server := waldurtest.Start(t, nil)
+	c := client(t, server)
+	textColumns := slices.DeleteFunc(waldur.ColumnNames(), func(name string) bool {
+		return waldur.ColumnByName(name).Kind == waldur.DecimalKind || waldur.ColumnByName(name).Kind == waldur.WholeNumberKind
+	})
+	rapid.Check(t, func(rt *rapid.T) {
+		rows := drawAmounts(rt, anyPeriod...)
+		server.SetRows(rapid.Permutation(rows).Draw(rt, "rows"))
+		month := waldur.NewMonth(2024, time.January).Add(rapid.Int64Range(0, 33).Draw(rt, "month"))
+		groupBy := rapid.SliceOfNDistinct(rapid.SampledFrom(textColumns), 0, 4, rapid.ID).Draw(rt, "group_by")
+		query := waldur.Query{BillingPeriod: month, WholeLimitPeriods: rapid.Bool().Draw(rt, "whole periods"), GroupBy: columns(groupBy)}
+		want := inMonth(rows, month.FirstDay(), query.WholeLimitPeriods)
+		if !query.WholeLimitPeriods && rapid.Bool().Draw(rt, "all months") {
+			query.BillingPeriod, query.Start = waldur.Month{}, waldur.NewMonth(2000, 1)
+			want = nil
+			for i := range rows {
+				want = append(want, answerOf(&rows[i]))
+			}
+		}
+		total := len(want)
+		if len(groupBy) > 0 {
+			want = slices.Collect(maps.Values(grouped(want, groupBy)))
+		}
+		got, gotTotal, err := c.ListComponentUsageMonthly(t.Context(), query)
+		if err != nil || gotTotal != total {
+			rt.Fatalf("selected %d rows, want %d; %v", gotTotal, total, err)
+		}
+		var answers []answer
+		for _, row := range got {
+			answers = append(answers, receivedAnswer(row))
+		}
+		if diff := sameAnswers(answers, want); diff != "" {
+			rt.Fatal(diff)
+		}
+
+		// The sum over groups is the sum over rows, whatever the columns.
+		sum, wantSum := decimal.Zero, new(big.Rat)
+		for _, row := range got {
+			sum = sum.Add(row.TotalConsumed.Decimal)
+		}
+		for _, row := range inMonth(rows, month.FirstDay(), query.WholeLimitPeriods) {
+			wantSum.Add(wantSum, rat(row["total_consumed"].(string)))
+		}
+		if query.Start.IsZero() && sum.Rat().Cmp(wantSum) != 0 {
+			rt.Fatalf("the sum is %s, want %s", sum, wantSum.FloatString(2))
+		}
+
+		// A percentage, an order and a limit work on these rows.
+		threshold, err := waldur.ParseDecimal(rapid.SampledFrom([]string{"-5", "0", "33.33", "100"}).Draw(rt, "min_usage_percent"))
+		if err != nil {
+			rt.Fatal(err)
+		}
+		query.MinUsagePercent, query.OrderBy = &threshold, orderings([]string{"-usage_percent", "total_consumed"})
+		query.Limit = rapid.IntRange(0, 3).Draw(rt, "limit")
+		var kept []*waldur.ComponentUsage
+		for _, row := range got {
+			if row.UsagePercent != nil && row.UsagePercent.Cmp(threshold) >= 0 {
+				kept = append(kept, row)
+			}
+		}
+		slices.SortStableFunc(kept, func(a, b *waldur.ComponentUsage) int { // got is in the default order
+			if c := b.UsagePercent.Cmp(*a.UsagePercent); c != 0 {
+				return c
+			}
+			return a.TotalConsumed.Cmp(*b.TotalConsumed)
+		})
+		if query.Limit > 0 {
+			kept = kept[:min(query.Limit, len(kept))]
+		}
+		first, gotTotal, err := c.ListComponentUsageMonthly(t.Context(), query)
+		if err != nil || gotTotal != total || len(first) != len(kept) {
+			rt.Fatalf("%d rows of %d, want %d of %d; %v", len(first), gotTotal, len(kept), total, err)
+		}
+		for i := range kept {
+			if diff := sameAnswers([]answer{receivedAnswer(first[i])}, []answer{receivedAnswer(kept[i])}); diff != "" {
+				rt.Fatalf("row %d: %s", i+1, diff)
+			}
+		}
+	})
+}
+
+// TestWholeLimitPeriodsOfMonthlyLimitsChangeNothing, and cost no request.
+func TestWholeLimitPeriodsOfMonthlyLimitsChangeNothing(t *testing.T) {
+	t.Parallel()
+	server := waldurtest.Start(t, nil)
+	c := client(t, server)
+	rapid.Check(t, func(rt *rapid.T) {
+		server.SetRows(drawAmounts(rt, "month", "null"))
+		server.ResetRequests()
+		query := waldur.Query{BillingPeriod: waldur.NewMonth(2024, 5)}
+		want, _, err := c.ListComponentUsageMonthly(t.Context(), query)
+		if err != nil {
+			rt.Fatal(err)
+		}
+		query.WholeLimitPeriods = true
+		got, _, err := c.ListComponentUsageMonthly(t.Context(), query)
+		if err != nil || len(got) != len(want) || len(server.Requests()) != 2 {
+			rt.Fatalf("%d rows after %d requests, %v", len(got), len(server.Requests()), err)
+		}
+		for i := range got {
+			if diff := sameAnswers([]answer{receivedAnswer(got[i])}, []answer{receivedAnswer(want[i])}); diff != "" {
+				rt.Fatal(diff)
+			}
+		}
+	})
+}
+
+// TestPercentagesRoundHalfToEven: Waldur's Python does.
+func TestPercentagesRoundHalfToEven(t *testing.T) {
+	t.Parallel()
+	var rows []waldurtest.Row
+	want := map[string]string{
+		"0.125": "0.12", "0.375": "0.38", "-0.125": "-0.12", "-0.375": "-0.38", "0.005": "0", "0.015": "0.02", "12.5": "12.5", "0.1251": "0.13", "-0.1251": "-0.13",
+	}
+	for i, text := range slices.Sorted(maps.Keys(want)) {
+		row := testRow(i, 0, "2026-01-01")
+		row.TotalConsumed, row.TotalAllocated, row.OfferingName = text+"0", "100.00", text
+		rows = append(rows, row)
+	}
+	got, _, err := client(t, waldurtest.Start(t, rows)).ListComponentUsageMonthly(t.Context(),
+		waldur.Query{BillingPeriod: waldur.NewMonth(2026, 1), GroupBy: columns([]string{"offering_name"})})
+	if err != nil || len(got) != len(want) {
+		t.Fatalf("%d rows, %v", len(got), err)
+	}
+	for _, row := range got {
+		if row.UsagePercent.String() != want[*row.OfferingName] {
+			t.Errorf("%s %% became %s", *row.OfferingName, row.UsagePercent)
+		}
+	}
+}
+
+// TestRequestsOfWholeLimitPeriods: one more list, with the same filters, from the
+// earliest month that a row needs, and with no more columns than it needs.
+func TestRequestsOfWholeLimitPeriods(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		month   time.Month
+		periods []string
+		want    []string // the months of each further request
+	}{
+		"monthly limits":                 {5, []string{"month", "null"}, nil},
+		"a quarter that begins":          {4, []string{"quarterly"}, nil},
+		"a year that begins":             {1, []string{"annual", "quarterly", "month"}, nil},
+		"a quarter":                      {6, []string{"quarterly", "month"}, []string{"start=2026-04 end=2026-05"}},
+		"a year":                         {6, []string{"quarterly", "annual"}, []string{"start=2026-01 end=2026-05"}},
+		"all months":                     {6, []string{"quarterly", "annual", "total"}, []string{"start= end=2026-05"}},
+		"all months, in a first January": {1, []string{"total"}, []string{"start= end=2025-12"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			month := waldur.NewMonth(2026, test.month)
+			var rows []waldurtest.Row
+			for i, period := range test.periods {
+				row := testRow(i, 0, month.FirstDay())
+				if period != "null" {
+					row.LimitPeriod = &period
+				}
+				rows = append(rows, row)
+			}
+			server := waldurtest.Start(t, rows)
+			query := waldur.Query{BillingPeriod: month, OfferingType: "Marketplace.Slurm", WholeLimitPeriods: true, PageSize: 50}
+			if _, _, err := client(t, server).ListComponentUsageMonthly(t.Context(), query); err != nil {
+				t.Fatal(err)
+			}
+			var further []string
+			for _, request := range server.Requests()[1:] {
+				further = append(further, "start="+request.Query.Get("start")+" end="+request.Query.Get("end"))
+				if request.Query.Get("offering_type") != "Marketplace.Slurm" || request.Query.Get("page_size") != "50" || request.Query.Has("billing_period") {
+					t.Errorf("the filters are %s", request.RawQuery)
+				}
+				if got := request.Query["field"]; len(got) != 4 {
+					t.Errorf("the columns are %v", got)
+				}
+			}
+			if !slices.Equal(further, test.want) {
+				t.Errorf("the further requests are %q, want %q", further, test.want)
+			}
+		})
+	}
+}
+
+func TestAnUnknownLimitPeriodIsAnError(t *testing.T) {
+	t.Parallel()
+	rows := waldurtest.ContractRows()
+	weekly := "weekly"
+	rows[0].LimitPeriod = &weekly
+	server := waldurtest.Start(t, rows)
+	month, err := waldur.ParseMonth(rows[0].BillingPeriod)
+	if err != nil {
+		t.Fatal(err)
+	}
+	query := waldur.Query{BillingPeriod: month, WholeLimitPeriods: true}
+	_, _, err = client(t, server).ListComponentUsageMonthly(t.Context(), query)
+	var period *waldur.LimitPeriodError
+	if !errors.As(err, &period) || period.LimitPeriod != "weekly" || !strings.Contains(err.Error(), "GET "+server.URL) || !strings.Contains(err.Error(), rows[0].OfferingUUID) {
+		t.Fatalf("got %v", err)
+	}
+	query.WholeLimitPeriods = false
+	if _, _, err = client(t, server).ListComponentUsageMonthly(t.Context(), query); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestLatest: this month, or last month if there is no row at all yet for this one.
+func TestLatest(t *testing.T) {
+	t.Parallel()
+	this := waldur.MonthOf(time.Now())
+	last, before := this.Add(-1), this.Add(-2)
+	row := func(offering int, month waldur.Month) waldurtest.Row { return testRow(offering, 0, month.FirstDay()) }
+	for name, test := range map[string]struct {
+		rows []waldurtest.Row
+		want waldur.Month
+		n    int
+	}{
+		"rows in both months":                   {[]waldurtest.Row{row(0, this), row(0, last), row(1, last), row(0, before)}, this, 1},
+		"rows in last month":                    {[]waldurtest.Row{row(0, last), row(1, last), row(0, before)}, last, 2},
+		"rows in neither month":                 {[]waldurtest.Row{row(0, before)}, this, 0},
+		"rows of other offerings in this month": {[]waldurtest.Row{func() waldurtest.Row { r := row(1, this); r.OfferingType = "Other"; return r }(), row(0, last)}, this, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := waldurtest.Start(t, test.rows)
+			query := waldur.Query{Latest: true, OfferingType: "Marketplace.Slurm"}
+			got, _, err := client(t, server).ListComponentUsageMonthly(t.Context(), query)
+			if err != nil || len(got) != test.n {
+				t.Fatalf("got %d rows, %v", len(got), err)
+			}
+			requests := server.Requests()
+			if want := "field=billing_period&o=-billing_period&page_size=1&start=" + last.String(); requests[0].RawQuery != want {
+				t.Errorf("the first request is %s, want %s", requests[0].RawQuery, want)
+			}
+			if len(requests) != 2 || requests[1].Query.Get("billing_period") != test.want.String() {
+				t.Errorf("the list is of %s, want %s; %d requests", requests[1].RawQuery, test.want, len(requests))
+			}
+		})
+	}
+}
+
+func TestNoRowsAreAnErrorWhereRowsAreRequired(t *testing.T) {
+	t.Parallel()
+	server := waldurtest.Start(t, tiedRows(10))
+	query := waldur.Query{BillingPeriod: waldur.NewMonth(2026, 12), RequireRows: true}
+	hundred, err := waldur.ParseDecimal("100")
+	if err != nil {
+		t.Fatal(err)
+	}
+	query.MinUsagePercent = &hundred // it leaves out all rows, which is no error
+	if rows, total, err := client(t, server).ListComponentUsageMonthly(t.Context(), query); err != nil || len(rows) != 0 || total != 10 {
+		t.Fatalf("got %d of %d rows, %v", len(rows), total, err)
+	}
+	query.ComponentType = "no such"
+	_, _, err = client(t, server).ListComponentUsageMonthly(t.Context(), query)
+	var none *waldur.NoRowsError
+	if !errors.As(err, &none) || !slices.Equal(none.Filters, []string{"billing_period=2026-12", "component_type=no such"}) {
+		t.Fatalf("got %v", err)
+	}
+}
+
+// TestGroupsReadNoMoreThanTheyNeed, and are in a total order.
+func TestGroupsReadNoMoreThanTheyNeed(t *testing.T) {
+	t.Parallel()
+	server := waldurtest.Start(t, tiedRows(300))
+	query := allMonths
+	query.GroupBy = columns([]string{"offering_name", "billing_period"})
+	got, total, err := client(t, server).ListComponentUsageMonthly(t.Context(), query)
+	if err != nil || total != 300 || len(got) != 120 {
+		t.Fatalf("%d groups of %d rows, %v", len(got), total, err)
+	}
+	want := []string{"offering_uuid", "offering_name", "component_type", "measured_unit", "limit_period", "billing_period", "total_consumed", "total_allocated"}
+	if fields := server.Requests()[0].Query["field"]; !slices.Equal(fields, want) {
+		t.Errorf("the requested fields are %v", fields)
+	}
+	for i := 1; i < len(got); i++ {
+		if c := got[i].BillingPeriod.Compare(*got[i-1].BillingPeriod); c > 0 || c == 0 && *got[i].OfferingName <= *got[i-1].OfferingName {
+			t.Fatalf("groups %d and %d are not in order: newest month, then name", i-1, i)
+		}
+	}
+}

@@ -1,0 +1,186 @@
+// Copyright (c) The terraform-provider-waldur authors
+// SPDX-License-Identifier: MPL-2.0
+
+package waldur
+
+import (
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"html"
+	"io"
+	"maps"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+const (
+	// maxErrorBodyBytes is how much is read of the body of an error response.
+	maxErrorBodyBytes = 64 << 10
+	// maxProblems is the maximum number of refused parameters to report.
+	maxProblems = 10
+	// maxRetryAfter is the longest wait that a Retry-After header can ask for.
+	maxRetryAfter = time.Minute
+)
+
+// retriesStatus reports whether a response with this status is requested again.
+func retriesStatus(code int) bool {
+	switch code {
+	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
+		return true
+	}
+	return code/100 == 5 && code != http.StatusNotImplemented
+}
+
+// readBody reads the body of a 200 response. The error is a [*BodyError] if the body
+// cannot be used, and [io.ErrUnexpectedEOF] if the connection ended within it.
+func readBody(resp *http.Response, redactor *redactor) ([]byte, error) {
+	encoding := resp.Header.Get("Content-Encoding") // net/http removes a gzip that it decodes
+	if encoding != "" && !strings.EqualFold(encoding, "identity") {
+		return nil, &BodyError{Problem: fmt.Sprintf("has the Content-Encoding %q, which was not requested", redactor.excerpt(encoding)), Encoded: true}
+	}
+	var body bytes.Buffer
+	body.Grow(int(min(max(resp.ContentLength, 0), maxBodyBytes)) + bytes.MinRead)
+	_, err := body.ReadFrom(io.LimitReader(resp.Body, maxBodyBytes+1))
+	switch {
+	case errors.Is(err, gzip.ErrHeader), errors.Is(err, gzip.ErrChecksum):
+		return nil, &BodyError{Problem: `has the Content-Encoding "gzip", but is not compressed in that way`, Encoded: true}
+	case body.Len() > maxBodyBytes:
+		return nil, &BodyError{Problem: fmt.Sprintf("is larger than %d MiB", maxBodyBytes>>20), TooLarge: true}
+	case err == nil && resp.ContentLength < 0 && !resp.Uncompressed && len(resp.TransferEncoding) == 0:
+		// Only the end of the connection ends this body, so it may have been cut.
+		_, err = jsontext.NewDecoder(bytes.NewReader(body.Bytes())).ReadValue()
+		if !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
+			err = nil
+		} else {
+			err = io.ErrUnexpectedEOF
+		}
+	}
+	return body.Bytes(), err
+}
+
+// statusError returns the error of a response with a status other than 200. root is
+// the root of the API, and path the path of the request below it.
+func statusError(resp *http.Response, root *url.URL, path string, redactor *redactor) error {
+	var body []byte
+	if resp.StatusCode >= http.StatusOK { // the body of a 101 response is the connection
+		body, _ = io.ReadAll(io.LimitReader(resp.Body, maxErrorBodyBytes))
+	}
+	status := redactor.excerpt(resp.Status)
+	if location := resp.Header.Get("Location"); location != "" && resp.StatusCode/100 == 3 {
+		e := &RedirectError{Status: status, Location: redactor.excerpt(location)}
+		if moved := movedTo(resp, root, path); redactor.excerpt(moved) == moved {
+			e.Root = moved
+		}
+		return e
+	}
+	e := &StatusError{StatusCode: resp.StatusCode, Status: status, HTML: isHTML(resp.Header, body)}
+	detail, problems := parseProblem(body)
+	switch {
+	case e.HTML:
+		detail = pageTitle(body)
+	case resp.StatusCode == http.StatusBadRequest && len(problems) > 0:
+		refused := map[string]string{}
+		for _, parameter := range slices.Sorted(maps.Keys(problems))[:min(len(problems), maxProblems)] {
+			refused[redactor.excerpt(parameter)] = redactor.excerpt(problems[parameter])
+		}
+		return &FilterError{Problems: refused}
+	}
+	for _, parameter := range slices.Sorted(maps.Keys(problems)) {
+		detail = strings.TrimSpace(detail + " " + parameter + ": " + problems[parameter])
+	}
+	e.Detail = redactor.excerpt(detail)
+	if retriesStatus(resp.StatusCode) {
+		e.RetryAfter = parseRetryAfter(resp.Header)
+	}
+	return e
+}
+
+// parseProblem parses the body of an error of the Django REST framework: an object
+// whose members are texts or lists of texts. It returns the texts of members that
+// are not parameters, such as {"detail": "…"}, and those by refused parameter, as in
+// {"PARAMETER": ["…"], …}. It returns a body of any other form as the detail.
+func parseProblem(body []byte) (detail string, problems map[string]string) {
+	var object map[string]jsontext.Value
+	if json.Unmarshal(body, &object) != nil {
+		return string(body), nil
+	}
+	problems = map[string]string{}
+	var details []string
+	for _, name := range slices.Sorted(maps.Keys(object)) {
+		var texts []string
+		if json.Unmarshal(object[name], &texts) != nil {
+			var text string
+			if json.Unmarshal(object[name], &text) != nil {
+				return string(body), nil
+			}
+			texts = []string{text}
+		}
+		switch name {
+		case "detail", "errors", "non_field_errors":
+			details = append(details, texts...)
+		default:
+			problems[name] = strings.Join(texts, " ")
+		}
+	}
+	return strings.Join(details, " "), problems
+}
+
+var titleTag = regexp.MustCompile(`(?is)<title[^>]*>(.*?)</title>`)
+
+// pageTitle returns the title of an HTML page, or "".
+func pageTitle(body []byte) string {
+	if match := titleTag.FindSubmatch(body[:min(len(body), maxErrorBodyBytes)]); match != nil {
+		return html.UnescapeString(string(match[1]))
+	}
+	return ""
+}
+
+// isHTML reports whether a response is an HTML page. It also checks the body,
+// because not every web front end sets the Content-Type.
+func isHTML(header http.Header, body []byte) bool {
+	return strings.HasPrefix(header.Get("Content-Type"), "text/html") || bytes.HasPrefix(bytes.TrimSpace(body), []byte("<"))
+}
+
+// movedTo returns the address to configure if a redirect points to the same path of
+// an API with another root, otherwise "".
+func movedTo(resp *http.Response, root *url.URL, path string) string {
+	location, err := resp.Location()
+	if err != nil || location.Host == "" {
+		return ""
+	}
+	prefix, _, found := strings.Cut(location.EscapedPath(), "/api/"+path)
+	moved := location.Scheme + "://" + location.Host + prefix
+	if u, err := ParseURL(moved); !found || err != nil || u.String() == root.String() {
+		return ""
+	}
+	return moved
+}
+
+// parseRetryAfter returns the wait in a Retry-After header, which has seconds or a
+// date (RFC 9110, section 10.2.3). A date is compared with the response's own, since
+// the server's clock may differ. It returns 0 without a valid header.
+func parseRetryAfter(header http.Header) time.Duration {
+	value := header.Get("Retry-After")
+	if seconds, err := strconv.ParseUint(value, 10, 32); err == nil || errors.Is(err, strconv.ErrRange) {
+		return time.Duration(seconds) * time.Second
+	}
+	date, err := http.ParseTime(value)
+	if err != nil {
+		return 0
+	}
+	now, err := http.ParseTime(header.Get("Date"))
+	if err != nil {
+		now = time.Now()
+	}
+	return max(0, date.Sub(now))
+}

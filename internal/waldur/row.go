@@ -1,0 +1,251 @@
+// Copyright (c) The terraform-provider-waldur authors
+// SPDX-License-Identifier: MPL-2.0
+
+package waldur
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
+
+// ComponentUsage is a row of Waldur's monthly usage: how much of a component of
+// an offering was consumed and allocated in a month, over all its resources. Its
+// fields are those of ComponentUsageMonthly in Waldur's API reference; [Columns]
+// describes each. A field is nil if it is null, was not read, or has no value in a
+// group of rows.
+type ComponentUsage struct {
+	OfferingUUID        *string  `json:"offering_uuid"`
+	OfferingName        *string  `json:"offering_name"`
+	OfferingType        *string  `json:"offering_type"`
+	ServiceProviderUUID *string  `json:"service_provider_uuid"`
+	ServiceProviderName *string  `json:"service_provider_name"`
+	CategoryUUID        *string  `json:"category_uuid"`
+	CategoryTitle       *string  `json:"category_title"`
+	ComponentType       *string  `json:"component_type"`
+	ComponentName       *string  `json:"component_name"`
+	MeasuredUnit        *string  `json:"measured_unit"`
+	BillingType         *string  `json:"billing_type"`
+	LimitAmount         *int32   `json:"limit_amount"`
+	LimitPeriod         *string  `json:"limit_period"`
+	BillingPeriod       *Month   `json:"billing_period"`
+	TotalConsumed       *Decimal `json:"total_consumed"`
+	TotalAllocated      *Decimal `json:"total_allocated"`
+	UsagePercent        *Decimal `json:"usage_percent"`
+}
+
+// Columns are the fields of a row, in the API's order. Decoding, grouping, ordering
+// and descriptions all come from this table.
+var Columns = []*Column{
+	column("offering_uuid", required, "UUID of the offering, 32 hexadecimal digits without dashes.",
+		func(u *ComponentUsage) **string { return &u.OfferingUUID }, strings.Compare),
+	column("offering_name", required, "Name of the offering, chosen by its provider. Several offerings may have the same name.",
+		func(u *ComponentUsage) **string { return &u.OfferingName }, strings.Compare),
+	column("offering_type", required, "Plugin that provides the offering, such as `Marketplace.Slurm` or `OpenStack.Tenant`.",
+		func(u *ComponentUsage) **string { return &u.OfferingType }, strings.Compare),
+	column("service_provider_uuid", nullable, "UUID of the organization that provides the offering, 32 hexadecimal digits without dashes. "+
+		"Null if the offering belongs to no organization.",
+		func(u *ComponentUsage) **string { return &u.ServiceProviderUUID }, strings.Compare),
+	column("service_provider_name", nullable, "Name of the organization that provides the offering. Null if the offering belongs to no organization.",
+		func(u *ComponentUsage) **string { return &u.ServiceProviderName }, strings.Compare),
+	column("category_uuid", required, "UUID of the offering's category in the marketplace, 32 hexadecimal digits without dashes.",
+		func(u *ComponentUsage) **string { return &u.CategoryUUID }, strings.Compare),
+	column("category_title", required, "Title of the offering's category in the marketplace, such as `HPC`.",
+		func(u *ComponentUsage) **string { return &u.CategoryTitle }, strings.Compare),
+	column("component_type", required, "Identifier of the component within its offering, such as `cpu_k_hours`.",
+		func(u *ComponentUsage) **string { return &u.ComponentType }, strings.Compare),
+	column("component_name", required, "Display name of the component, such as `CPU k-hours`.",
+		func(u *ComponentUsage) **string { return &u.ComponentName }, strings.Compare),
+	column("measured_unit", required, "Unit of `total_consumed`, `total_allocated` and `limit_amount`, such as `GB`. May be empty.",
+		func(u *ComponentUsage) **string { return &u.MeasuredUnit }, strings.Compare),
+	column("billing_type", required, "How the component is billed: `fixed` (a fixed price), `usage` (the amount used), `limit` (the amount reserved), "+
+		"`one` (once, on activation) or `few` (on activation and on each change of plan).",
+		func(u *ComponentUsage) **string { return &u.BillingType }, strings.Compare),
+	column("limit_amount", nullable, "Limit of the component for **one** resource in a `limit_period`, a whole number in `measured_unit`. Null if no limit is set.",
+		func(u *ComponentUsage) **int32 { return &u.LimitAmount }, cmp.Compare[int32]),
+	column("limit_period", nullable, "Period that the limits hold for: `month`, `quarterly` (a calendar quarter), `annual` (a calendar year) or `total` "+
+		"(the life of a resource). Null on servers that do not set one.",
+		func(u *ComponentUsage) **string { return &u.LimitPeriod }, strings.Compare),
+	column("billing_period", required, "The month, written as its first day, such as `2026-10-01`. Waldur's months are in UTC.",
+		func(u *ComponentUsage) **Month { return &u.BillingPeriod }, Month.Compare),
+	column("total_consumed", required, "Amount consumed in the month, over all resources, in `measured_unit`: the whole `limit_period` up to that month with "+
+		"`usage_period = \"limit_period\"`, the sum over the group with `group_by`. Exact. Can be negative after a correction.",
+		func(u *ComponentUsage) **Decimal { return &u.TotalConsumed }, Decimal.Cmp),
+	column("total_allocated", required, "Sum of the limits of all resources, for the whole `limit_period`, in `measured_unit`. If no resource has a limit, "+
+		"it is the `limit_amount` of the component, once. Exact. Null for a group of several months.",
+		func(u *ComponentUsage) **Decimal { return &u.TotalAllocated }, Decimal.Cmp),
+	column("usage_percent", nullable, "`total_consumed` as a percentage of `total_allocated`, rounded to two decimal places (half to even). Can exceed 100. "+
+		"Null without a positive allocation.",
+		func(u *ComponentUsage) **Decimal { return &u.UsagePercent }, Decimal.Cmp),
+}
+
+// Kind is the type of a column's values.
+type Kind int
+
+// The kinds of columns, each with the type that [Column.Value] returns.
+const (
+	TextKind        Kind = iota // *string
+	WholeNumberKind             // *int32
+	DecimalKind                 // *Decimal
+	MonthKind                   // *Month, written as its first day
+)
+
+// Column is a field of a [ComponentUsage].
+type Column struct {
+	Name        string // in Waldur's API
+	Description string // in Markdown
+	Kind        Kind
+	Nullable    bool // the field may be null or missing in a response
+
+	// Value returns a pointer to the field's value in a row, of Kind's type. The
+	// pointer is nil if the field is.
+	Value func(*ComponentUsage) any
+
+	// IsNull reports whether the field is nil in a row.
+	IsNull func(*ComponentUsage) bool
+
+	// copy sets the field of a row to the value of another row.
+	copy func(to, from *ComponentUsage)
+
+	// compare orders two rows by the field, ascending. It is not called with nil.
+	compare func(a, b *ComponentUsage) int
+}
+
+const (
+	required = false
+	nullable = true
+)
+
+// column returns the column whose values are at field, and are ordered by compare.
+func column[T any](name string, nullable bool, description string, field func(*ComponentUsage) **T, compare func(a, b T) int) *Column {
+	kind := TextKind
+	switch any(*new(T)).(type) {
+	case int32:
+		kind = WholeNumberKind
+	case Decimal:
+		kind = DecimalKind
+	case Month:
+		kind = MonthKind
+	}
+	return &Column{
+		Name: name, Description: description, Kind: kind, Nullable: nullable,
+		Value:   func(u *ComponentUsage) any { return *field(u) },
+		IsNull:  func(u *ComponentUsage) bool { return *field(u) == nil },
+		copy:    func(to, from *ComponentUsage) { *field(to) = *field(from) },
+		compare: func(a, b *ComponentUsage) int { return compare(**field(a), **field(b)) },
+	}
+}
+
+// want describes the values that a response may have in the column.
+func (c *Column) want() string {
+	switch c.Kind {
+	case WholeNumberKind:
+		return "a whole number of 32 bits"
+	case DecimalKind:
+		return wantDecimal
+	case MonthKind:
+		return `a first day of a month such as "2026-10-01"`
+	default:
+		return "a string"
+	}
+}
+
+// ColumnByName returns the column with a name, or nil if no column has it.
+func ColumnByName(name string) *Column {
+	if i := slices.IndexFunc(Columns, func(c *Column) bool { return c.Name == name }); i >= 0 {
+		return Columns[i]
+	}
+	return nil
+}
+
+// ColumnNames returns the names of [Columns], in their order.
+func ColumnNames() []string {
+	names := make([]string, len(Columns))
+	for i, column := range Columns {
+		names[i] = column.Name
+	}
+	return names
+}
+
+// columnsByName returns the columns with these names, which must exist.
+func columnsByName(names ...string) []*Column {
+	columns := make([]*Column, len(names))
+	for i, name := range names {
+		if columns[i] = ColumnByName(name); columns[i] == nil {
+			panic("no column " + name)
+		}
+	}
+	return columns
+}
+
+// Key identifies a row: the server's database keeps it unique.
+type Key struct {
+	OfferingUUID  string
+	ComponentType string
+	BillingPeriod Month
+}
+
+// key returns the row's key, whose columns are always read.
+func (u *ComponentUsage) key() Key {
+	return Key{*u.OfferingUUID, *u.ComponentType, *u.BillingPeriod}
+}
+
+// equal reports whether two rows have the same values in all columns.
+func (u *ComponentUsage) equal(other *ComponentUsage) bool {
+	return !slices.ContainsFunc(Columns, func(c *Column) bool { return compareNullable(c, u, other) != 0 })
+}
+
+// compareNullable orders two rows by a column, ascending, with null after all
+// values.
+func compareNullable(c *Column, a, b *ComponentUsage) int {
+	switch aNull, bNull := c.IsNull(a), c.IsNull(b); {
+	case aNull && bNull:
+		return 0
+	case aNull:
+		return 1
+	case bNull:
+		return -1
+	}
+	return c.compare(a, b)
+}
+
+// Ordering is a column to order rows by. Rows without a value come last in
+// either direction.
+type Ordering struct {
+	Column     *Column
+	Descending bool
+}
+
+// compare returns a negative number if a comes before b, a positive number
+// if a comes after b, and 0 if both have the same value.
+func (o Ordering) compare(a, b *ComponentUsage) int {
+	if o.Descending && !o.Column.IsNull(a) && !o.Column.IsNull(b) {
+		return o.Column.compare(b, a)
+	}
+	return compareNullable(o.Column, a, b)
+}
+
+// defaultOrder is the order of a list if the query has none. It also breaks the
+// ties of the query's order. It is the server's default order, which is not
+// total, followed by the key.
+var defaultOrder = func() []Ordering {
+	var order []Ordering
+	for _, c := range columnsByName("billing_period", "offering_name", "component_name", "offering_uuid", "component_type") {
+		order = append(order, Ordering{Column: c, Descending: c.Kind == MonthKind})
+	}
+	return order
+}()
+
+// sortRows puts rows into an order.
+func sortRows(rows []*ComponentUsage, order []Ordering) {
+	slices.SortFunc(rows, func(a, b *ComponentUsage) int { return compareRows(order, a, b) })
+}
+
+func compareRows(order []Ordering, a, b *ComponentUsage) int {
+	for _, ordering := range order {
+		if c := ordering.compare(a, b); c != 0 {
+			return c
+		}
+	}
+	return 0
+}
