@@ -38,10 +38,11 @@ import (
 // provider has the address of the real one, and personal settings do not affect the
 // tests.
 func TestMain(m *testing.M) {
-	for _, variable := range []string{urlVariable, tokenVariable, "TF_CLI_CONFIG_FILE", "TF_CLI_ARGS", "TF_LOG", "TF_LOG_PROVIDER", "TF_WORKSPACE", "TF_DATA_DIR"} {
+	for _, variable := range []string{urlVariable, tokenVariable, profileVariable, "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy", "TF_CLI_CONFIG_FILE", "TF_CLI_ARGS", "TF_LOG", "TF_LOG_PROVIDER", "TF_WORKSPACE", "TF_DATA_DIR"} {
 		_ = os.Unsetenv(variable)
 	}
 	for variable, value := range map[string]string{
+		"XDG_CONFIG_HOME":      os.DevNull, // a folder without profiles
 		"TF_ACC_PROVIDER_HOST": "terraform.local", "TF_ACC_PROVIDER_NAMESPACE": "waldur", "CHECKPOINT_DISABLE": "1",
 	} {
 		_ = os.Setenv(variable, value)
@@ -405,7 +406,7 @@ func TestAccErrorsAtTheTerminal(t *testing.T) {
 		"a large page":  {read(`page_size = 301`), []string{"page_size = 301", "page_size must be a whole number between 1 and 300; got 301"}},
 		"a late start":  {read("start = \"2026-10\"\nend = \"2026-09\""), []string{`start = "2026-10"`, "must not be after end; got start 2026-10 and end 2026-09"}},
 		"a bad address": {strings.Replace(read(""), server.URL, "ftp://waldur.example.com", 1), []string{"Invalid Value for url", "must begin with https://"}},
-		"a bad token":   {strings.Replace(read(""), waldurtest.Token, "0badc0ffee", 1), []string{"Token Refused by Waldur", `401 Unauthorized: "Invalid token."`, "WALDUR_ACCESS_TOKEN"}},
+		"a bad token":   {strings.Replace(read(""), waldurtest.Token, "0badc0ffee", 1), []string{"Token Refused by Waldur", `401 Unauthorized: "Invalid token."`, "The token came from the provider block: set the new one there."}},
 		"no settings": {`
 terraform {
   required_providers {
@@ -414,7 +415,7 @@ terraform {
 }
 provider "waldur" {}
 data "waldur_component_usage_monthly" "this" {}
-`, []string{"Missing Waldur address", "The Waldur address is not set.", "WALDUR_API_URL", "Missing Waldur token", "The Waldur token is not set.", "WALDUR_ACCESS_TOKEN"}},
+`, []string{"Missing Waldur Address and Token", "The Waldur address and token are not set.", "waldur-cli login", "WALDUR_API_URL and WALDUR_ACCESS_TOKEN", "url and token in the provider block"}},
 		"an unknown address": {strings.Replace(read(""), fmt.Sprintf("%q", server.URL), "terraform_data.address.output", 1) + `
 resource "terraform_data" "address" {
   input = plantimestamp()
