@@ -4,6 +4,7 @@
 package provider
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -14,6 +15,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/BurntSushi/toml"
 
@@ -32,7 +34,7 @@ type profile struct {
 func (p *profile) String() string { return fmt.Sprintf("profile %q in %s", p.name, p.file) }
 
 // errNoProfile reports a profile that is not saved.
-var errNoProfile = errors.New("no such profile")
+var errNoProfile = errors.New("is not saved")
 
 // profileFile returns the path of the file with the profiles of waldur-cli.
 func profileFile() (string, error) {
@@ -55,8 +57,8 @@ func readProfile(name string) (*profile, error) {
 		return nil, err
 	}
 	text, err := os.ReadFile(file)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%w: the profile %q is not saved, because there is no file %s. `waldur-cli login` saves profiles", errNoProfile, name, file)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+		return nil, fmt.Errorf("the profile %q %w: there is no file %s", name, errNoProfile, file)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("the profile %q cannot be read: %w", name, err)
@@ -72,11 +74,8 @@ func readProfile(name string) (*profile, error) {
 	profiles, _ := content["profiles"].(map[string]any)
 	values, found := profiles[name].(map[string]any)
 	if !found {
-		names := slices.Sorted(maps.Keys(profiles))
-		if len(names) == 0 {
-			return nil, fmt.Errorf("%w: the profile %q is not in %s, which has no profiles. `waldur-cli login` saves profiles", errNoProfile, name, file)
-		}
-		return nil, fmt.Errorf("%w: the profile %q is not in %s. It has %s", errNoProfile, name, file, strings.Join(names, ", "))
+		names := cmp.Or(strings.Join(slices.Sorted(maps.Keys(profiles)), ", "), "none")
+		return nil, fmt.Errorf("the profile %q %w in %s: the profiles there are %s", name, errNoProfile, file, names)
 	}
 	p := &profile{name: name, file: file}
 	if p.url, err = profileValue(values, "api_url", waldur.ParseURL); err == nil {

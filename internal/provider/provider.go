@@ -180,10 +180,6 @@ func (p *waldurProvider) Configure(ctx context.Context, req provider.ConfigureRe
 // cannot reach another server than its own: from the arguments or their environment
 // variables, or else from a profile.
 func (m *providerModel) login(c *connection, diags *diag.Diagnostics) {
-	name, variable := m.Profile.ValueString(), ""
-	if name == "" {
-		variable, name = profileVariable, cmp.Or(strings.TrimSpace(os.Getenv(profileVariable)), defaultProfile)
-	}
 	anywhere := !m.URL.IsNull() || !m.Token.IsNull() || isSet(urlVariable) || isSet(tokenVariable)
 	switch {
 	case !m.Profile.IsNull() && (!m.URL.IsNull() || !m.Token.IsNull()):
@@ -199,30 +195,32 @@ func (m *providerModel) login(c *connection, diags *diag.Diagnostics) {
 		if m.Token.IsNull() {
 			c.tokenSource = "the environment variable " + tokenVariable
 		}
+	case !m.Profile.IsNull():
+		c.useProfile(m.Profile.ValueString(), "Correct profile in the provider block.", diags, diags)
+	case isSet(profileVariable):
+		c.useProfile(strings.TrimSpace(os.Getenv(profileVariable)), "Correct the environment variable "+profileVariable+", or set profile in the provider block.", diags, diags)
 	default:
-		p, err := readProfile(name)
-		switch {
-		case err == nil:
-			c.client.URL, c.client.Token, c.tokenSource = p.url, p.token, "the "+p.String()
-			if p.public {
-				diags.AddAttributeWarning(path.Root("profile"), "Profiles Readable by Others",
-					fmt.Sprintf("Other users of this machine can read %s, which contains tokens.\n\nRun chmod 600 %s.", p.file, p.file))
-			}
-		case errors.Is(err, errNoProfile) && m.Profile.IsNull() && !isSet(profileVariable):
-			c.missing.AddError("Missing Waldur Address and Token", "The Waldur address and token are not set.\n\n"+
-				"Log in with `waldur-cli login`, and the provider uses the profile that this saves. "+
-				"Or set the environment variables "+urlVariable+" and "+tokenVariable+", or url and token in the provider block.")
-		case m.Profile.IsNull():
-			diags.AddAttributeError(path.Root("profile"), "Invalid Value for "+variable, sentence(profileError(err))+"\n\nCorrect the environment variable "+variable+", or set profile in the provider block.")
-		default:
-			diags.AddAttributeError(path.Root("profile"), "Invalid Value for profile", sentence(profileError(err))+"\n\nCorrect profile in the provider block, or log in again.")
-		}
+		c.useProfile(defaultProfile, "Log in with `waldur-cli login`, which saves it. "+
+			"Or set the environment variables "+urlVariable+" and "+tokenVariable+", or url and token in the provider block.", diags, &c.missing)
 	}
 }
 
-// profileError returns an error of readProfile without the words of errNoProfile.
-func profileError(err error) error {
-	return errors.New(strings.TrimPrefix(err.Error(), errNoProfile.Error()+": "))
+// useProfile takes the address and the token from a profile. It adds an error with
+// this advice to errs if the profile cannot be used.
+func (c *connection) useProfile(name, advice string, diags, errs *diag.Diagnostics) {
+	p, err := readProfile(name)
+	switch {
+	case errors.Is(err, errNoProfile) && errs == &c.missing:
+		errs.AddError("Missing Waldur Address and Token", "The Waldur address and token are not set, and the profile "+name+" is not there.\n\n"+advice)
+	case err != nil:
+		errs.AddAttributeError(path.Root("profile"), "Unusable Waldur Profile", sentence(err)+"\n\n"+advice)
+	default:
+		c.client.URL, c.client.Token, c.tokenSource = p.url, p.token, "the "+p.String()
+		if p.public {
+			diags.AddAttributeWarning(path.Root("profile"), "Profiles Readable by Others",
+				fmt.Sprintf("Other users of this machine can read %s, which contains tokens.\n\nRun chmod 600 %s.", p.file, p.file))
+		}
+	}
 }
 
 func isSet(variable string) bool { return strings.TrimSpace(os.Getenv(variable)) != "" }
