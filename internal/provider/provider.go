@@ -6,7 +6,6 @@
 package provider
 
 import (
-	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -196,30 +195,45 @@ func (m *providerModel) login(c *connection, diags *diag.Diagnostics) {
 			c.tokenSource = "the environment variable " + tokenVariable
 		}
 	case !m.Profile.IsNull():
-		c.useProfile(m.Profile.ValueString(), "Correct profile in the provider block.", diags, diags)
+		c.useProfile(m.Profile.ValueString(), "Correct profile in the provider block.", diags)
 	case isSet(profileVariable):
-		c.useProfile(strings.TrimSpace(os.Getenv(profileVariable)), "Correct the environment variable "+profileVariable+", or set profile in the provider block.", diags, diags)
+		c.useProfile(strings.TrimSpace(os.Getenv(profileVariable)), "Correct the environment variable "+profileVariable+", or set profile in the provider block.", diags)
 	default:
-		c.useProfile(defaultProfile, "Log in with `waldur-cli login`, which saves it. "+
-			"Or set the environment variables "+urlVariable+" and "+tokenVariable+", or url and token in the provider block.", diags, &c.missing)
+		c.useDefaultProfile(diags)
 	}
 }
 
-// useProfile takes the address and the token from a profile. It adds an error with
-// this advice to errs if the profile cannot be used.
-func (c *connection) useProfile(name, advice string, diags, errs *diag.Diagnostics) {
+// useProfile takes the address and the token from a profile that the user named.
+func (c *connection) useProfile(name, advice string, diags *diag.Diagnostics) {
 	p, err := readProfile(name)
-	switch {
-	case errors.Is(err, errNoProfile) && errs == &c.missing:
-		errs.AddError("Missing Waldur Address and Token", "The Waldur address and token are not set, and the profile "+name+" is not there.\n\n"+advice)
-	case err != nil:
-		errs.AddAttributeError(path.Root("profile"), "Unusable Waldur Profile", sentence(err)+"\n\n"+advice)
-	default:
-		c.client.URL, c.client.Token, c.tokenSource = p.url, p.token, "the "+p.String()
-		if p.public {
-			diags.AddAttributeWarning(path.Root("profile"), "Profiles Readable by Others",
-				fmt.Sprintf("Other users of this machine can read %s, which contains tokens.\n\nRun chmod 600 %s.", p.file, p.file))
-		}
+	if err != nil {
+		diags.AddAttributeError(path.Root("profile"), "Unusable Waldur Profile", sentence(err)+"\n\n"+advice)
+		return
+	}
+	c.use(p, diags)
+}
+
+// useDefaultProfile takes them from the default profile. If it cannot be used, reads
+// fail.
+func (c *connection) useDefaultProfile(diags *diag.Diagnostics) {
+	p, err := readProfile(defaultProfile)
+	if err == nil {
+		c.use(p, diags)
+		return
+	}
+	cause := sentence(err)
+	if errors.Is(err, errNoProfile) {
+		cause = "The Waldur address and token are not set, and the profile " + defaultProfile + " is not saved."
+	}
+	c.missing.AddError("Missing Waldur Address and Token", cause+"\n\nLog in with `waldur-cli login`, which saves the profile. "+
+		"Or set the environment variables "+urlVariable+" and "+tokenVariable+", or url and token in the provider block.")
+}
+
+func (c *connection) use(p *profile, diags *diag.Diagnostics) {
+	c.client.URL, c.client.Token, c.tokenSource = p.url, p.token, "the "+p.String()
+	if p.public {
+		diags.AddAttributeWarning(path.Root("profile"), "Profiles Readable by Others",
+			fmt.Sprintf("Other users of this machine can read %s, which contains tokens.\n\nRun chmod 600 %s.", p.file, p.file))
 	}
 }
 
