@@ -326,6 +326,76 @@ output "different" {
 	}
 }
 
+// TestAccCountsDivideEqually in the plan and in the apply of the saved plan: Terraform
+// calculates with as many bits as a number is sent with.
+func TestAccCountsDivideEqually(t *testing.T) {
+	tf := newTerraform(t, plain+`
+data "waldur_component_usage_monthly" "all" {
+  start = "2000-01"
+}
+
+resource "terraform_data" "share" {
+  input = {
+    rows  = length([for s in data.waldur_component_usage_monthly.all.summaries : s if s.usage_percent != null]) / data.waldur_component_usage_monthly.all.total_count
+    limit = one(distinct([for s in data.waldur_component_usage_monthly.all.summaries : s.limit_amount if s.limit_amount == 2147483647])) / length(data.waldur_component_usage_monthly.all.summaries)
+  }
+}
+`, urlVariable+"="+recorded(t).URL, tokenVariable+"="+waldurtest.Token)
+	if out, err := tf.run("plan", "-out=saved"); err != nil {
+		t.Fatalf("plan: %v\n%s", err, out)
+	}
+	if out, err := tf.run("apply", "saved"); err != nil {
+		t.Fatalf("apply: %v\n%s", err, out)
+	}
+	if out, err := tf.run("plan", "-detailed-exitcode"); err != nil {
+		t.Fatalf("a second plan: %v\n%s", err, out)
+	}
+}
+
+// TestAccPercentagesFromRatios: Terraform's 0.6 * 100 is slightly more than 60.
+func TestAccPercentagesFromRatios(t *testing.T) {
+	rows := waldurtest.ContractRows()[:1]
+	sixty := "60.00"
+	rows[0].UsagePercent, rows[0].BillingPeriod = &sixty, "2026-11-01"
+	server := waldurtest.Start(t, rows)
+	server.SetNow(now)
+	accept(t, settings(server)+`
+locals {
+  ratio = 0.6
+}
+data "waldur_component_usage_monthly" "full" {
+  min_usage_percent = local.ratio * 100
+}
+output "binary" {
+  value = local.ratio * 100 > 60
+}
+output "rows" {
+  value = length(data.waldur_component_usage_monthly.full.summaries)
+}
+`, output("binary", knownvalue.Bool(true)), output("rows", exactly(1)))
+}
+
+// TestAccSteps answers a question with all steps.
+func TestAccSteps(t *testing.T) {
+	accept(t, settings(recorded(t))+`
+data "waldur_component_usage_monthly" "totals" {
+  billing_period    = "2026-11"
+  usage_period      = "limit_period"
+  group_by          = ["service_provider_name"]
+  min_usage_percent = 0
+  order_by          = ["-total_consumed"]
+  limit             = 2
+  require_rows      = true
+}
+output "units_are_known" {
+  value = alltrue([for s in data.waldur_component_usage_monthly.totals.summaries : s.measured_unit != null && s.total_allocated > 0 && s.usage_percent >= 0 && s.offering_name == null])
+}
+output "rows" {
+  value = "${length(data.waldur_component_usage_monthly.totals.summaries)} of ${data.waldur_component_usage_monthly.totals.total_count}"
+}
+`, output("units_are_known", knownvalue.Bool(true)), output("rows", knownvalue.StringExact("2 of 10")))
+}
+
 func TestAccArgumentsSelectAndOrder(t *testing.T) {
 	accept(t, settings(recorded(t))+`
 data "waldur_component_usage_monthly" "all_filters" {
