@@ -63,9 +63,9 @@ type Client struct {
 	// error that can pass, a 408, 425 or 429 response, or any 5xx response except 501.
 	MaxRetries int
 
-	// RetryWait is the wait before the first retry. It doubles with each further
-	// retry, up to 30 seconds, and varies at random. A Retry-After header of up to a minute replaces it,
-	// and delays all requests of the client. 0 means half a second.
+	// RetryWait is the wait before the first retry. It doubles with each further retry,
+	// up to 30 seconds, and varies at random. A Retry-After header of up to a minute
+	// replaces it, and delays all requests of the client. 0 means half a second.
 	RetryWait time.Duration
 
 	// ChangeWait is the wait before a list is read again because the data changed.
