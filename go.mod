@@ -15,7 +15,6 @@ require (
 	github.com/hashicorp/terraform-plugin-testing v1.16.0
 	github.com/shopspring/decimal v1.6.0
 	github.com/vmihailenco/msgpack/v5 v5.4.1
-	go.yaml.in/yaml/v4 v4.0.0
 	golang.org/x/sync v0.25.0
 	pgregory.net/rapid v1.3.0
 )
