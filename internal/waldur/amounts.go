@@ -82,23 +82,23 @@ func (u *ComponentUsage) setUsagePercent() {
 	}
 }
 
-// GroupColumns returns the columns that have values in rows of groups: those to
-// group by, measured_unit and limit_period, and the amounts.
+// GroupColumns returns the columns that have values in rows of groups, in the API's
+// order: those to group by, measured_unit and limit_period, and the amounts.
 func GroupColumns(groupBy []*Column) []*Column {
-	return append(slices.Concat(groupBy, unitColumns, totalColumns), percentColumn)
+	return inOrder(slices.Concat(groupBy, unitColumns, totalColumns, []*Column{percentColumn}))
 }
+
+// sharedColumns returns the columns whose values the rows of a group share.
+func sharedColumns(groupBy []*Column) []*Column { return inOrder(slices.Concat(groupBy, unitColumns)) }
 
 // group makes one row of all rows that are equal in the columns, in measured_unit
 // and in limit_period. Its consumption is the exact sum. Its allocation is the sum
 // if all rows are of one month, and otherwise null: a limit of several months is
 // not the sum of their limits. Its percentage follows from the sums. Its other
 // columns are null.
-func group(rows []*ComponentUsage, columns []*Column) []*ComponentUsage {
-	columns = slices.Concat(columns, unitColumns)
-	var order []Ordering
-	for _, column := range columns {
-		order = append(order, Ordering{Column: column})
-	}
+func group(rows []*ComponentUsage, groupBy []*Column) []*ComponentUsage {
+	shared := sharedColumns(groupBy)
+	order := orderBy(shared)
 	sortRows(rows, order) // so that the rows of a group follow each other
 	var groups []*ComponentUsage
 	for first := 0; first < len(rows); {
@@ -106,16 +106,16 @@ func group(rows []*ComponentUsage, columns []*Column) []*ComponentUsage {
 		for end < len(rows) && compareRows(order, rows[first], rows[end]) == 0 {
 			end++
 		}
-		groups = append(groups, sum(rows[first:end], columns))
+		groups = append(groups, sum(rows[first:end], shared))
 		first = end
 	}
 	return groups
 }
 
-// sum returns the row of a group, whose rows are equal in the columns.
-func sum(rows []*ComponentUsage, columns []*Column) *ComponentUsage {
+// sum returns the row of a group, whose rows share the values of some columns.
+func sum(rows []*ComponentUsage, shared []*Column) *ComponentUsage {
 	total := &ComponentUsage{TotalConsumed: new(Decimal), TotalAllocated: new(Decimal)}
-	for _, column := range columns {
+	for _, column := range shared {
 		column.copy(total, rows[0])
 	}
 	for _, row := range rows {

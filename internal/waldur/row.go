@@ -178,6 +178,11 @@ func columnsByName(names ...string) []*Column {
 	return columns
 }
 
+// inOrder returns columns in the API's order, each once.
+func inOrder(columns []*Column) []*Column {
+	return slices.DeleteFunc(slices.Clone(Columns), func(c *Column) bool { return !slices.Contains(columns, c) })
+}
+
 // Key identifies a row: the server's database keeps it unique.
 type Key struct {
 	OfferingUUID  string
@@ -225,16 +230,14 @@ func (o Ordering) compare(a, b *ComponentUsage) int {
 	return compareNullable(o.Column, a, b)
 }
 
-// defaultOrder is the order of a list if the query has none. It also breaks the
-// ties of the query's order. It is the server's default order, which is not
-// total, followed by the key.
-var defaultOrder = func() []Ordering {
-	var order []Ordering
-	for _, c := range columnsByName("billing_period", "offering_name", "component_name", "offering_uuid", "component_type") {
-		order = append(order, Ordering{Column: c, Descending: c.Kind == MonthKind})
+// orderBy returns an order by columns: months descending, all others ascending.
+func orderBy(columns []*Column) []Ordering {
+	order := make([]Ordering, len(columns))
+	for i, column := range columns {
+		order[i] = Ordering{Column: column, Descending: column.Kind == MonthKind}
 	}
 	return order
-}()
+}
 
 // sortRows puts rows into an order.
 func sortRows(rows []*ComponentUsage, order []Ordering) {
