@@ -24,8 +24,8 @@ import (
 // fact is something that Waldur's API does.
 type fact struct {
 	name   string
-	needed bool // by the provider
-	rows   int  // that show it, at least
+	needed string // by the provider
+	rows   int    // that show it, at least
 	check  func(*prober) finding
 }
 
@@ -45,8 +45,8 @@ const (
 )
 
 const (
-	needed   = true
-	optional = false
+	needed   = "yes"
+	optional = "no"
 )
 
 // facts are in the order of the table. An optional fact is never broken.

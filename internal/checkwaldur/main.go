@@ -114,11 +114,7 @@ func report(w io.Writer, findings []finding, changed bool) int {
 	fmt.Fprintln(table, "FACT\tFOUND\tNEEDED\tVERDICT")
 	total := map[verdict]int{}
 	for i, found := range findings {
-		needed := "no"
-		if facts[i].needed {
-			needed = "yes"
-		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", facts[i].name, found.text, needed, found.verdict)
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", facts[i].name, found.text, facts[i].needed, found.verdict)
 		total[found.verdict]++
 	}
 	_ = table.Flush() // stdout may be closed early

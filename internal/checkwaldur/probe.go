@@ -165,10 +165,13 @@ func newResponse(resp *waldur.Response, err error) *response {
 	return r
 }
 
-// interruption returns the problem if an error says nothing about a fact: the
-// connection failed, the server is not available, or the token is refused.
+// interruption returns the problem if an error says nothing about a fact: there is no
+// response, the token is refused, or the server is not available now. A 500 response,
+// even after the client's retries, says that the server fails for the query.
 func interruption(err error) error {
-	if status := newResponse(nil, err).status; status == 0 || mayPass(status) || refusesToken(status) {
+	switch newResponse(nil, err).status {
+	case 0, http.StatusUnauthorized, http.StatusForbidden, http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests,
+		http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		return problem(err)
 	}
 	return nil
@@ -211,31 +214,16 @@ func problem(err error) error {
 
 func statusProblem(code int, html bool) error {
 	switch {
-	case mayPass(code), code == http.StatusInternalServerError:
+	case code >= http.StatusInternalServerError, code == http.StatusRequestTimeout, code == http.StatusTooEarly, code == http.StatusTooManyRequests:
 		return fmt.Errorf("the server is not available (HTTP %d). Run the check again later", code)
 	case html:
 		return fmt.Errorf("the response is an HTML page (HTTP %d). Set %s to the address of the API, not of a web front end; the API needs Waldur 8.0.8 or later",
 			code, urlVariable)
-	case refusesToken(code):
+	case code == http.StatusUnauthorized, code == http.StatusForbidden:
 		return fmt.Errorf("the server refused the token (HTTP %d). Set %s to a valid token. A user's API token expires some time after its last use; "+
 			"a personal access token may be limited to certain networks", code, tokenVariable)
 	}
 	return fmt.Errorf("the server refused to list rows (HTTP %d). It needs Waldur 8.0.8 or later; check %s, too", code, urlVariable)
-}
-
-// mayPass reports whether a status says that the server is not available now. A 500
-// response, even after the client's retries, says that it fails for the query.
-func mayPass(code int) bool {
-	switch code {
-	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests,
-		http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-		return true
-	}
-	return false
-}
-
-func refusesToken(code int) bool {
-	return code == http.StatusUnauthorized || code == http.StatusForbidden
 }
 
 // count returns the number in X-Result-Count, or -1 without a valid number.
