@@ -154,7 +154,8 @@ func checkPastLast(p *prober) finding {
 	return failed(r)
 }
 
-// checkNoRows reads a month that no row has, as the provider does.
+// checkNoRows reads a month that no row has, as the provider does. The check ends
+// here if the server is a web front end, with an HTML page for any path.
 func checkNoRows(p *prober) finding {
 	never := waldur.NewMonth(1900, time.January)
 	_, _, err := p.client.ListComponentUsageMonthly(context.Background(), waldur.Query{BillingPeriod: never})
