@@ -256,7 +256,7 @@ func TestAccGuidesReplaceControlCharacters(t *testing.T) {
 	for _, page := range []string{"data-sources/component_usage_monthly", "guides/pipelines", "guides/quota-checks"} {
 		text := string(read(t, filepath.Join("..", "..", "templates", filepath.FromSlash(page)+".md.tmpl")))
 		for i, match := range hclFence.FindAllStringSubmatch(text, -1) {
-			if !strings.Contains(match[1], "_name}") {
+			if !regexp.MustCompile(`s\.\w+_name\b`).MatchString(match[1]) {
 				continue
 			}
 			printed++
@@ -712,8 +712,8 @@ func TestAccGuidePipelines(t *testing.T) {
 	policy, evaluation := fenced(t, guide, "rego", "package"), fenced(t, guide, "sh", "opa eval")
 	row := func(percent string) []waldurtest.Row {
 		rows := waldurtest.ContractRows()[:1]
-		rows[0].OfferingName, rows[0].ComponentName, rows[0].BillingPeriod = "Compute", "RAM", "2026-11-01"
-		rows[0].UsagePercent = &percent
+		rows[0].OfferingName, rows[0].ComponentName, rows[0].BillingPeriod = "Compute", "RAM", waldur.MonthOf(time.Now()).FirstDay()
+		rows[0].LimitPeriod, rows[0].UsagePercent = new("month"), &percent
 		return rows
 	}
 	for name, test := range map[string]struct {
@@ -726,7 +726,6 @@ func TestAccGuidePipelines(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := waldurtest.Start(t, test.rows)
-			server.SetNow(now)
 			tf := newTerraform(t, configuration, urlVariable+"="+server.URL, tokenVariable+"="+waldurtest.Token)
 			t.Run("checks", func(t *testing.T) {
 				if _, err := exec.LookPath("jq"); err != nil {
