@@ -617,18 +617,15 @@ func skipBelow(t *testing.T, ofTerraform, ofOpenTofu string) {
 // TestAccExampleModuleTests runs the tests of the example with the test command. OpenTofu has a file
 // of its own there.
 func TestAccExampleModuleTests(t *testing.T) {
-	tests, summary := "quotas.tftest.hcl", "Success! 4 passed, 0 failed."
+	summary := "Success! 4 passed, 0 failed."
 	if os.Getenv("TF_ACC") != "" {
 		skipBelow(t, "1.7", "1.12")
 		if isOpenTofu() {
-			tests, summary = "quotas.tofutest.hcl", "Success! 2 passed, 0 failed."
+			summary = "Success! 2 passed, 0 failed."
 		}
 	}
-	folder := filepath.Join("..", "..", "examples", "module-tests")
-	tf := newTerraform(t, string(read(t, filepath.Join(folder, "main.tf"))))
-	if err := os.WriteFile(filepath.Join(tf.dir, tests), read(t, filepath.Join(folder, tests)), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	tf := newTerraform(t, "")
+	tf.copyExample("module-tests")
 	if out, err := tf.run("test"); err != nil || !strings.Contains(out, summary) {
 		t.Fatalf("test: %v\n%s", err, out)
 	}
