@@ -29,9 +29,12 @@ locals {
 }
 
 data "waldur_component_usage_monthly" "months" {
-  start        = local.months[2]
-  end          = local.months[0]
-  fields       = ["service_provider_name", "offering_uuid", "offering_name", "component_type", "component_name", "measured_unit", "billing_period", "total_consumed"]
+  start = local.months[2]
+  end   = local.months[0]
+  fields = [
+    "service_provider_name", "offering_uuid", "offering_name", "component_type", "component_name", "measured_unit",
+    "billing_period", "total_consumed",
+  ]
   require_rows = true
 }
 
@@ -48,7 +51,7 @@ locals {
 }
 
 output "growth" {
-  # Names come from strangers. A terminal or a pipeline can take control characters, :: and ## as commands.
+  # Names come from strangers. Control characters, :: and ## can command a terminal or a pipeline.
   value = sort([
     for key, c in local.consumed : replace(format("%s, %s, %s: %s in %s so far, %s in %s, %s",
       coalesce(local.rows[key][0].service_provider_name, "no organization"),

@@ -50,7 +50,7 @@ locals {
   # Terraform subtracts in binary. Round the difference to Waldur's two digits.
   left = tonumber(format("%.2f", local.component.total_allocated - local.component.total_consumed))
 
-  # Names come from strangers. A terminal or a pipeline can take control characters, :: and ## as commands.
+  # Names come from strangers. Control characters, :: and ## can command a terminal or a pipeline.
   name = replace("${local.component.offering_name}, ${local.component.component_name}", "/\\pC|::|##/", " ")
   unit = replace(local.component.measured_unit, "/\\pC|::|##/", " ")
 }
@@ -61,7 +61,7 @@ resource "terraform_data" "order" {
   lifecycle {
     precondition {
       condition     = var.amount <= local.left
-      error_message = "The order needs ${trimspace("${var.amount} ${local.unit}")} of ${local.name}, but ${local.left} are left of ${local.component.total_allocated}."
+      error_message = "The order needs ${var.amount} ${local.unit} of ${local.name}. Left: ${local.left} of ${local.component.total_allocated}."
     }
   }
 }

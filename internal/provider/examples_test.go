@@ -110,7 +110,7 @@ func TestAccExampleHeadroom(t *testing.T) {
 				"billing_period": config.StringVariable("2026-11"), "offering_uuid": config.StringVariable(lumi),
 				"component_type": config.StringVariable("gb_k_hours"), "amount": config.IntegerVariable(0),
 			},
-			ExpectError: inLines("The order needs 0 GB-k-hours of LUMI, Storage, but -380 are left of 500."),
+			ExpectError: inLines("The order needs 0 GB-k-hours of LUMI, Storage. Left: -380 of 500."),
 		},
 		acctest.TestStep{
 			ConfigVariables: config.Variables{
@@ -191,9 +191,9 @@ func TestAccExampleFeedResource(t *testing.T) {
 	}
 }
 
-// strangersRow returns a full component in the month of a time, whose names contain escape sequences
-// and what GitHub Actions takes as commands: "::" at the start of a line, which also Terraform
-// breaks, and "##[" anywhere.
+// strangersRow returns a full component in the month of a time. Its names contain escape sequences and
+// what GitHub Actions takes as commands: "::" at the start of a line, and "##[" anywhere. Terraform
+// breaks long lines, so any word can start a line.
 func strangersRow(month time.Time) waldurtest.Row {
 	const name = "Lab\x1b[2J\n::stop-commands::x\r::error::x\u009b2J\u202e##[group]:"
 	row := waldurtest.ContractRows()[0]
@@ -614,8 +614,8 @@ func skipBelow(t *testing.T, ofTerraform, ofOpenTofu string) {
 	}
 }
 
-// TestAccExampleModuleTests runs the tests of the example with the test command. OpenTofu has a file
-// of its own there.
+// TestAccExampleModuleTests runs the tests of the example with the test command. OpenTofu runs a
+// file of its own there.
 func TestAccExampleModuleTests(t *testing.T) {
 	summary := "Success! 4 passed, 0 failed."
 	if os.Getenv("TF_ACC") != "" {
@@ -748,8 +748,8 @@ func TestAccGuidePipelines(t *testing.T) {
 	}
 }
 
-// TestAccGuidePipelinesPrintsNamesSafely runs the commands that print, on a check that does not replace
-// anything in names.
+// TestAccGuidePipelinesPrintsNamesSafely runs the commands that print messages, on a check that
+// prints names as they are.
 func TestAccGuidePipelinesPrintsNamesSafely(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("the commands are for a POSIX shell")
