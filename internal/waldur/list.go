@@ -241,7 +241,8 @@ func (r *reading) pass(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if first.pages() > maxPages {
+	pages := first.pages()
+	if pages > maxPages {
 		return &RequestError{Request: first.request, Err: &TooManyRowsError{
 			Count: strconv.Itoa(first.count), Limit: fmt.Sprintf("%d pages, of which the first has %d rows", maxPages, first.distinct()),
 		}}
@@ -256,7 +257,7 @@ func (r *reading) pass(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(maxRequests)
 	var ended atomic.Bool
-	for number := 2; number <= first.pages() && !ended.Load() && ctx.Err() == nil; number++ {
+	for number := 2; number <= pages && !ended.Load() && ctx.Err() == nil; number++ {
 		group.Go(func() error {
 			next, err := r.client.page(ctx, r.query, pageRequest{number: number, size: size, order: request.order})
 			if isPastEnd(err) {
