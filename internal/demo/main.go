@@ -19,6 +19,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -51,7 +52,7 @@ func main() {
 	run := d.run
 	switch args := os.Args[1:]; {
 	case len(args) == 1 && args[0] == "serve":
-		run = d.serve
+		run = func(ctx context.Context) error { return d.serve(ctx, servedAt) }
 	case len(args) > 0:
 		fmt.Fprintln(os.Stderr, "usage: go run ./internal/demo [serve]")
 		os.Exit(2)
@@ -144,9 +145,21 @@ func (d *demo) run(ctx context.Context) (err error) {
 	return nil
 }
 
-// serve runs the in-memory server until it is interrupted, which is not an error.
-func (d *demo) serve(ctx context.Context) error {
-	server := waldurtest.NewServer(usage(time.Now()))
+// servedAt is where serve listens, so that settings from an earlier time still hold.
+const servedAt = "127.0.0.1:8808"
+
+// serve runs the in-memory server at an address until it is interrupted, which is not an error.
+// If another program listens there, it takes a free port instead.
+func (d *demo) serve(ctx context.Context, address string) error {
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		fmt.Fprintf(d.stderr, "Using another port than usual: %s\n", err)
+		listener, err = net.Listen("tcp", "127.0.0.1:0")
+	}
+	if err != nil {
+		return err
+	}
+	server := waldurtest.NewServerOn(listener, usage(time.Now()))
 	defer server.Close()
 	d.heading("In-memory Waldur server", "runs until Ctrl-C. Run this in another terminal to use it:")
 	fmt.Fprintf(d.stdout, "\n    export %s=%s\n    export %s=%s\n", urlVariable, server.URL, tokenVariable, waldurtest.Token)
@@ -246,7 +259,7 @@ func moduleRoot(ctx context.Context) (string, error) {
 // goBuild builds the provider. Temporary files of go build go into the same folder,
 // because go build leaves them there if it is killed.
 func (d *demo) goBuild(ctx context.Context, root, folder string) error {
-	return d.start(ctx, "go", root, append(d.environ, "GOTMPDIR="+folder), "build", "-buildvcs=false",
+	return d.start(ctx, "go", root, append(d.environ, "GOTMPDIR="+folder, "CGO_ENABLED=0"), "build", "-buildvcs=false", "-trimpath",
 		"-ldflags", "-X main.version="+version, "-o", providerFile(folder), ".")
 }
 
@@ -256,7 +269,7 @@ func providerFile(folder string) string {
 	if runtime.GOOS == "windows" {
 		name += ".exe"
 	}
-	return filepath.Join(mirror(folder), "terraform.local", "waldur", "waldur", version, runtime.GOOS+"_"+runtime.GOARCH, name)
+	return filepath.Join(mirror(folder), filepath.FromSlash("terraform.local/waldur/waldur"), version, runtime.GOOS+"_"+runtime.GOARCH, name)
 }
 
 func mirror(folder string) string { return filepath.Join(folder, "mirror") }

@@ -156,7 +156,7 @@ func TestServedWaldurCanBeRead(t *testing.T) {
 		}
 		status = readWaldur()
 	}}
-	if err := d.serve(ctx); err != nil {
+	if err := d.serve(ctx, "127.0.0.1:0"); err != nil {
 		t.Errorf("an interruption is reported as %v", err)
 	}
 	if status != "200 OK" {

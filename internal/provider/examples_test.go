@@ -29,15 +29,19 @@ import (
 	"terraform-provider-waldur/internal/waldurtest"
 )
 
-// testExample applies a folder of examples/ unchanged, on the recorded rows. The
-// examples read the address and the token from the environment, so these tests do
-// not run in parallel.
+// testExample applies a folder of examples/ on the recorded rows. The examples read
+// the address and the token from the environment, so these tests do not run in
+// parallel.
 func testExample(t *testing.T, server *waldurtest.Server, name string, versions []tfversion.TerraformVersionCheck, steps ...acctest.TestStep) {
 	t.Helper()
 	t.Setenv(urlVariable, server.URL)
 	t.Setenv(tokenVariable, waldurtest.Token)
+	folder := t.TempDir()
+	if err := copySources(folder, filepath.Join("..", "..", "examples", name)); err != nil {
+		t.Fatal(err)
+	}
 	for i := range steps {
-		steps[i].ConfigDirectory = config.StaticDirectory(filepath.Join("..", "..", "examples", name))
+		steps[i].ConfigDirectory = config.StaticDirectory(folder)
 		steps[i].ProtoV6ProviderFactories = factories()
 	}
 	acctest.Test(t, acctest.TestCase{TerraformVersionChecks: versions, Steps: steps})
@@ -253,20 +257,11 @@ func TestAccExampleUsageReport(t *testing.T) {
 // TestAccExampleUsageReportIsPrintedOnce: by the output command, but not by the apply.
 func TestAccExampleUsageReportIsPrintedOnce(t *testing.T) {
 	server := recorded(t)
-	files, err := filepath.Glob(filepath.Join("..", "..", "examples", "usage-report", "*.*"))
-	if err != nil || len(files) == 0 {
-		t.Fatalf("files of the example: %v, %v", files, err)
-	}
 	if os.Getenv("TF_ACC") != "" {
 		skipWithoutFunctions(t)
 	}
-	text := read(t, filepath.Join("..", "..", "examples", "usage-report", "main.tf"))
-	tf := newTerraform(t, string(text), urlVariable+"="+server.URL, tokenVariable+"="+waldurtest.Token, "TF_VAR_now=2026-11-23T12:00:00Z")
-	for _, file := range files {
-		if err := os.WriteFile(filepath.Join(tf.dir, filepath.Base(file)), read(t, file), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
+	tf := newTerraform(t, "", urlVariable+"="+server.URL, tokenVariable+"="+waldurtest.Token, "TF_VAR_now=2026-11-23T12:00:00Z")
+	tf.copyExample("usage-report")
 	out, err := tf.run("apply", "-auto-approve")
 	if err != nil || !strings.Contains(out, "2 of 10 over their allocation") || strings.Contains(out, "LUMI") {
 		t.Fatalf("apply: %v\n%s", err, out)
@@ -471,7 +466,7 @@ func (tf *terraform) copyExample(name string) {
 	tf.t.Helper()
 	err := os.Remove(filepath.Join(tf.dir, "main.tf"))
 	if err == nil {
-		err = os.CopyFS(tf.dir, os.DirFS(filepath.Join("..", "..", "examples", name)))
+		err = copySources(tf.dir, filepath.Join("..", "..", "examples", name))
 	}
 	if err != nil {
 		tf.t.Fatal(err)

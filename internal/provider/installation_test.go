@@ -49,11 +49,12 @@ func installed(t *testing.T) (cliConfig string) {
 
 func install(root string) error {
 	mirror := filepath.Join(root, "mirror")
-	binary := filepath.Join(mirror, "terraform.local", "waldur", "waldur", "0.0.1", runtime.GOOS+"_"+runtime.GOARCH, "terraform-provider-waldur_v0.0.1")
+	binary := filepath.Join(mirror, filepath.FromSlash("terraform.local/waldur/waldur"), "0.0.1", runtime.GOOS+"_"+runtime.GOARCH, "terraform-provider-waldur_v0.0.1")
 	if runtime.GOOS == "windows" {
 		binary += ".exe"
 	}
-	build := exec.Command("go", "build", "-buildvcs=false", "-o", binary, "terraform-provider-waldur")
+	build := exec.Command("go", "build", "-buildvcs=false", "-trimpath", "-o", binary, "terraform-provider-waldur")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0") // as the makefile builds it
 	if out, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("%w: %s", err, out)
 	}
