@@ -34,7 +34,7 @@ func newCheckout(t *testing.T) checkout {
 			t.Skipf("needs %s and a POSIX shell", program)
 		}
 	}
-	// The settings of Terraform, of a make and of a Git hook that run this test must not affect the commands.
+	// Settings of Terraform, of make and of Git hooks must not affect the commands.
 	environ := slices.DeleteFunc(os.Environ(), func(setting string) bool {
 		return regexp.MustCompile(`^(TF_|MAKE|MFLAGS=|GIT_)`).MatchString(setting)
 	})

@@ -40,7 +40,7 @@ func main() {
 // there. It writes the index last, so that a mirror in use lists only versions that are complete.
 func write(address, release, mirror string) (folder string, err error) {
 	folder = filepath.Join(mirror, filepath.FromSlash(address))
-	if err := os.MkdirAll(folder, 0o755); err != nil { //nolint:gosec // web servers and other users read it
+	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return "", err
 	}
 	archives, err := filepath.Glob(filepath.Join(release, "terraform-provider-"+path.Base(address)+"_*.zip"))
@@ -145,5 +145,5 @@ func writeJSON(name string, value any) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(name, append(text, '\n'), 0o644) //nolint:gosec // web servers and other users read it
+	return os.WriteFile(name, append(text, '\n'), 0o644)
 }

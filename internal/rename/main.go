@@ -25,18 +25,12 @@ func main() {
 		fmt.Fprintln(os.Stderr, "usage: make rename ADDRESS=registry.example.com/acme/waldur")
 		os.Exit(2)
 	}
-	from, to := os.Args[1], os.Args[2]
-	changed, err := rename(context.Background(), ".", from, to)
+	changed, err := rename(context.Background(), ".", os.Args[1], os.Args[2])
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "rename:", err)
 		os.Exit(1)
 	}
-	fmt.Printf(`Changed the address of the provider in %d files.
-Users change it in their configurations, and run for each state:
-
-    terraform state replace-provider %s %s
-
-`, changed, from, to)
+	fmt.Printf("Changed the address of the provider in %d files.\n", changed)
 }
 
 // rename changes the address in all files below root that are under version control, or could
