@@ -51,27 +51,30 @@ var today = config.StringVariable("2026-11-23T12:00:00Z")
 
 func TestAccExampleQuotaCheck(t *testing.T) {
 	server := recorded(t)
+	november := func(variables config.Variables) config.Variables {
+		variables["billing_period"] = config.StringVariable("2026-11")
+		return variables
+	}
 	testExample(t, server, "quota-check", nil,
 		acctest.TestStep{
-			ConfigVariables: config.Variables{"stop_percent": config.IntegerVariable(150)},
-			ExpectError:     inLines("Archive, Objects: 99999999.99 %", "Compute, Ketas: 200 %"),
+			ConfigVariables: november(config.Variables{"stop_percent": config.IntegerVariable(150)}),
+			ExpectError: inLines("so this plan stops", "  - Tallinna Tehnikaülikool, Compute, Ketas: 800 %", "  - CSC – IT Center for Science, LUMI, CPU k-hours: 198.01 %",
+				"  - CSC – IT Center for Science, LUMI, Storage: 176 %"),
 		},
 		acctest.TestStep{ // a row below warn_percent stops as well
-			ConfigVariables: config.Variables{"stop_percent": config.IntegerVariable(75), "warn_percent": config.IntegerVariable(101)},
-			ExpectError:     inLines("so this plan stops", "Compute, vCPU: 75 %"),
+			ConfigVariables: november(config.Variables{"stop_percent": config.IntegerVariable(75), "warn_percent": config.IntegerVariable(101)}),
+			ExpectError:     inLines("so this plan stops", "University of Tartu, Compute, vCPU: 75 %"),
 		},
 		acctest.TestStep{
-			ConfigVariables: config.Variables{"minimum_rows": config.IntegerVariable(11)},
-			ExpectError:     inLines("10 rows of usage", "11 are expected"),
+			ConfigVariables: november(config.Variables{"offering_uuid": config.StringVariable("00000000000000000000000000000001")}),
+			ExpectError:     inLines("No Rows in Waldur"),
 		},
 		acctest.TestStep{
-			ConfigVariables: config.Variables{"offering_uuid": config.StringVariable("00000000000000000000000000000001")},
-			ExpectError:     inLines("0 rows of usage"),
-		},
-		acctest.TestStep{
-			ConfigVariables: config.Variables{"billing_period": config.StringVariable("2026-11"), "warn_percent": config.IntegerVariable(101)},
+			ConfigVariables: november(config.Variables{"warn_percent": config.IntegerVariable(101)}),
 			ConfigStateChecks: []statecheck.StateCheck{output("nearly_full", knownvalue.ListExact(stringsExact(
-				"Archive, Objects: 99999999.99 % (-12.5 of 0.01)", "Compute, Ketas: 200 % (4096.01 of 2048 GB)", "LUMI, Storage: 102 % (510 of 500 GB-k-hours)")))},
+				"Tallinna Tehnikaülikool, Compute, Ketas: 800 % (16384.04 of 2048 GB, annual)",
+				"CSC – IT Center for Science, LUMI, CPU k-hours: 198.01 % (19801 of 10000 k-hours, total)",
+				"CSC – IT Center for Science, LUMI, Storage: 176 % (880 of 500 GB-k-hours, quarterly)")))},
 		})
 }
 
@@ -79,10 +82,36 @@ func TestAccExampleQuotaCheck(t *testing.T) {
 func TestAccExampleQuotaCheckWarns(t *testing.T) {
 	server := recorded(t)
 	text := read(t, filepath.Join("..", "..", "examples", "quota-check", "main.tf"))
-	tf := newTerraform(t, string(text), urlVariable+"="+server.URL, tokenVariable+"="+waldurtest.Token)
+	tf := newTerraform(t, string(text), urlVariable+"="+server.URL, tokenVariable+"="+waldurtest.Token, "TF_VAR_billing_period=2026-11")
 	out, err := tf.run("plan")
-	if err != nil || !strings.Contains(out, "Warning: Check block assertion failed") || !strings.Contains(out, "LUMI, Storage: 102 %") {
+	if err != nil || !strings.Contains(out, "Warning: Check block assertion failed") || !strings.Contains(out, "- CSC – IT Center for Science, LUMI, Storage: 176 %") {
 		t.Fatalf("plan: %v\n%s", err, out)
+	}
+}
+
+// TestAccNamesReachTheTerminalAsPlainText: other people write the names, and a pipeline takes a line that
+// begins with :: for a command to itself.
+func TestAccNamesReachTheTerminalAsPlainText(t *testing.T) {
+	row := waldurtest.ContractRows()[0]
+	row.BillingPeriod, row.LimitPeriod, row.TotalConsumed, row.TotalAllocated, row.UsagePercent = waldur.MonthOf(time.Now()).FirstDay(), nil, "9.00", "10.00", new("90.00")
+	row.ServiceProviderUUID, row.ServiceProviderName = "", ""
+	row.OfferingName = "::stop-commands::x\r\n::stop-commands::y\u0085::stop-commands::z\u2028::stop-commands::u\u2029"
+	row.ComponentName = "\x1b[31mred\u009b32m " + strings.Repeat("long ", 40) + "::stop-commands::v"
+	server := waldurtest.Start(t, []waldurtest.Row{row})
+	readme := fenced(t, string(read(t, filepath.Join("..", "..", "README.md"))), "hcl", "required_providers")
+	example := string(read(t, filepath.Join("..", "..", "examples", "quota-check", "main.tf")))
+	for name, configuration := range map[string]string{"README": readme, "quota-check": example} {
+		t.Run(name, func(t *testing.T) {
+			tf := newTerraform(t, configuration, urlVariable+"="+server.URL, tokenVariable+"="+waldurtest.Token)
+			output, err := tf.command("plan", "-no-color").CombinedOutput()
+			out := string(output)
+			if err != nil || !strings.Contains(out, "\n  - ::stop-commands::x") || !strings.Contains(out, "::stop-commands::v: 90 %") {
+				t.Fatalf("plan: %v\n%s", err, out)
+			}
+			if command := regexp.MustCompile("(?m)^[\\s│|]*::|[\x1b\u0085\u009b\u2028\u2029]").FindString(out); command != "" {
+				t.Errorf("the output has %q:\n%q", command, out)
+			}
+		})
 	}
 }
 
