@@ -26,7 +26,7 @@ locals {
   pixels = [for i, step in local.steps : 100 / (local.highest[i] - local.lowest[i])]
   pitch  = 402 / length(local.months)
 
-  # Divisor of labels and its sign. The largest number decides.
+  # Divisor of the axis labels and its sign. The highest label decides.
   prefixes = [
     { from = 1e18, size = 1e18, sign = "E" },
     { from = 1e15, size = 1e15, sign = "P" },
@@ -39,11 +39,10 @@ locals {
   prefix = [
     for i, step in local.steps : [for p in local.prefixes : p if max(local.highest[i], -local.lowest[i]) * step >= p.from][0]
   ]
-  limit_prefix = [for c in local.shown : [for p in local.prefixes : p if(c.limit == null ? 0 : c.limit) >= p.from][0]]
 
   # A name that is too long for a panel is shortened to this number of wide characters, or to twice
   # as many narrow ones. Most Latin, Greek and Cyrillic letters are narrow.
-  width = { offering_name = 28, service_provider_name = 28, component_name = 15, measured_unit = 7 }
+  width = { offering_name = 22, service_provider_name = 28, component_name = 15, measured_unit = 7 }
   short = [
     for c in local.shown : {
       for field, width in local.width :
@@ -64,7 +63,7 @@ locals {
   chart = {
     axis    = local.axis
     pitch   = local.pitch
-    to_date = local.newest == local.month ? "${local.newest} to date" : ""
+    to_date = local.newest == local.this_month ? "${local.newest} to date" : ""
     panels = [
       for i, c in local.shown : {
         # Markup in names must not become markup of the chart.
@@ -73,13 +72,9 @@ locals {
             for field, short in local.short[i] : "short_${field}" => short == c.text[field] ? short : "${trimspace(short)}…"
           }) : field => replace(replace(replace(text, "&", "&amp;"), "<", "&lt;"), ">", "&gt;")
         }
-        used = c.limit == null ? null : {
-          class   = c.percent > 100 ? "over" : c.percent >= 80 ? "nearly" : "consumed"
-          width   = 402 / 100 * max(0, min(c.percent, 100))
-          percent = c.percent
-          limit   = "of ${format("%.4g", c.limit / local.limit_prefix[i].size)}${local.limit_prefix[i].sign} ${c.period}"
-          amounts = format("%.2f of %.2f %s", c.used, c.limit, c.period)
-        }
+        limit  = c.limit
+        period = c.period
+        class  = try(c.limit.usage_percent > 100 ? "over" : c.limit.usage_percent >= 80 ? "nearly" : "consumed", "")
         lines = [
           for n in range(local.lowest[i], local.highest[i] + 1) : {
             y     = (local.highest[i] - n) * local.pixels[i]
@@ -89,8 +84,8 @@ locals {
         zero = local.highest[i] * local.pixels[i]
         bars = [
           for j, consumed in c.consumed : {
-            class    = !c.monthly || c.percents[j] == null ? "consumed" : c.percents[j] > 100 ? "over" : c.percents[j] >= 80 ? "nearly" : "consumed"
-            to_date  = local.months[j] == local.month
+            class    = !c.monthly || c.percent[j] == null ? "consumed" : c.percent[j] > 100 ? "over" : c.percent[j] >= 80 ? "nearly" : "consumed"
+            to_date  = local.months[j] == local.this_month
             consumed = consumed
             limit    = local.lines[i][j] > 0 ? format(" of %.2f", local.lines[i][j]) : ""
             y        = (local.highest[i] - max(consumed, 0) / local.steps[i]) * local.pixels[i]

@@ -49,15 +49,15 @@ variable "offering_uuid" {
 
 locals {
   # timestamp() is known only during apply, and would delay the read until then.
-  now   = var.now == null ? plantimestamp() : var.now
-  month = provider::waldur::billing_period(local.now)
+  now        = var.now == null ? plantimestamp() : var.now
+  this_month = provider::waldur::billing_period(local.now)
 
   columns = ["offering_uuid", "offering_name", "service_provider_name", "component_type", "component_name", "billing_period"]
 }
 
 # How full each limit is, in the period that it holds for.
 data "waldur_component_usage_monthly" "limits" {
-  billing_period = var.now == null ? "latest" : local.month
+  billing_period = var.now == null ? "latest" : local.this_month
   offering_uuid  = var.offering_uuid
   usage_period   = "limit_period"
   group_by       = local.columns
@@ -66,7 +66,7 @@ data "waldur_component_usage_monthly" "limits" {
 
 locals {
   limits = data.waldur_component_usage_monthly.limits.summaries
-  newest = length(local.limits) == 0 ? local.month : substr(local.limits[0].billing_period, 0, 7)
+  newest = length(local.limits) == 0 ? local.this_month : substr(local.limits[0].billing_period, 0, 7)
   oldest = provider::waldur::billing_period("${local.newest}-01T00:00:00Z", 1 - var.number_of_months)
   months = provider::waldur::billing_periods(local.oldest, local.newest)
 }
@@ -77,22 +77,20 @@ data "waldur_component_usage_monthly" "months" {
   end           = local.newest
   offering_uuid = var.offering_uuid
   group_by      = local.columns
+  require_rows  = true
 }
 
 locals {
   # By UUID and type: offerings may have the same name, and so may components of an offering.
   limit = { for s in local.limits : "${s.offering_uuid} ${s.component_type}" => s }
   rows  = { for s in data.waldur_component_usage_monthly.months.summaries : "${s.offering_uuid} ${s.component_type}" => s... }
-  usage = { for key, rows in local.rows : key => { for s in rows : substr(s.billing_period, 0, 7) => s } }
+  month = { for key, rows in local.rows : key => { for s in rows : substr(s.billing_period, 0, 7) => s } }
   any   = merge({ for key, rows in local.rows : key => rows[0] }, local.limit)
 
   # The fullest first. Those without a row in the newest month come last.
   fullest = [for s in local.limits : "${s.offering_uuid} ${s.component_type}"]
   keys    = concat(local.fullest, tolist(setsubtract(keys(local.any), local.fullest)))
 
-  periods = { month = "a month", quarterly = "a quarter", annual = "a year", total = "in total" }
-
-  # A month without a row is reported as 0. It can also be a month from before the upgrade to Waldur 8.0.8.
   components = [
     for key in local.keys : {
       # Names can contain any character. Replace those that break lines, that change the direction of text,
@@ -101,27 +99,27 @@ locals {
         for column in ["offering_name", "service_provider_name", "component_name", "measured_unit"] :
         column => trimspace(replace(local.any[key][column] == null ? "" : local.any[key][column], "/[\\s\\p{Cc}\\x{2028}-\\x{202E}\\x{2066}-\\x{2069}\\x{FFFE}\\x{FFFF}]+/", " "))
       }
-      consumed  = [for month in local.months : try(local.usage[key][month].total_consumed, 0)]
-      allocated = [for month in local.months : try(local.usage[key][month].total_allocated, 0)]
-      percents  = [for month in local.months : try(local.usage[key][month].usage_percent, null)]
 
-      # Of the limit in its own period. Older servers may set none: the month.
-      monthly = contains(["month", ""], local.any[key].limit_period == null ? "" : local.any[key].limit_period)
-      period  = lookup(local.periods, local.any[key].limit_period == null ? "month" : local.any[key].limit_period, local.any[key].limit_period)
-      used    = try(local.limit[key].total_consumed, null)
-      limit   = try(local.limit[key].usage_percent == null ? null : local.limit[key].total_allocated, null)
-      percent = try(local.limit[key].usage_percent, null)
+      # Null if nothing is allocated. Older servers set no period: the limit then is one of a month.
+      limit   = try(local.limit[key].usage_percent == null ? null : local.limit[key], null)
+      monthly = coalesce(local.any[key].limit_period, "month") == "month"
+      period  = lookup({ quarterly = "a quarter", annual = "a year", total = "in total" }, coalesce(local.any[key].limit_period, "month"), "a month")
+
+      # A month without a row is reported as 0. It can also be a month from before the upgrade to Waldur 8.0.8.
+      consumed  = [for month in local.months : try(local.month[key][month].total_consumed, 0)]
+      allocated = [for month in local.months : try(local.month[key][month].total_allocated, 0)]
+      percent   = [for month in local.months : try(local.month[key][month].usage_percent, null)]
     }
   ]
 
   percents = [for s in local.limits : s.usage_percent if s.usage_percent != null]
   over     = length([for percent in local.percents : percent if percent > 100])
-  nearly   = length([for percent in local.percents : percent if percent >= 80 && percent <= 100])
+  nearly   = length([for percent in local.percents : percent if percent >= 80]) - local.over
 
   report = {
     title      = "Usage by component, ${local.oldest == local.newest ? "" : "${local.oldest} to "}${local.newest}"
     summary    = "As of ${formatdate("YYYY-MM-DD", local.now)}. Components: ${length(local.components)}. Over their limit: ${local.over}. From 80 %: ${local.nearly}."
-    months     = [for month in local.months : month == local.month ? "${month} to date" : month]
+    months     = [for month in local.months : month == local.this_month ? "${month} to date" : month]
     components = local.components
   }
 }
