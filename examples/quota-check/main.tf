@@ -52,13 +52,12 @@ locals {
     for s in data.waldur_component_usage_monthly.nearly_full.summaries : {
       percent = s.usage_percent
 
-      # Other people write the names. Without control characters and line breaks, they cannot change the terminal
-      # or give commands to the pipeline.
+      # Other people write the names. Control characters, :: and ## can command a terminal or a pipeline.
       line = replace(format("%s: %s %% (%s)",
         join(", ", compact([s.service_provider_name, s.offering_name, s.component_name])),
         s.usage_percent,
         join(", ", compact([trimspace("${s.total_consumed} of ${s.total_allocated} ${s.measured_unit}"), s.limit_period])),
-      ), "/[\\pC\\pZ]/", " ")
+      ), "/[\\pC\\pZ]|::|##/", " ")
     }
   ]
 

@@ -49,6 +49,32 @@ func testExample(t *testing.T, server *waldurtest.Server, name string, versions 
 
 var today = config.StringVariable("2026-11-23T12:00:00Z")
 
+// TestAccNamesReachTheTerminalAsPlainText: other people write the names, and GitHub Actions takes a line that
+// begins with ::, or has ## in it, for a command.
+func TestAccNamesReachTheTerminalAsPlainText(t *testing.T) {
+	row := waldurtest.ContractRows()[0]
+	row.BillingPeriod, row.LimitPeriod, row.TotalConsumed, row.TotalAllocated, row.UsagePercent = waldur.MonthOf(time.Now()).FirstDay(), nil, "9.00", "10.00", new("90.00")
+	row.ServiceProviderUUID, row.ServiceProviderName = "", ""
+	row.OfferingName = "::stop-commands::x\r\n::stop-commands::y\u0085::stop-commands::z\u2028##[error]u\u2029"
+	row.ComponentName = "\x1b[31mred\u009b32m \u202e" + strings.Repeat("long ", 40) + ":::stop-commands::v"
+	server := waldurtest.Start(t, []waldurtest.Row{row})
+	readme := fenced(t, string(read(t, filepath.Join("..", "..", "README.md"))), "hcl", "required_providers")
+	example := string(read(t, filepath.Join("..", "..", "examples", "quota-check", "main.tf")))
+	for name, configuration := range map[string]string{"README": readme, "quota-check": example} {
+		t.Run(name, func(t *testing.T) {
+			tf := newTerraform(t, configuration, urlVariable+"="+server.URL, tokenVariable+"="+waldurtest.Token)
+			output, err := tf.command("plan", "-no-color").CombinedOutput()
+			out := string(output)
+			if err != nil || !strings.Contains(out, "\n  -  stop-commands x   stop-commands y  stop-commands z  [error]u ,  [31mred 32m  long long ") || !strings.Contains(out, "long  :stop-commands v: 90 %") {
+				t.Fatalf("plan: %v\n%s", err, out)
+			}
+			if command := regexp.MustCompile("::|##|[\r\x1b\u0085\u009b\u2028\u2029\u202e]").FindString(out); command != "" {
+				t.Errorf("the output has %q:\n%q", command, out)
+			}
+		})
+	}
+}
+
 func TestAccExampleQuotaCheck(t *testing.T) {
 	server := recorded(t)
 	november := func(variables config.Variables) config.Variables {
@@ -86,32 +112,6 @@ func TestAccExampleQuotaCheckWarns(t *testing.T) {
 	out, err := tf.run("plan")
 	if err != nil || !strings.Contains(out, "Warning: Check block assertion failed") || !strings.Contains(out, "- CSC – IT Center for Science, LUMI, Storage: 176 %") {
 		t.Fatalf("plan: %v\n%s", err, out)
-	}
-}
-
-// TestAccNamesReachTheTerminalAsPlainText: other people write the names, and a pipeline takes a line that
-// begins with :: for a command to itself.
-func TestAccNamesReachTheTerminalAsPlainText(t *testing.T) {
-	row := waldurtest.ContractRows()[0]
-	row.BillingPeriod, row.LimitPeriod, row.TotalConsumed, row.TotalAllocated, row.UsagePercent = waldur.MonthOf(time.Now()).FirstDay(), nil, "9.00", "10.00", new("90.00")
-	row.ServiceProviderUUID, row.ServiceProviderName = "", ""
-	row.OfferingName = "::stop-commands::x\r\n::stop-commands::y\u0085::stop-commands::z\u2028::stop-commands::u\u2029"
-	row.ComponentName = "\x1b[31mred\u009b32m " + strings.Repeat("long ", 40) + "::stop-commands::v"
-	server := waldurtest.Start(t, []waldurtest.Row{row})
-	readme := fenced(t, string(read(t, filepath.Join("..", "..", "README.md"))), "hcl", "required_providers")
-	example := string(read(t, filepath.Join("..", "..", "examples", "quota-check", "main.tf")))
-	for name, configuration := range map[string]string{"README": readme, "quota-check": example} {
-		t.Run(name, func(t *testing.T) {
-			tf := newTerraform(t, configuration, urlVariable+"="+server.URL, tokenVariable+"="+waldurtest.Token)
-			output, err := tf.command("plan", "-no-color").CombinedOutput()
-			out := string(output)
-			if err != nil || !strings.Contains(out, "\n  - ::stop-commands::x") || !strings.Contains(out, "::stop-commands::v: 90 %") {
-				t.Fatalf("plan: %v\n%s", err, out)
-			}
-			if command := regexp.MustCompile("(?m)^[\\s│|]*::|[\x1b\u0085\u009b\u2028\u2029]").FindString(out); command != "" {
-				t.Errorf("the output has %q:\n%q", command, out)
-			}
-		})
 	}
 }
 
