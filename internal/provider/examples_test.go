@@ -345,6 +345,32 @@ func TestAccExampleUsageReportIsPrintedOnce(t *testing.T) {
 	}
 }
 
+// TestAccGuideUsageReports applies configurations of the guide.
+func TestAccGuideUsageReports(t *testing.T) {
+	guide := string(read(t, filepath.Join("..", "..", "templates", "guides", "usage-reports.md.tmpl")))
+	month := waldur.MonthOf(time.Now())
+	row := waldurtest.ContractRows()[0]
+	row.BillingPeriod, row.TotalConsumed = month.FirstDay(), "12.50"
+	other := row
+	other.OfferingUUID, other.TotalConsumed = strings.Repeat("a", 32), "0.05"
+	server := waldurtest.Start(t, []waldurtest.Row{row, other})
+	for block, want := range map[string]string{
+		`output "consumed"`: fmt.Sprintf(`"%s" = [ 0, ] "%s" = [ 12.55, ]`, month.Add(-1), month),
+		`output "totals"`:   "total_consumed = 12.55",
+		`output "cell"`:     `cell = "\"'=1+1\""`,
+	} {
+		t.Run(block, func(t *testing.T) {
+			configuration := fenced(t, guide, "hcl", block)
+			skipUnsupported(t, configuration)
+			tf := newTerraform(t, "terraform {\n  required_providers {\n    waldur = { source = \"terraform.local/waldur/waldur\" }\n  }\n}\n"+configuration,
+				urlVariable+"="+server.URL, tokenVariable+"="+waldurtest.Token)
+			if out, err := tf.run("apply", "-auto-approve"); err != nil || !strings.Contains(out, want) {
+				t.Errorf("%v, want %q in\n%s", err, want, out)
+			}
+		})
+	}
+}
+
 // containing matches texts with all the parts.
 func containing(parts ...string) knownvalue.Check {
 	return knownvalue.StringFunc(func(text string) error {
