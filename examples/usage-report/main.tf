@@ -118,7 +118,7 @@ locals {
 
   report = {
     title      = "Usage by component, ${local.oldest == local.newest ? "" : "${local.oldest} to "}${local.newest}"
-    summary    = "As of ${formatdate("YYYY-MM-DD", local.now)}. Components: ${length(local.components)}. Over their limit: ${local.over}. From 80 %: ${local.nearly}."
+    summary    = "As of ${formatdate("YYYY-MM-DD", local.now)}. Components: ${length(local.components)}. Over their limit: ${local.over}. From 80 to 100 %: ${local.nearly}."
     months     = [for month in local.months : month == local.this_month ? "${month} to date" : month]
     components = local.components
   }

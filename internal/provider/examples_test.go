@@ -165,9 +165,9 @@ func TestAccExampleUsageReport(t *testing.T) {
 	}{
 		"recorded rows": {
 			rows:    waldurtest.ContractRows(),
-			summary: "As of 2026-11-23. Components: 10. Over their limit: 3. From 80 %: 2.",
+			summary: "As of 2026-11-23. Components: 10. Over their limit: 3. From 80 to 100 %: 2.",
 			markdown: []string{
-				"# Usage by component, 2025-12 to 2026-11\n\nAs of 2026-11-23. Components: 10. Over their limit: 3. From 80 %: 2.\n\n" +
+				"# Usage by component, 2025-12 to 2026-11\n\nAs of 2026-11-23. Components: 10. Over their limit: 3. From 80 to 100 %: 2.\n\n" +
 					"| Offering | Provider | Component | Unit | Limit | Used | 2025-12 | 2026-01 | 2026-02 | 2026-03 | 2026-04 | 2026-05 | 2026-06 | 2026-07 | 2026-08 | 2026-09 | 2026-10 | 2026-11 to date |\n",
 				"| LUMI | CSC – IT Center for Science | CPU k-hours | k-hours | 10000.00 in total | 198.01 % |" + strings.Repeat(" 0.00 |", 8) + " 1800.25 | 3900.25 | 6000.25 | 8100.25 |\n",
 				"| Archive | EENet | Bytes | B | 999999999999999999.99 in total | 100.00 % |" + strings.Repeat(" 0.00 |", 11) + " 999999999999999999.99 |\n",
@@ -202,21 +202,21 @@ func TestAccExampleUsageReport(t *testing.T) {
 		"the three fullest of one month": {
 			rows:      waldurtest.ContractRows(),
 			variables: config.Variables{"panels": config.IntegerVariable(3), "number_of_months": config.IntegerVariable(1)},
-			summary:   "As of 2026-11-23. Components: 10. Over their limit: 3. From 80 %: 2.",
+			summary:   "As of 2026-11-23. Components: 10. Over their limit: 3. From 80 to 100 %: 2.",
 			markdown:  []string{"# Usage by component, 2026-11\n", "| LUMI | CSC – IT Center for Science | CPU k-hours | k-hours | 10000.00 in total | 198.01 % | 8100.25 |\n"},
 			csv:       []string{",Used %,2026-11 to date\n"},
 			svg: func(c *chart) error {
 				return errors.Join(
 					same("panels", c.titles(), "Ketas in GB: Compute · Tallinna Tehnikaülikool", "CPU k-hours in k-hours: LUMI · CSC – IT Center for Science",
 						"Storage in GB-k-hours: LUMI · CSC – IT Center for Science"),
-					same("texts", c.Texts[:2], "Usage by component, 2026-11", "As of 2026-11-23. Components: 10. Over their limit: 3. From 80 %: 2. Shown: 3, the fullest first."),
+					same("texts", c.Texts[:2], "Usage by component, 2026-11", "As of 2026-11-23. Components: 10. Over their limit: 3. From 80 to 100 %: 2. Shown: the fullest, 3 of 10."),
 				)
 			},
 		},
 		"36 months": {
 			rows:      waldurtest.ContractRows(),
 			variables: config.Variables{"number_of_months": config.IntegerVariable(36)},
-			summary:   "As of 2026-11-23. Components: 10. Over their limit: 3. From 80 %: 2.",
+			summary:   "As of 2026-11-23. Components: 10. Over their limit: 3. From 80 to 100 %: 2.",
 			svg: func(c *chart) error {
 				if bars := len(c.Panels[0].Bars); bars != 36 {
 					return fmt.Errorf("%d bars", bars)
@@ -229,7 +229,7 @@ func TestAccExampleUsageReport(t *testing.T) {
 				row("LUMI", "CSC", "CPU", "hours", 1, "10.01", "10.00"),
 				row("LUMI", "CSC", "GPU", "hours", 0, "11.00", "10.00"), row("LUMI", "CSC", "GPU", "hours", 1, "8.00", "10.00"),
 			},
-			summary: "As of 2026-11-23. Components: 2. Over their limit: 1. From 80 %: 0.",
+			summary: "As of 2026-11-23. Components: 2. Over their limit: 1. From 80 to 100 %: 0.",
 			svg: func(c *chart) error {
 				return errors.Join(
 					same("panels", c.titles(), "GPU in hours: LUMI · CSC", "CPU in hours: LUMI · CSC"),
@@ -243,7 +243,7 @@ func TestAccExampleUsageReport(t *testing.T) {
 				row("LUMI", "CSC", "CPU", "hours", 5, "5.00", "10.00"), row("LUMI", "CSC", "CPU", "hours", 4, "-5.00", "20.00"),
 				row("LUMI", "CSC", "CPU", "hours", 3, "5.00", "-20.00"), row("LUMI", "CSC", "CPU", "hours", 0, "15.00", "20.00"),
 			},
-			summary: "As of 2026-11-23. Components: 1. Over their limit: 0. From 80 %: 0.",
+			summary: "As of 2026-11-23. Components: 1. Over their limit: 0. From 80 to 100 %: 0.",
 			svg: func(c *chart) error {
 				allocations := c.Panels[0].allocations()
 				if len(allocations) != 1 {
@@ -261,7 +261,7 @@ func TestAccExampleUsageReport(t *testing.T) {
 				row("a | b\n</text><b>&amp;", "x\x1b[31m\u202ey", longName, "", 0, "1.00", "0.00"),
 				row("a | b\n</text><b>&amp;", "x\x1b[31m\u202ey", strings.Repeat("W", 20), strings.Repeat("<", 20), 0, "1.00", "0.00"),
 			},
-			summary: "As of 2026-11-23. Components: 2. Over their limit: 0. From 80 %: 0.",
+			summary: "As of 2026-11-23. Components: 2. Over their limit: 0. From 80 to 100 %: 0.",
 			markdown: []string{
 				`| a \| b \</text\>\<b\>\&amp; | x \[31m y | ` + longName + " |  | | |" + strings.Repeat(" 0.00 |", 11) + " 1.00 |\n",
 			},
@@ -282,7 +282,7 @@ func TestAccExampleUsageReport(t *testing.T) {
 				row("\t=1+1", "\r+1", `"=1+1`, "x", 0, "1.00", "0.00"),
 				row("a;=1+1", "a,\t-1", `a"; +1`, "a-b", 0, "1.00", "0.00"),
 			},
-			summary: "As of 2026-11-23. Components: 3. Over their limit: 0. From 80 %: 0.",
+			summary: "As of 2026-11-23. Components: 3. Over their limit: 0. From 80 to 100 %: 0.",
 			csv: []string{
 				`"'=1+1","'+1","'-1","'@SUM(1)",,,,`,
 				`"'=1+1","'+1","""'=1+1","x",,,,`,
