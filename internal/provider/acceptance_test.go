@@ -38,10 +38,11 @@ import (
 // provider has the address of the real one, and personal settings do not affect the
 // tests.
 func TestMain(m *testing.M) {
-	for _, variable := range []string{urlVariable, tokenVariable, "TF_CLI_CONFIG_FILE", "TF_CLI_ARGS", "TF_LOG", "TF_LOG_PROVIDER", "TF_WORKSPACE", "TF_DATA_DIR"} {
+	for _, variable := range []string{urlVariable, tokenVariable, profileVariable, "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy", "TF_CLI_CONFIG_FILE", "TF_CLI_ARGS", "TF_LOG", "TF_LOG_PROVIDER", "TF_WORKSPACE", "TF_DATA_DIR"} {
 		_ = os.Unsetenv(variable)
 	}
 	for variable, value := range map[string]string{
+		"XDG_CONFIG_HOME":      filepath.Join(os.TempDir(), "terraform-provider-waldur-no-profiles"), // not there
 		"TF_ACC_PROVIDER_HOST": "terraform.local", "TF_ACC_PROVIDER_NAMESPACE": "waldur", "CHECKPOINT_DISABLE": "1",
 	} {
 		_ = os.Setenv(variable, value)
@@ -325,6 +326,76 @@ output "different" {
 	}
 }
 
+// TestAccCountsDivideEqually in the plan and in the apply of the saved plan: Terraform
+// calculates with as many bits as a number is sent with.
+func TestAccCountsDivideEqually(t *testing.T) {
+	tf := newTerraform(t, plain+`
+data "waldur_component_usage_monthly" "all" {
+  start = "2000-01"
+}
+
+resource "terraform_data" "share" {
+  input = {
+    rows  = length([for s in data.waldur_component_usage_monthly.all.summaries : s if s.usage_percent != null]) / data.waldur_component_usage_monthly.all.total_count
+    limit = one(distinct([for s in data.waldur_component_usage_monthly.all.summaries : s.limit_amount if s.limit_amount == 2147483647])) / length(data.waldur_component_usage_monthly.all.summaries)
+  }
+}
+`, urlVariable+"="+recorded(t).URL, tokenVariable+"="+waldurtest.Token)
+	if out, err := tf.run("plan", "-out=saved"); err != nil {
+		t.Fatalf("plan: %v\n%s", err, out)
+	}
+	if out, err := tf.run("apply", "saved"); err != nil {
+		t.Fatalf("apply: %v\n%s", err, out)
+	}
+	if out, err := tf.run("plan", "-detailed-exitcode"); err != nil {
+		t.Fatalf("a second plan: %v\n%s", err, out)
+	}
+}
+
+// TestAccPercentagesFromRatios: Terraform's 0.6 * 100 is slightly more than 60.
+func TestAccPercentagesFromRatios(t *testing.T) {
+	rows := waldurtest.ContractRows()[:1]
+	sixty := "60.00"
+	rows[0].UsagePercent, rows[0].BillingPeriod = &sixty, "2026-11-01"
+	server := waldurtest.Start(t, rows)
+	server.SetNow(now)
+	accept(t, settings(server)+`
+locals {
+  ratio = 0.6
+}
+data "waldur_component_usage_monthly" "full" {
+  min_usage_percent = local.ratio * 100
+}
+output "binary" {
+  value = local.ratio * 100 > 60
+}
+output "rows" {
+  value = length(data.waldur_component_usage_monthly.full.summaries)
+}
+`, output("binary", knownvalue.Bool(true)), output("rows", exactly(1)))
+}
+
+// TestAccSteps answers a question with all steps.
+func TestAccSteps(t *testing.T) {
+	accept(t, settings(recorded(t))+`
+data "waldur_component_usage_monthly" "totals" {
+  billing_period    = "2026-11"
+  usage_period      = "limit_period"
+  group_by          = ["service_provider_name"]
+  min_usage_percent = 0
+  order_by          = ["-total_consumed"]
+  limit             = 2
+  require_rows      = true
+}
+output "units_are_known" {
+  value = alltrue([for s in data.waldur_component_usage_monthly.totals.summaries : s.measured_unit != null && s.total_allocated > 0 && s.usage_percent >= 0 && s.offering_name == null])
+}
+output "rows" {
+  value = "${length(data.waldur_component_usage_monthly.totals.summaries)} of ${data.waldur_component_usage_monthly.totals.total_count}"
+}
+`, output("units_are_known", knownvalue.Bool(true)), output("rows", knownvalue.StringExact("2 of 10")))
+}
+
 func TestAccArgumentsSelectAndOrder(t *testing.T) {
 	accept(t, settings(recorded(t))+`
 data "waldur_component_usage_monthly" "all_filters" {
@@ -405,7 +476,7 @@ func TestAccErrorsAtTheTerminal(t *testing.T) {
 		"a large page":  {read(`page_size = 301`), []string{"page_size = 301", "page_size must be a whole number between 1 and 300; got 301"}},
 		"a late start":  {read("start = \"2026-10\"\nend = \"2026-09\""), []string{`start = "2026-10"`, "must not be after end; got start 2026-10 and end 2026-09"}},
 		"a bad address": {strings.Replace(read(""), server.URL, "ftp://waldur.example.com", 1), []string{"Invalid Value for url", "must begin with https://"}},
-		"a bad token":   {strings.Replace(read(""), waldurtest.Token, "0badc0ffee", 1), []string{"Token Refused by Waldur", `401 Unauthorized: "Invalid token."`, "WALDUR_ACCESS_TOKEN"}},
+		"a bad token":   {strings.Replace(read(""), waldurtest.Token, "0badc0ffee", 1), []string{"Token Refused by Waldur", `401 Unauthorized: "Invalid token."`, "The token came from the provider block: set the new one there."}},
 		"no settings": {`
 terraform {
   required_providers {
@@ -414,7 +485,7 @@ terraform {
 }
 provider "waldur" {}
 data "waldur_component_usage_monthly" "this" {}
-`, []string{"Missing Waldur address", "The Waldur address is not set.", "WALDUR_API_URL", "Missing Waldur token", "The Waldur token is not set.", "WALDUR_ACCESS_TOKEN"}},
+`, []string{"Missing Waldur Address and Token", "The Waldur address and token are not set, and the profile default is not saved.", "waldur-cli login", "WALDUR_API_URL and WALDUR_ACCESS_TOKEN", "url and token in the provider block"}},
 		"an unknown address": {strings.Replace(read(""), fmt.Sprintf("%q", server.URL), "terraform_data.address.output", 1) + `
 resource "terraform_data" "address" {
   input = plantimestamp()

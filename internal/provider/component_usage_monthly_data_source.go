@@ -34,7 +34,7 @@ var (
 	_ datasource.DataSourceWithValidateConfig = &componentUsageMonthlyDataSource{}
 )
 
-type componentUsageMonthlyDataSource struct{ client *waldur.Client }
+type componentUsageMonthlyDataSource struct{ connection *connection }
 
 type componentUsageMonthlyModel struct {
 	BillingPeriod   types.String `tfsdk:"billing_period"`
@@ -137,7 +137,7 @@ func optionalNumber(description string, validators ...validator.Number) schema.N
 }
 
 func (d *componentUsageMonthlyDataSource) Configure(_ context.Context, req datasource.ConfigureRequest, _ *datasource.ConfigureResponse) {
-	d.client, _ = req.ProviderData.(*waldur.Client) // nil before the provider is configured
+	d.connection, _ = req.ProviderData.(*connection) // nil before the provider is configured
 }
 
 func (d *componentUsageMonthlyDataSource) ValidateConfig(ctx context.Context, req datasource.ValidateConfigRequest, resp *datasource.ValidateConfigResponse) {
@@ -222,10 +222,11 @@ func (d *componentUsageMonthlyDataSource) Read(ctx context.Context, req datasour
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	if d.client == nil {
+	if d.connection == nil {
 		resp.Diagnostics.AddError("Provider Not Configured", "The data source was read before its provider was configured.\n\n"+reportFault)
 		return
 	}
+	resp.Diagnostics.Append(d.connection.missing...)
 	query := config.query(ctx, &resp.Diagnostics)
 	timeout := config.readTimeout(&resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
@@ -233,9 +234,9 @@ func (d *componentUsageMonthlyDataSource) Read(ctx context.Context, req datasour
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	rows, total, err := d.client.ListComponentUsageMonthly(ctx, query)
+	rows, total, err := d.connection.client.ListComponentUsageMonthly(ctx, query)
 	if err != nil {
-		failure := readFailure{token: d.client.Token, query: query, timeout: timeout, interrupted: errors.Is(ctx.Err(), context.Canceled)}
+		failure := readFailure{connection: d.connection, query: query, timeout: timeout, interrupted: errors.Is(ctx.Err(), context.Canceled)}
 		failure.report(err, &resp.Diagnostics)
 		return
 	}

@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"math/big"
 	"net/http"
 	"slices"
@@ -138,12 +139,12 @@ func TestReadErrors(t *testing.T) {
 		absent    string   // not in the error
 	}{
 		"no credentials": {fault: said(401, "Authentication credentials were not provided."), title: "Token Refused by Waldur",
-			parts: []string{`The server responded with 401 Unauthorized: "Authentication credentials were not provided."`, "\n\nAn API token expires", tokenVariable}},
+			parts: []string{`The server responded with 401 Unauthorized: "Authentication credentials were not provided."`, "\n\nAn API token expires", "The token came from the provider block: set the new one there."}},
 		"unknown token": {fault: said(401, "Invalid token."), title: "Token Refused by Waldur",
-			parts: []string{`"Invalid token."`, "expires 30 to 60 minutes after its last use", "For pipelines, create a personal access token", tokenVariable}},
+			parts: []string{`"Invalid token."`, "expires 30 to 60 minutes after its last use", "For pipelines, create a personal access token"}},
 		"expired token": {fault: said(401, "Token has expired."), title: "Token Refused by Waldur",
 			parts: []string{`"Token has expired."`, "expires 30 to 60 minutes after its last use", "For pipelines, create a personal access token"}},
-		"inactive user": {fault: said(401, "User inactive or deleted."), title: "Token Refused by Waldur", parts: []string{`"User inactive or deleted."`, tokenVariable}},
+		"inactive user": {fault: said(401, "User inactive or deleted."), title: "Token Refused by Waldur", parts: []string{`"User inactive or deleted."`}},
 		"refused personal access token": {fault: said(401, "Invalid token."), token: personal, title: "Token Refused by Waldur",
 			parts: []string{`"Invalid token."`, "expired or been revoked", "not be allowed from this network", "its user may be inactive or may not use such tokens"}},
 		"personal access tokens switched off": {fault: said(401, "Invalid JWT token."), token: personal, title: "Token Refused by Waldur",
@@ -167,7 +168,7 @@ func TestReadErrors(t *testing.T) {
 		"no array":                  {fault: waldurtest.Body("application/json", "{}"), title: "Unexpected Response from Waldur", parts: []string{"not a JSON array", "Check url"}},
 		"a page too large":          {fault: waldurtest.Body("application/json", "["+strings.Repeat(" ", 8<<20)+"]"), title: "Response from Waldur Too Large", parts: []string{"larger than 8 MiB", "Lower page_size"}},
 		"no count":                  {fault: waldurtest.DropHeader("X-Result-Count"), title: "No Usable X-Result-Count Header", parts: []string{"has no X-Result-Count header", "proxy may have changed it"}},
-		"too many rows":             {fault: waldurtest.SetHeader("X-Result-Count", "1000000000"), title: "Too Many Rows to Read", parts: []string{"1000000000 rows", "limit of 1000000", "narrow the filters"}},
+		"too many rows":             {fault: waldurtest.SetHeader("X-Result-Count", "1000000000"), title: "Too Many Rows to Read", parts: []string{"1000000000 rows, but the limit is 1000000 rows.", "narrow the filters"}},
 		"a row":                     {fault: waldurtest.Body("application/json", `[{"offering_uuid":1}]`), title: "Unexpected Row from Waldur", parts: []string{"Row 1: offering_uuid must be a string; got 1", "operator"}},
 		"an exponent":               {fault: waldurtest.EditRows(setField("usage_percent", "1e999999999")), title: "Unexpected Row from Waldur", parts: []string{"Row 1: usage_percent", "exponent"}},
 		"a missing column":          {fault: waldurtest.EditRows(func(rows []map[string]any) []map[string]any { delete(rows[2], "total_consumed"); return rows }), title: "Unexpected Row from Waldur", parts: []string{"Row 3: total_consumed is missing"}},
@@ -189,7 +190,7 @@ func TestReadErrors(t *testing.T) {
 		"a list of errors":          {fault: status(403, nil, `{"errors":["Unpaid invoices.","Ask us."]}`), title: "Access Denied by Waldur", parts: []string{`403 Forbidden: "Unpaid invoices. Ask us."`}},
 		"a list of one detail":      {fault: status(403, nil, `{"detail":["Two-factor enrolment is required."]}`), title: "Access Denied by Waldur", parts: []string{`403 Forbidden: "Two-factor enrolment is required."`}},
 		"maintenance":               {fault: status(503, nil, `{"errors":["Maintenance until 14:00 UTC."]}`), title: "Waldur Server Error", parts: []string{`503 Service Unavailable: "Maintenance until 14:00 UTC."`}},
-		"an error of no field":      {fault: status(400, nil, `{"non_field_errors":["The query is too expensive."]}`), title: "Unexpected Response from Waldur", parts: []string{`400 Bad Request: "The query is too expensive."`}},
+		"an error of no field":      {fault: status(400, nil, `{"non_field_errors":["The query is too expensive."]}`), title: "Request Refused by Waldur", parts: []string{`400 Bad Request: "The query is too expensive."`}},
 		"a body labelled gzip":      {fault: waldurtest.SetHeader("Content-Encoding", "gzip"), title: "Response in Unusable Encoding", parts: []string{`has the Content-Encoding "gzip", but is not compressed in that way`, "Content-Encoding"}},
 		"a body in brotli":          {fault: waldurtest.SetHeader("Content-Encoding", "br"), title: "Response in Unusable Encoding", parts: []string{`has the Content-Encoding "br", which was not requested`}},
 		"a limit period":            {fault: waldurtest.EditRows(setField("limit_period", "weekly")), arguments: map[string]tftypes.Value{"usage_period": text("limit_period")}, title: "Unknown Limit Period", parts: []string{`has the limit_period "weekly", which is not month, quarterly, annual or total.`, "Leave out usage_period"}},
@@ -235,6 +236,125 @@ func TestReadErrors(t *testing.T) {
 			}
 			t.Log(describe(diags))
 		})
+	}
+}
+
+// TestReadErrorsAfterSeveralResponses checks the advice for what failed before.
+func TestReadErrorsAfterSeveralResponses(t *testing.T) {
+	t.Parallel()
+	failsFirst := waldurtest.First(1, waldurtest.Status(500, nil, ""))
+	for name, test := range map[string]struct {
+		faults []waldurtest.Fault
+		grows  bool
+		title  string
+		parts  []string
+	}{
+		"a first page that hangs after a failure": {faults: []waldurtest.Fault{failsFirst, waldurtest.Hang()}, title: "Read from Waldur Timed Out",
+			parts: []string{"No time was left for the request; the previous attempt failed: the server responded with 500 Internal Server Error.", "timeouts.read, now 2s. Earlier attempts failed: fix the cause of that first.", "(2 attempts)"}},
+		"a later page that hangs": {faults: []waldurtest.Fault{waldurtest.OnPage(2, waldurtest.Hang())}, title: "Read from Waldur Timed Out",
+			parts: []string{"Received 7 of the 10 rows that the server counts", "If the server is slow, raise it", "page=2"}},
+		"a later page that hangs after a failure": {faults: []waldurtest.Fault{waldurtest.OnPage(2, failsFirst), waldurtest.OnPage(2, waldurtest.Hang())}, title: "Read from Waldur Timed Out",
+			parts: []string{"Received 7 of the 10 rows", "the previous attempt failed: the server responded with 500", "Earlier attempts failed", "page=2", "(2 attempts)"}},
+		"data that keeps changing": {grows: true, title: "Waldur Data Keeps Changing",
+			parts: []string{"the number of rows changed from ", "no rows are silently missing. Waldur may be writing usage: run the command again later, or raise timeouts.read (now 2s)."}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := recorded(t)
+			server.SetFaults(test.faults...)
+			if test.grows {
+				server.AfterCount(func(n int) {
+					server.Update(func(rows []waldurtest.Row) []waldurtest.Row {
+						row := rows[0]
+						row.OfferingUUID, row.BillingPeriod = fmt.Sprintf("%032x", n+1), "2026-11-01"
+						return append(rows, row)
+					})
+				})
+			}
+			_, diags := configured(t, server, map[string]tftypes.Value{"max_retries": tftypes.NewValue(tftypes.Number, 3)}).read(t.Context(), map[string]tftypes.Value{
+				"page_size": tftypes.NewValue(tftypes.Number, 7), "timeouts": timeoutsBlock("2s"),
+			})
+			if !reported(diags, tfprotov6.DiagnosticSeverityError, "", append([]string{test.title}, test.parts...)...) {
+				t.Fatalf("want an error with %q, got: %s", test.parts, describe(diags))
+			}
+			checkAnatomy(t, diags[0])
+		})
+	}
+}
+
+// TestNoRowsNamesTheReasons in the order of their likelihood.
+func TestNoRowsNamesTheReasons(t *testing.T) {
+	t.Parallel()
+	const firstDay, filter, role = "the first day of a month has no rows", "component_type is the identifier of a component and not its name", "The token's user may see no offerings"
+	c := configured(t, waldurtest.Start(t, nil), nil)
+	for name, test := range map[string]struct {
+		arguments map[string]tftypes.Value
+		parts     []string
+		absent    string
+	}{
+		"this month":          {nil, []string{"Waldur has no row for the current month.", firstDay, `billing_period = "latest"`, role}, filter},
+		"a filter":            {map[string]tftypes.Value{"component_type": text("CPU")}, []string{"Waldur has no row for component_type=CPU.", firstDay, filter, role}, "\x00"},
+		"latest and a filter": {map[string]tftypes.Value{"billing_period": text("latest"), "component_type": text("CPU")}, []string{"Waldur has no row for billing_period=20", ", component_type=CPU.", filter, role}, firstDay},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			arguments := map[string]tftypes.Value{"require_rows": tftypes.NewValue(tftypes.Bool, true)}
+			maps.Copy(arguments, test.arguments)
+			_, diags := c.read(t.Context(), arguments)
+			parts := slices.Concat([]string{"No Rows in Waldur"}, test.parts, []string{"\n\nRequest: GET "})
+			if len(diags) != 1 || !reported(diags, tfprotov6.DiagnosticSeverityError, "", parts...) || strings.Contains(diags[0].Detail, test.absent) {
+				t.Fatalf("got %s", describe(diags))
+			}
+			delete(arguments, "require_rows")
+			if state, diags := c.read(t.Context(), arguments); hasError(diags) || len(summaries(t, state)) != 0 {
+				t.Fatalf("without require_rows: %s", describe(diags))
+			}
+		})
+	}
+}
+
+// TestALowPercentageIsAWarning, since 0.8 means 0.8 %.
+func TestALowPercentageIsAWarning(t *testing.T) {
+	t.Parallel()
+	c := newProtocolClient(t)
+	for percent, warned := range map[float64]bool{-1: false, 0: false, 0.8: true, 0.99: true, 1: false, 80: false} {
+		resp, err := c.server.ValidateDataResourceConfig(t.Context(), &tfprotov6.ValidateDataResourceConfigRequest{TypeName: dataSourceType,
+			Config: c.config(c.schema.DataSourceSchemas[dataSourceType], map[string]tftypes.Value{"min_usage_percent": tftypes.NewValue(tftypes.Number, percent)})})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := reported(resp.Diagnostics, tfprotov6.DiagnosticSeverityWarning, "min_usage_percent", "Low Value for min_usage_percent")
+		if got != warned || len(resp.Diagnostics) > 1 {
+			t.Errorf("%g: %s", percent, describe(resp.Diagnostics))
+		}
+		if percent == 0.8 && !strings.HasSuffix(resp.Diagnostics[0].Detail, "For 80 %, set it to 80.") {
+			t.Errorf("the advice is %s", resp.Diagnostics[0].Detail)
+		}
+	}
+}
+
+// TestNullConfigurationsAreErrors: Terraform itself never sends them.
+func TestNullConfigurationsAreErrors(t *testing.T) {
+	t.Parallel()
+	c := configured(t, waldurtest.Start(t, nil), nil)
+	null := func(schema *tfprotov6.Schema) *tfprotov6.DynamicValue {
+		config, err := tfprotov6.NewDynamicValue(schema.ValueType(), tftypes.NewValue(schema.ValueType(), nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return &config
+	}
+	config := null(c.schema.DataSourceSchemas[dataSourceType])
+	validated, err := c.server.ValidateDataResourceConfig(t.Context(), &tfprotov6.ValidateDataResourceConfigRequest{TypeName: dataSourceType, Config: config})
+	if err != nil || !hasError(validated.Diagnostics) {
+		t.Errorf("validating a data source: %v", err)
+	}
+	if resp, err := c.server.ReadDataSource(t.Context(), &tfprotov6.ReadDataSourceRequest{TypeName: dataSourceType, Config: config}); err != nil || !hasError(resp.Diagnostics) {
+		t.Errorf("reading a data source: %v", err)
+	}
+	configured, err := c.server.ConfigureProvider(t.Context(), &tfprotov6.ConfigureProviderRequest{Config: null(c.schema.Provider)})
+	if err != nil || !hasError(configured.Diagnostics) {
+		t.Errorf("configuring the provider: %v", err)
 	}
 }
 

@@ -7,12 +7,14 @@ package provider
 
 import (
 	"context"
-	"crypto/x509"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
 	"net"
+	"net/http"
+	"net/url"
 	"os"
 	"slices"
 	"strings"
@@ -31,13 +33,18 @@ import (
 	"terraform-provider-waldur/internal/waldur"
 )
 
-// The environment variables are those of Waldur's provider for its resources.
+// The environment variables are those of Waldur's other clients.
 const (
 	urlVariable   = "WALDUR_API_URL"
 	tokenVariable = "WALDUR_ACCESS_TOKEN"
+
+	profileVariable = "WALDUR_PROFILE"
 )
 
-const defaultMaxRetries = 4
+const (
+	defaultProfile    = "default"
+	defaultMaxRetries = 4
+)
 
 var _ provider.ProviderWithFunctions = &waldurProvider{}
 
@@ -52,10 +59,26 @@ type waldurProvider struct{ version string }
 type providerModel struct {
 	URL            types.String `tfsdk:"url"`
 	Token          types.String `tfsdk:"token"`
-	RequestTimeout types.String `tfsdk:"request_timeout"`
-	MaxRetries     types.Number `tfsdk:"max_retries"`
+	Profile        types.String `tfsdk:"profile"`
+	Headers        types.Map    `tfsdk:"headers"`
+	ClientCertPEM  types.String `tfsdk:"client_cert_pem"`
+	ClientKeyPEM   types.String `tfsdk:"client_key_pem"`
 	CACertPEM      types.String `tfsdk:"ca_cert_pem"`
 	Insecure       types.Bool   `tfsdk:"insecure"`
+	RequestTimeout types.String `tfsdk:"request_timeout"`
+	MaxRetries     types.Number `tfsdk:"max_retries"`
+}
+
+// connection is what the provider hands to its data sources.
+type connection struct {
+	client *waldur.Client
+
+	// tokenSource says where the token came from, such as "the provider block".
+	tokenSource string
+
+	// missing are errors of reads: an address or a token that is not set. It is no error
+	// to configure a provider that reads nothing.
+	missing diag.Diagnostics
 }
 
 func (p *waldurProvider) Metadata(_ context.Context, _ provider.MetadataRequest, resp *provider.MetadataResponse) {
@@ -69,13 +92,38 @@ func (p *waldurProvider) Schema(_ context.Context, _ provider.SchemaRequest, res
 		Attributes: map[string]schema.Attribute{
 			"url": schema.StringAttribute{
 				Optional: true, Validators: []validator.String{parsedWith(waldur.ParseURL)},
-				MarkdownDescription: "Address of the Waldur server, such as `https://waldur.example.com`, with or without a trailing `/` or `/api`. A path prefix is kept. You can set the environment variable `" + urlVariable + "` instead.",
+				MarkdownDescription: "Address of the Waldur server, such as `https://waldur.example.com`, with or without a trailing `/` or `/api`. A path prefix is kept. " +
+					"You can set the environment variable `" + urlVariable + "` instead.",
 			},
 			"token": schema.StringAttribute{
-				MarkdownDescription: "Token of the user to read as: an API token, a personal access token (`w_…`) or an OIDC access token. You can set the environment variable `" + tokenVariable + "` instead.",
-				Optional:            true,
-				Sensitive:           true,
-				Validators:          []validator.String{parsedWith(waldur.ParseToken)},
+				Optional: true, Sensitive: true, Validators: []validator.String{parsedWith(waldur.ParseToken)},
+				MarkdownDescription: "Token of the user to read as: an API token, a personal access token (`w_…`) or an OIDC access token (a JWT). " +
+					"You can set the environment variable `" + tokenVariable + "` instead.",
+			},
+			"profile": schema.StringAttribute{
+				Optional: true, Validators: []validator.String{parsedWith(parseFilterText)},
+				MarkdownDescription: "Name of a profile that `waldur-cli login` saved, which gives both address and token. The environment variables are then not used. Conflicts with `url` and `token`. " +
+					"Default, if neither an address nor a token is set anywhere: the environment variable `" + profileVariable + "`, otherwise the profile `" + defaultProfile + "`.",
+			},
+			"headers": schema.MapAttribute{
+				Optional: true, Sensitive: true, ElementType: types.StringType, Validators: []validator.Map{headersValidator{}},
+				MarkdownDescription: "HTTP headers to send with every request, for a gateway in front of Waldur, such as Cloudflare Access, oauth2-proxy or IAP. " +
+					"`Authorization` and headers that HTTP or the provider itself needs cannot be set.",
+			},
+			"client_cert_pem": schema.StringAttribute{
+				Optional: true, Validators: []validator.String{parsedWith(parseCertificates)},
+				MarkdownDescription: "Certificate in PEM format for a gateway that requires a client certificate, followed by intermediate certificates if there are any. Requires `client_key_pem`.",
+			},
+			"client_key_pem": schema.StringAttribute{
+				Optional: true, Sensitive: true, Validators: []validator.String{parsedWith(parseKey)},
+				MarkdownDescription: "Private key of `client_cert_pem` in PEM format, not encrypted.",
+			},
+			"ca_cert_pem": schema.StringAttribute{
+				Optional: true, Validators: []validator.String{parsedWith(parseAuthorities)},
+				MarkdownDescription: "Certificates of private certificate authorities in PEM format, to trust in addition to the system's.",
+			},
+			"insecure": schema.BoolAttribute{
+				Optional: true, MarkdownDescription: "Skip certificate verification. Anyone who intercepts the connection can then read the token. For tests only. Default: `false`.",
 			},
 			"request_timeout": schema.StringAttribute{
 				Optional: true, Validators: []validator.String{parsedWith(parseDuration)},
@@ -83,14 +131,8 @@ func (p *waldurProvider) Schema(_ context.Context, _ provider.SchemaRequest, res
 			},
 			"max_retries": schema.NumberAttribute{
 				Optional: true, Validators: []validator.Number{wholeNumberBetween(0, 10)},
-				MarkdownDescription: "Maximum number of retries of a request after a connection error, a 429 response, or any 5xx response except 501, from 0 to 10. Waits start at half a second and grow. A `Retry-After` header of up to a minute takes precedence. Default: `4`.",
-			},
-			"ca_cert_pem": schema.StringAttribute{
-				Optional: true, Validators: []validator.String{parsedWith(parseCertificates)},
-				MarkdownDescription: "Certificates of a private certificate authority in PEM format, to trust in addition to the system's.",
-			},
-			"insecure": schema.BoolAttribute{
-				Optional: true, MarkdownDescription: "Skip certificate verification. Anyone who intercepts the connection can then read the token. For tests only. Default: `false`.",
+				MarkdownDescription: "Maximum number of retries of a request after a connection error that can pass, a 408, 425 or 429 response, or any 5xx response except 501, from 0 to 10. " +
+					"Waits start at about half a second and grow to at most 30 seconds. A `Retry-After` header of up to a minute takes precedence. Default: `4`.",
 			},
 		},
 	}
@@ -106,24 +148,144 @@ func (p *waldurProvider) Configure(ctx context.Context, req provider.ConfigureRe
 	if resp.Diagnostics.HasError() {
 		return
 	}
+	diags := &resp.Diagnostics
 	client := &waldur.Client{
 		UserAgent:          fmt.Sprintf("Terraform/%s (+https://www.terraform.io) terraform-provider-waldur/%s", req.TerraformVersion, p.version),
-		RequestTimeout:     parseArgument(config.RequestTimeout, path.Root("request_timeout"), parseDuration, &resp.Diagnostics),
-		RootCAs:            parseArgument(config.CACertPEM, path.Root("ca_cert_pem"), parseCertificates, &resp.Diagnostics),
-		MaxRetries:         defaultMaxRetries,
+		Headers:            config.headers(ctx, diags),
+		Certificates:       config.certificates(diags),
+		RootCAs:            parseArgument(config.CACertPEM, path.Root("ca_cert_pem"), parseAuthorities, diags),
 		InsecureSkipVerify: config.Insecure.ValueBool(),
+		RequestTimeout:     parseArgument(config.RequestTimeout, path.Root("request_timeout"), parseDuration, diags),
+		MaxRetries:         defaultMaxRetries,
 		Logger:             slog.New(logHandler{slog.DiscardHandler}),
 	}
-	client.URL = setting(config.URL, "url", urlVariable, "Waldur address", waldur.ParseURL, &resp.Diagnostics)
-	client.Token = setting(config.Token, "token", tokenVariable, "Waldur token", waldur.ParseToken, &resp.Diagnostics)
 	if !config.MaxRetries.IsNull() {
 		client.MaxRetries = wholeNumber(config.MaxRetries)
 	}
-	if resp.Diagnostics.HasError() {
+	c := &connection{client: client}
+	config.login(c, diags)
+	if client.URL != nil {
+		proxy, err := waldur.ProxyFromEnvironment(client.URL)
+		if err != nil {
+			diags.AddError("Invalid Proxy Variable", sentence(err)+"\n\nUntil then nothing is sent, because requests would bypass the proxy. If Waldur needs no proxy, add its host to NO_PROXY.")
+		}
+		client.Proxy = proxy
+		warnOfTransport(client, diags)
+	}
+	resp.DataSourceData = c
+}
+
+// login sets the address and the token. Both come from one source, so that a token
+// cannot reach another server than its own: from the arguments or their environment
+// variables, or else from a profile.
+func (m *providerModel) login(c *connection, diags *diag.Diagnostics) {
+	anywhere := !m.URL.IsNull() || !m.Token.IsNull() || isSet(urlVariable) || isSet(tokenVariable)
+	switch {
+	case !m.Profile.IsNull() && (!m.URL.IsNull() || !m.Token.IsNull()):
+		argument := "url"
+		if m.URL.IsNull() {
+			argument = "token"
+		}
+		addConflict(diags, "profile", argument, "A profile gives both address and token.")
+	case m.Profile.IsNull() && anywhere:
+		c.client.URL = setting(m.URL, "url", urlVariable, "Address", waldur.ParseURL, c, diags)
+		c.client.Token = setting(m.Token, "token", tokenVariable, "Token", waldur.ParseToken, c, diags)
+		c.tokenSource = "the provider block"
+		if m.Token.IsNull() {
+			c.tokenSource = "the environment variable " + tokenVariable
+		}
+	case !m.Profile.IsNull():
+		c.useProfile(m.Profile.ValueString(), "Correct profile in the provider block.", diags)
+	case isSet(profileVariable):
+		c.useProfile(strings.TrimSpace(os.Getenv(profileVariable)), "Correct the environment variable "+profileVariable+", or set profile in the provider block.", diags)
+	default:
+		c.useDefaultProfile(diags)
+	}
+}
+
+// useProfile takes the address and the token from a profile that the user named.
+func (c *connection) useProfile(name, advice string, diags *diag.Diagnostics) {
+	p, err := readProfile(name)
+	if err != nil {
+		diags.AddAttributeError(path.Root("profile"), "Unusable Waldur Profile", sentence(err)+"\n\n"+advice)
 		return
 	}
-	warnOfTransport(client, &resp.Diagnostics)
-	resp.DataSourceData = client
+	c.use(p, diags)
+}
+
+// useDefaultProfile takes them from the default profile. If it cannot be used, reads
+// fail.
+func (c *connection) useDefaultProfile(diags *diag.Diagnostics) {
+	p, err := readProfile(defaultProfile)
+	if err == nil {
+		c.use(p, diags)
+		return
+	}
+	cause := sentence(err)
+	if errors.Is(err, errNoProfile) {
+		cause = "The Waldur address and token are not set, and the profile " + defaultProfile + " is not saved."
+	}
+	c.missing.AddError("Missing Waldur Address and Token", cause+"\n\nLog in with `waldur-cli login`, which saves the profile. "+
+		"Or set the environment variables "+urlVariable+" and "+tokenVariable+", or url and token in the provider block.")
+}
+
+func (c *connection) use(p *profile, diags *diag.Diagnostics) {
+	c.client.URL, c.client.Token, c.tokenSource = p.url, p.token, "the "+p.String()
+	if p.public {
+		diags.AddAttributeWarning(path.Root("profile"), "Profiles Readable by Others",
+			fmt.Sprintf("Other users of this machine can read %s, which contains tokens.\n\nRun chmod 600 %s.", p.file, p.file))
+	}
+}
+
+func isSet(variable string) bool { return strings.TrimSpace(os.Getenv(variable)) != "" }
+
+// setting returns the address or the token, from its argument or, if that is not set,
+// from an environment variable. If neither is set, reads fail.
+func setting[T any](argument types.String, name, variable, title string, parse func(string) (T, error), c *connection, diags *diag.Diagnostics) (value T) {
+	if !argument.IsNull() {
+		return parseArgument(argument, path.Root(name), parse, diags)
+	}
+	if !isSet(variable) {
+		c.missing.AddError("Missing Waldur "+title, fmt.Sprintf("The Waldur %s is not set.\n\n"+
+			"Set %s in the provider block, or the environment variable %s. Address and token must both be set there, or both come from a profile of waldur-cli.", strings.ToLower(title), name, variable))
+		return value
+	}
+	value, err := parse(os.Getenv(variable))
+	if err != nil {
+		diags.AddAttributeError(path.Root(name), "Invalid Value for "+variable, fmt.Sprintf("The environment variable %s %s.", variable, err))
+	}
+	return value
+}
+
+// headers returns the headers to send with every request.
+func (m *providerModel) headers(ctx context.Context, diags *diag.Diagnostics) http.Header {
+	var values map[string]string
+	diags.Append(m.Headers.ElementsAs(ctx, &values, false)...)
+	headers := http.Header{}
+	for name, value := range values {
+		headers.Set(name, value)
+	}
+	return headers
+}
+
+// certificates returns the client's certificate, if it is set.
+func (m *providerModel) certificates(diags *diag.Diagnostics) []tls.Certificate {
+	certificate, key := m.ClientCertPEM, m.ClientKeyPEM
+	switch {
+	case certificate.IsNull() && key.IsNull():
+		return nil
+	case key.IsNull():
+		addInvalidValue(diags, path.Root("client_cert_pem"), errors.New("must be set together with client_key_pem"))
+		return nil
+	case certificate.IsNull():
+		addInvalidValue(diags, path.Root("client_key_pem"), errors.New("must be set together with client_cert_pem"))
+		return nil
+	}
+	pair, err := clientCertificate(certificate.ValueString(), key.ValueString())
+	if err != nil {
+		addInvalidValue(diags, path.Root("client_key_pem"), err)
+	}
+	return []tls.Certificate{pair}
 }
 
 // refuseUnknown reports arguments whose values are known only after apply.
@@ -134,9 +296,9 @@ func refuseUnknown(req provider.ConfigureRequest, diags *diag.Diagnostics) {
 		diags.AddError("Invalid Provider Configuration", err.Error())
 		return
 	}
-	variables := map[string]string{"url": urlVariable, "token": tokenVariable}
+	variables := map[string]string{"url": urlVariable, "token": tokenVariable, "profile": profileVariable}
 	for _, name := range slices.Sorted(maps.Keys(arguments)) {
-		if arguments[name].IsKnown() {
+		if arguments[name].IsFullyKnown() {
 			continue
 		}
 		advice := "Set it to a value that is known during plan, such as a variable"
@@ -148,28 +310,9 @@ func refuseUnknown(req provider.ConfigureRequest, diags *diag.Diagnostics) {
 	}
 }
 
-// setting returns a required setting from its argument or, if that is not set,
-// from an environment variable.
-func setting[T any](argument types.String, name, variable, title string, parse func(string) (T, error), diags *diag.Diagnostics) (value T) {
-	if !argument.IsNull() {
-		return parseArgument(argument, path.Root(name), parse, diags)
-	}
-	text := strings.TrimSpace(os.Getenv(variable))
-	if text == "" {
-		diags.AddAttributeError(path.Root(name), "Missing "+title,
-			fmt.Sprintf("The %s is not set.\n\nSet %s in the provider block, or set the environment variable %s.", title, name, variable))
-		return value
-	}
-	value, err := parse(text)
-	if err != nil {
-		diags.AddAttributeError(path.Root(name), "Invalid Value for "+variable, fmt.Sprintf("The environment variable %s %s.", variable, err))
-	}
-	return value
-}
-
 // warnOfTransport warns if others can read the token.
 func warnOfTransport(client *waldur.Client, diags *diag.Diagnostics) {
-	if client.URL.Scheme == "http" && !isLoopback(client.URL.Hostname()) {
+	if isUnencrypted(client.URL) {
 		diags.AddAttributeWarning(path.Root("url"), "Unencrypted Connection to Waldur",
 			fmt.Sprintf("The address %s does not use TLS, so anyone on the network path can read the token.\n\nUse https.", client.URL))
 	}
@@ -179,24 +322,12 @@ func warnOfTransport(client *waldur.Client, diags *diag.Diagnostics) {
 	}
 }
 
-// isLoopback reports whether requests to a host stay on the machine. net/http can
-// send requests to names such as x.localhost through a proxy.
-func isLoopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || (ip != nil && ip.IsLoopback())
-}
-
-// parseCertificates returns the system's certificate authorities and those in a
-// PEM text.
-func parseCertificates(pem string) (*x509.CertPool, error) {
-	pool, err := x509.SystemCertPool()
-	if err != nil {
-		pool = x509.NewCertPool()
-	}
-	if !pool.AppendCertsFromPEM([]byte(pem)) {
-		return nil, errors.New("must contain a certificate in PEM format, which begins with -----BEGIN CERTIFICATE-----; to read it from a file, use file(\"ca.pem\")")
-	}
-	return pool, nil
+// isUnencrypted reports whether others can read what is sent to a server. Requests to
+// loopback stay on the machine. net/http can send requests to names such as
+// x.localhost through a proxy.
+func isUnencrypted(server *url.URL) bool {
+	ip := net.ParseIP(server.Hostname())
+	return server.Scheme == "http" && server.Hostname() != "localhost" && (ip == nil || !ip.IsLoopback())
 }
 
 func (p *waldurProvider) DataSources(context.Context) []func() datasource.DataSource {

@@ -149,7 +149,7 @@ type plainSummary struct {
 }
 
 func (d *plainDataSource) Read(ctx context.Context, _ datasource.ReadRequest, resp *datasource.ReadResponse) {
-	rows, err := readPlainly(ctx, d.client.URL.JoinPath("marketplace-component-usage-monthly/").String())
+	rows, err := readPlainly(ctx, d.connection.client.URL.JoinPath("marketplace-component-usage-monthly/").String())
 	if err != nil {
 		resp.Diagnostics.AddError(err.Error(), "")
 		return

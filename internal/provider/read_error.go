@@ -29,6 +29,8 @@ var filterArguments = []string{
 
 const (
 	checkURL     = "Check url in the provider block, or " + urlVariable + ". If a proxy, firewall or VPN is involved, check that too."
+	checkGateway = "If a gateway in front of Waldur requires headers of its own, set headers in the provider block."
+	checkProxy   = "The proxy is set by HTTPS_PROXY or HTTP_PROXY. If Waldur needs no proxy, add its host to NO_PROXY."
 	checkRunning = "Check that the server is running and that url is correct. If a proxy, firewall or VPN is involved, check that too."
 	reportFault  = "This is a bug in the provider. Please report it."
 	readLess     = "Read less: narrow the filters, for example to one offering_uuid or to fewer months."
@@ -36,7 +38,7 @@ const (
 
 // readFailure is what is needed to explain a failed read.
 type readFailure struct {
-	token       waldur.Token
+	connection  *connection
 	query       waldur.Query
 	timeout     time.Duration // of the whole read
 	interrupted bool
@@ -105,12 +107,21 @@ func (f *readFailure) explain(failed *waldur.RequestError) (title, advice string
 		return f.explainIncomplete(err)
 	case *waldur.ConnectionError:
 		title, advice = f.explainConnection(err)
+	case *waldur.ProxyError:
+		title, advice = "Proxy Refused to Connect", checkProxy
+		if err.StatusCode == http.StatusProxyAuthRequired {
+			advice = "The proxy requires a user and a password, as in http://user:password@proxy.example.com:3128, or others than those. " + checkProxy
+		}
+	case *waldur.SchemeError:
+		return "Wrong Scheme in Waldur Address", explainScheme(err)
+	case *waldur.ClientCertificateError:
+		return "Client Certificate Not Accepted", explainClientCertificate(err)
 	case *waldur.StatusError:
 		return f.explainStatus(err, failed.OutOfTime)
 	case *waldur.RedirectError:
-		return "Redirect Not Followed", explainRedirect(err)
+		return "Redirect Not Followed", f.explainRedirect(err)
 	case *waldur.HTMLError:
-		return "HTML Page Instead of Waldur API", "This looks like a web front end, which returns a page for any address. " + checkURL
+		return "HTML Page Instead of Waldur API", "This looks like a web front end, which returns a page for any address, or like a gateway. " + checkURL + " " + checkGateway
 	case *waldur.FilterIgnoredError:
 		return "Filters Ignored by Waldur", "The server returned rows that were not requested. A proxy may have removed the query. " + checkURL
 	case *waldur.CountError:
@@ -193,23 +204,31 @@ func explainBody(err *waldur.BodyError) (title, advice string) {
 	return "Unexpected Response from Waldur", "The response is not the list of rows that Waldur's API documents. " + checkURL
 }
 
-func explainRedirect(err *waldur.RedirectError) string {
-	if err.Root == "" {
-		return "The token was not sent. That address is not the Waldur API; it may be a login page. " + checkURL
+func (f *readFailure) explainRedirect(err *waldur.RedirectError) string {
+	advice := "That address is not the Waldur API; it may be a login page. " + checkURL + " " + checkGateway
+	if err.Root != "" {
+		advice = fmt.Sprintf("If Waldur has moved there, set url in the provider block, or %s, to %q.", urlVariable, err.Root)
 	}
-	return fmt.Sprintf("The token was not sent. If Waldur has moved there, set url in the provider block, or %s, to %q.", urlVariable, err.Root)
+	if isUnencrypted(f.connection.client.URL) {
+		return "The token was not sent to the new address, but unencrypted to the old one: anyone on the network path could read it, so replace the token. " + advice
+	}
+	return "The token was not sent to the new address. " + advice
 }
 
 func (f *readFailure) explainStatus(err *waldur.StatusError, outOfTime bool) (title, advice string) {
 	switch code := err.StatusCode; {
 	case err.HTML && (code == http.StatusUnauthorized || code == http.StatusForbidden):
-		return "Access Denied by a Proxy", "The response is an HTML page, so it does not come from Waldur's API, but from a proxy or firewall in front of it. " + checkURL
+		return "Access Denied by a Proxy", "The response is an HTML page, so it does not come from Waldur's API, but from a proxy or firewall in front of it. " + checkURL + " " + checkGateway
 	case code == http.StatusUnauthorized:
 		return "Token Refused by Waldur", f.explainUnauthorized(err.Detail)
 	case code == http.StatusForbidden && strings.Contains(err.Detail, "active session"):
 		return "Access Denied by Waldur", "Log in to Waldur in a browser once with this user, then run the command again. Waldur accepts an OIDC access token only for a user who has logged in before."
 	case code == http.StatusForbidden:
 		return "Access Denied by Waldur", "The token is valid, but its user may not read usage. Use the token of a user with a role in the organization of the offerings, or of staff."
+	case code == http.StatusBadRequest:
+		return "Request Refused by Waldur", "This version of Waldur may not be supported. Please report it."
+	case code == http.StatusProxyAuthRequired:
+		return "Proxy Refused to Connect", "The proxy requires a user and a password, as in http://user:password@proxy.example.com:3128, or others than those. " + checkProxy
 	case code == http.StatusNotFound:
 		return "Waldur Usage Endpoint Not Found", "Either Waldur is older than 8.0.8, the first version with this endpoint, or the address is wrong. " + checkURL
 	case code == http.StatusTooManyRequests:
@@ -242,11 +261,25 @@ func retryLater(err *waldur.StatusError, outOfTime bool, otherwise string) strin
 	return advice + ", or " + otherwise + "."
 }
 
+func explainScheme(err *waldur.SchemeError) string {
+	if err.Scheme == "https" {
+		return "Check the port in url. If the server has no TLS, begin url with http; the token is then sent unencrypted. If a proxy or gateway is involved, check that too."
+	}
+	return "Begin url with https, or check its port. The token may have been sent unencrypted: if others could read it, replace it."
+}
+
+func explainClientCertificate(err *waldur.ClientCertificateError) string {
+	if err.Sent {
+		return "Check that the gateway trusts the authority of the certificate in client_cert_pem, and that the certificate has not expired."
+	}
+	return "Set client_cert_pem and client_key_pem in the provider block to a certificate that the gateway trusts, and to its key."
+}
+
 // explainUnauthorized says what can be wrong with the token. The server sends the
 // same text for several causes.
 func (f *readFailure) explainUnauthorized(detail string) string {
-	const renew = " Set the new token as token in the provider block, or in the environment variable " + tokenVariable + "."
-	switch kind := f.token.Kind(); {
+	renew := " The token came from " + f.connection.tokenSource + ": set the new one there."
+	switch kind := f.connection.client.Token.Kind(); {
 	case strings.Contains(strings.ToLower(detail), "introspection"):
 		return "Waldur could not check the token with its identity provider, which may be temporarily down. Run the command again later. If it fails again, ask the operator of the Waldur server, or use a personal access token."
 	case kind == waldur.PersonalAccessToken && strings.Contains(detail, "JWT"):
@@ -265,6 +298,14 @@ func (f *readFailure) explainConnection(err *waldur.ConnectionError) (title, adv
 		return f.explainTimeout(err.Previous)
 	case err.Untrusted():
 		return "Server Certificate Not Trusted", "If the certificate comes from a private authority, set ca_cert_pem in the provider block, for example to file(\"ca.pem\"). If it has expired, renew it; if it is for another host, correct url."
+	case err.Proxy != "":
+		return "Cannot Connect to Proxy", fmt.Sprintf("Check that the proxy %s is running. %s", err.Proxy, checkProxy)
+	case err.Alert != "":
+		return "TLS Handshake Refused by Server", "The server, or a gateway in front of it, may require a client certificate: set client_cert_pem and client_key_pem in the provider block. Or it accepts only other versions of TLS."
+	case err.Unreadable():
+		return "Server Certificate Not Readable", "Ask the operator of the Waldur server for a certificate in a valid form. See Troubleshooting in the provider's documentation for settings that accept some others."
+	case err.Handshake && !err.TimedOut:
+		return "TLS Handshake Interrupted", "The connection ended in the TLS handshake, which old firewalls can cause. See Troubleshooting in the provider's documentation. " + checkRunning
 	case err.TimedOut:
 		return "Request to Waldur Timed Out", checkRunning + " If the server is slow, raise request_timeout in the provider block, or lower page_size."
 	case err.Partial:

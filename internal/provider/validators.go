@@ -7,8 +7,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"math/big"
+	"net/http"
 	"regexp"
 	"slices"
 	"strings"
@@ -21,6 +23,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
+	"golang.org/x/net/http/httpguts"
 
 	"terraform-provider-waldur/internal/waldur"
 )
@@ -203,6 +206,39 @@ func percentThreshold(number types.Number) *waldur.Decimal {
 		panic(err) // it is within the bounds of decimals
 	}
 	return &d
+}
+
+// reservedHeaders cannot be set: HTTP needs them for the connection, or the
+// provider for reading completely.
+var reservedHeaders = []string{
+	"Authorization", "Proxy-Authorization", "Proxy-Connection", "Host", "Content-Length", "Content-Type", "Transfer-Encoding", "Connection", "Keep-Alive", "Te",
+	"Trailer", "Upgrade", "Expect", "Accept", "Accept-Encoding", "Cache-Control", "Range", "If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since", "If-Range",
+}
+
+// headersValidator accepts names and values that can be sent as HTTP headers. Its
+// errors do not show values, which are secret.
+type headersValidator struct{ undescribed }
+
+func (headersValidator) ValidateMap(_ context.Context, req validator.MapRequest, resp *validator.MapResponse) {
+	known := map[string]bool{}
+	elements := req.ConfigValue.Elements()
+	for _, name := range slices.Sorted(maps.Keys(elements)) {
+		value, _ := elements[name].(types.String)
+		canonical := http.CanonicalHeaderKey(name)
+		switch {
+		case !httpguts.ValidHeaderFieldName(name):
+			addInvalidValue(&resp.Diagnostics, req.Path, fmt.Errorf("has %q, which is not the name of an HTTP header", name))
+		case slices.Contains(reservedHeaders, canonical):
+			addInvalidValue(&resp.Diagnostics, req.Path, fmt.Errorf("has %q, which cannot be set", name))
+		case known[canonical]:
+			addInvalidValue(&resp.Diagnostics, req.Path, fmt.Errorf("has %q twice, in different cases", canonical))
+		case value.IsNull():
+			addInvalidValue(&resp.Diagnostics, req.Path, fmt.Errorf("has no value for %q", name))
+		case !value.IsUnknown() && !httpguts.ValidHeaderFieldValue(value.ValueString()):
+			addInvalidValue(&resp.Diagnostics, req.Path, fmt.Errorf("has a value for %q with a line break or another character that HTTP does not allow", name))
+		}
+		known[canonical] = true
+	}
 }
 
 // parseBillingPeriod parses a month. It returns the zero Month for "latest".

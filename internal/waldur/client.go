@@ -16,9 +16,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
-	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"strconv"
 	"strings"
@@ -62,15 +63,24 @@ type Client struct {
 	// error that can pass, a 408, 425 or 429 response, or any 5xx response except 501.
 	MaxRetries int
 
-	// RetryWait is the wait before the first retry. It doubles with each further
-	// retry, up to 30 seconds, and varies at random. A Retry-After header of up to a minute replaces it,
-	// and delays all requests of the client. 0 means half a second.
+	// RetryWait is the wait before the first retry. It doubles with each further retry,
+	// up to 30 seconds, and varies at random. A Retry-After header of up to a minute
+	// replaces it, and delays all requests of the client. 0 means half a second.
 	RetryWait time.Duration
 
 	// ChangeWait is the wait before a list is read again because the data changed.
 	// It doubles with each further change, up to 32 times its value. 0 means 250
 	// milliseconds.
 	ChangeWait time.Duration
+
+	// Headers are sent with every request, for gateways in front of Waldur.
+	Headers http.Header
+
+	// Proxy is the proxy to use, as [ProxyFromEnvironment] returns it. Nil means none.
+	Proxy *url.URL
+
+	// Certificates are the client's, for servers that require one.
+	Certificates []tls.Certificate
 
 	// RootCAs are the certificate authorities to trust. Nil means the system's.
 	RootCAs *x509.CertPool
@@ -96,8 +106,8 @@ type Client struct {
 }
 
 // ParseURL parses the address of a Waldur server and returns the root of its API.
-// The address may end in "/", "/api" or "/api/", and may have a path prefix and
-// surrounding white space. The error continues a sentence that begins with the name
+// The address may end in "/", "/api" or the path of the endpoint, and may have a path
+// prefix and surrounding white space. The error continues a sentence that begins with the name
 // of the setting. It does not repeat the address, which may contain a password.
 func ParseURL(address string) (*url.URL, error) {
 	address = strings.TrimSpace(address)
@@ -125,7 +135,9 @@ func ParseURL(address string) (*url.URL, error) {
 	case strings.Contains(address, "#"):
 		return nil, errors.New("must not have a fragment (the part after the #), as in the address of a page of Waldur's web interface")
 	}
-	prefix := strings.TrimRight(strings.TrimSuffix(strings.TrimRight(u.EscapedPath(), "/"), "/api"), "/")
+	prefix := strings.TrimRight(u.EscapedPath(), "/")
+	prefix = strings.TrimSuffix(prefix, "/api/"+strings.TrimSuffix(componentUsageMonthlyPath, "/"))
+	prefix = strings.TrimRight(strings.TrimSuffix(prefix, "/api"), "/")
 	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: "/"}).JoinPath(prefix, "api/"), nil
 }
 
@@ -188,11 +200,15 @@ func (c *Client) Get(ctx context.Context, path string, query url.Values) (*Respo
 
 // mayPass reports whether another attempt may succeed after an error.
 func mayPass(err error) bool {
-	if connection, ok := errors.AsType[*ConnectionError](err); ok {
-		return !connection.Untrusted()
+	switch err := err.(type) { //nolint:errorlint // the errors of attempts are not wrapped
+	case *ConnectionError:
+		return err.mayPass()
+	case *ProxyError:
+		return retriesStatus(err.StatusCode)
+	case *StatusError:
+		return retriesStatus(err.StatusCode) && err.RetryAfter <= maxRetryAfter
 	}
-	status, ok := errors.AsType[*StatusError](err)
-	return ok && retriesStatus(status.StatusCode) && status.RetryAfter <= maxRetryAfter
+	return false
 }
 
 // acquire waits until the client may send a request, and takes a slot for it. The
@@ -233,6 +249,7 @@ func (c *Client) attempt(ctx context.Context, method string, address *url.URL, p
 	limit := cmp.Or(c.RequestTimeout, defaultRequestTimeout)
 	attemptCtx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
+	var inHandshake atomic.Bool
 	failure := func(err error) error {
 		switch {
 		case ctx.Err() != nil:
@@ -240,16 +257,23 @@ func (c *Client) attempt(ctx context.Context, method string, address *url.URL, p
 		case attemptCtx.Err() != nil:
 			return &ConnectionError{Text: fmt.Sprintf("no complete response within %s", limit), TimedOut: true}
 		}
-		return &ConnectionError{Err: err, Text: "the connection failed: " + cmp.Or(c.redactor.excerpt(err.Error()), "unknown cause")}
+		return c.connectionError(err, inHandshake.Load())
 	}
-	req, err := http.NewRequestWithContext(attemptCtx, method, address.String(), nil)
+	traced := httptrace.WithClientTrace(attemptCtx, &httptrace.ClientTrace{
+		TLSHandshakeStart: func() { inHandshake.Store(true) },
+		TLSHandshakeDone:  func(_ tls.ConnectionState, err error) { inHandshake.Store(err != nil) },
+	})
+	req, err := http.NewRequestWithContext(traced, method, address.String(), nil)
 	if err != nil {
 		return nil, failure(err)
 	}
+	maps.Copy(req.Header, c.Headers)
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("Authorization", c.Token.authorization())
 	req.Header.Set("Cache-Control", "no-cache")
-	req.Header.Set("User-Agent", c.UserAgent)
+	if req.Header.Get("User-Agent") == "" {
+		req.Header.Set("User-Agent", c.UserAgent)
+	}
 	resp, err := c.transport.RoundTrip(req) // unlike http.Client, it follows no redirect
 	if err != nil {
 		return nil, failure(err)
@@ -311,31 +335,9 @@ func sleep(ctx context.Context, wait time.Duration) error {
 
 // prepare sets the fields that requests share.
 func (c *Client) prepare() {
-	c.redactor = &redactor{}
-	if c.Token != "" {
-		c.redactor.secrets = append(c.redactor.secrets, secret{string(c.Token), redactedToken})
-	}
+	c.redactor = newRedactor(c)
 	c.slots = make(chan struct{}, maxRequests)
-	// The context of a request does not end its dial and handshake. These limits do.
-	// They are longer than that of the context, so that they never decide the error.
-	limit := 2 * cmp.Or(c.RequestTimeout, defaultRequestTimeout)
-	// HTTP/1.1 only: few requests at a time gain nothing from HTTP/2, whose connections
-	// can be dead for longer than all retries last.
-	var protocols http.Protocols
-	protocols.SetHTTP1(true)
-	c.transport = &http.Transport{
-		Proxy:                  http.ProxyFromEnvironment,
-		DialContext:            (&net.Dialer{Timeout: limit}).DialContext,
-		TLSHandshakeTimeout:    limit,
-		Protocols:              &protocols,
-		MaxIdleConnsPerHost:    maxRequests,
-		IdleConnTimeout:        90 * time.Second,
-		MaxResponseHeaderBytes: 256 << 10,
-		TLSClientConfig: &tls.Config{
-			RootCAs:            c.RootCAs,
-			InsecureSkipVerify: c.InsecureSkipVerify, //nolint:gosec // the user's choice, with a warning
-		},
-	}
+	c.transport = c.newTransport()
 }
 
 func (c *Client) logger() *slog.Logger {

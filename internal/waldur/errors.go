@@ -44,14 +44,6 @@ func (e *RequestError) Error() string { return fmt.Sprintf("%s: %s", e.Request, 
 
 func (e *RequestError) Unwrap() error { return e.Err }
 
-// inRequest returns an error as a [*RequestError]. It keeps one that is one already.
-func inRequest(request Request, err error) error {
-	if _, ok := errors.AsType[*RequestError](err); ok {
-		return err
-	}
-	return &RequestError{Request: request, Err: err}
-}
-
 // StatusError reports a response with a status other than 200.
 type StatusError struct {
 	StatusCode int
@@ -167,19 +159,12 @@ func (e *CountError) Error() string {
 
 // TooManyRowsError reports a list that is too large to read.
 type TooManyRowsError struct {
-	Count   string // by X-Result-Count
-	PerPage int    // distinct rows on the first page, if these make too many pages; otherwise 0
-	Bytes   int    // of the responses so far, if these are too large; otherwise 0
+	Count string // of rows, by X-Result-Count
+	Limit string // that the list exceeds, such as "1000000 rows"
 }
 
 func (e *TooManyRowsError) Error() string {
-	switch {
-	case e.Bytes > 0:
-		return fmt.Sprintf("the server counts %s rows, and their pages have more than the limit of %d MiB", e.Count, maxListBytes>>20)
-	case e.PerPage > 0:
-		return fmt.Sprintf("the server counts %s rows, and its first page has %d of them, which makes more than the limit of %d pages", e.Count, e.PerPage, maxPages)
-	}
-	return fmt.Sprintf("the server counts %s rows, more than the limit of %d", e.Count, maxRows)
+	return fmt.Sprintf("the server counts %s rows, but the limit is %s", e.Count, e.Limit)
 }
 
 // RedirectError reports a redirect. Redirects are never followed, so that the token
@@ -196,14 +181,55 @@ func (e *RedirectError) Error() string {
 	return fmt.Sprintf("the server responded with %s, a redirect to %s", e.Status, e.Location)
 }
 
+// ProxyError reports a proxy that refused to connect to the server.
+type ProxyError struct {
+	Proxy      string // host and port
+	StatusCode int
+	Status     string // such as "403 Forbidden"
+}
+
+func (e *ProxyError) Error() string {
+	return fmt.Sprintf("the proxy %s responded with %s", e.Proxy, e.Status)
+}
+
+// SchemeError reports a server that speaks plain HTTP where the address begins with
+// https, or TLS where it begins with http.
+type SchemeError struct {
+	Scheme string // of the address
+}
+
+func (e *SchemeError) Error() string {
+	if e.Scheme == "https" {
+		return "the address begins with https, but the server at this port speaks plain HTTP"
+	}
+	return "the address begins with http, but the server at this port speaks TLS"
+}
+
+// ClientCertificateError reports a server that requires a certificate of the client
+// and got none, or does not accept the one that it got.
+type ClientCertificateError struct {
+	Alert string // the server's TLS alert, such as "certificate required"
+	Sent  bool   // the client has a certificate
+}
+
+func (e *ClientCertificateError) Error() string {
+	if e.Sent {
+		return fmt.Sprintf("the server did not accept the client certificate (TLS alert: %s)", e.Alert)
+	}
+	return fmt.Sprintf("the server requires a client certificate (TLS alert: %s)", e.Alert)
+}
+
 // ConnectionError reports a request without a complete response: the connection
 // failed, the certificate was not trusted, or time ran out.
 type ConnectionError struct {
-	Err      error  // from net/http, maybe with text of the server, or from the context
-	Text     string // the text to show
-	TimedOut bool   // the attempt took longer than [Client.RequestTimeout]
-	Partial  bool   // the connection ended during the response
-	Previous error  // the error of the previous attempt, or nil
+	Err       error  // from net/http, maybe with text of the server, or from the context
+	Text      string // the text to show
+	TimedOut  bool   // the attempt took longer than [Client.RequestTimeout]
+	Partial   bool   // the connection ended during the response
+	Handshake bool   // the connection failed in the TLS handshake
+	Alert     string // the server's TLS alert, such as "handshake failure", or empty
+	Proxy     string // host and port of the proxy that could not be reached, or empty
+	Previous  error  // the error of the previous attempt, or nil
 }
 
 func (e *ConnectionError) Error() string {
@@ -228,6 +254,17 @@ func canceled(err, previous error) error {
 func (e *ConnectionError) Untrusted() bool {
 	_, untrusted := errors.AsType[*tls.CertificateVerificationError](e.Err)
 	return untrusted
+}
+
+// Unreadable reports whether the server's certificate or another part of the TLS
+// handshake has a form that package crypto/tls does not accept.
+func (e *ConnectionError) Unreadable() bool {
+	return e.Handshake && e.Err != nil && strings.HasPrefix(e.Err.Error(), "tls: ")
+}
+
+// mayPass reports whether another attempt may succeed.
+func (e *ConnectionError) mayPass() bool {
+	return !e.Untrusted() && !e.Unreadable() && (e.Alert == "" || e.Alert == "internal error")
 }
 
 // IncompleteError reports a list that could not be read completely: the data

@@ -4,6 +4,13 @@
 package waldur
 
 import (
+	"cmp"
+	"encoding/base64"
+	"encoding/json"
+	"html"
+	"net/url"
+	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 )
@@ -11,6 +18,44 @@ import (
 // redactor removes secrets from texts of the server, which may repeat them. It is
 // used by reference, so that printing what holds it does not print the secrets.
 type redactor struct{ secrets []secret }
+
+// newRedactor returns a redactor of a client's secrets.
+func newRedactor(c *Client) *redactor {
+	r := &redactor{}
+	if c.Token != "" {
+		r.secrets = append(r.secrets, secret{string(c.Token), redactedToken})
+	}
+	for _, values := range c.Headers {
+		for _, value := range values {
+			r.add(value, "(header)")
+		}
+	}
+	if c.Proxy != nil && c.Proxy.User != nil {
+		user, password := c.Proxy.User.Username(), ""
+		password, _ = c.Proxy.User.Password()
+		r.add(password, "(proxy password)")
+		r.add(base64.StdEncoding.EncodeToString([]byte(user+":"+password)), "(proxy credentials)")
+	}
+	slices.SortFunc(r.secrets, func(a, b secret) int { return cmp.Compare(len(b.text), len(a.text)) })
+	return r
+}
+
+// add adds a secret of any characters: as it is, and as JSON, URLs and HTML escape it.
+// A value shorter than minPrefix is not secret.
+func (r *redactor) add(value, placeholder string) {
+	if len(value) < minPrefix {
+		return
+	}
+	quoted, _ := json.Marshal(value) // escapes what HTML does not allow, too
+	encodings := []string{
+		value, strings.Trim(string(quoted), `"`), strings.Trim(strconv.Quote(value), `"`),
+		url.QueryEscape(value), url.PathEscape(value), html.EscapeString(value),
+	}
+	slices.Sort(encodings)
+	for _, encoding := range slices.Compact(encodings) {
+		r.secrets = append(r.secrets, secret{encoding, placeholder})
+	}
+}
 
 // secret is a text to remove, and what to write instead.
 type secret struct{ text, placeholder string }

@@ -14,6 +14,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"runtime"
 	"slices"
@@ -183,7 +184,7 @@ func TestRowsOfWrongTypesAreNamed(t *testing.T) {
 	for field, values := range map[string]map[string]any{
 		"offering_uuid":   {"is missing or null": nil, "must be a string; got 7": 7, "is missing or nul": "null"},
 		"offering_name":   {"must be a string; got []": []any{}, "is missing or null": "null"},
-		"limit_amount":    {"must be a whole number of 32 bits; got 2147483648": 1 << 31, `got "5"`: "5", "got 1.5": 1.5},
+		"limit_amount":    {"must be a whole number of 32 bits; got 2147483648": int64(1 << 31), `got "5"`: "5", "got 1.5": 1.5},
 		"limit_period":    {"must be a string; got true": true},
 		"billing_period":  {`got "2026-10-15"`: "2026-10-15", `must be a first day of a month such as "2026-10-01"; got "2026-10"`: "2026-10", "got 202610": 202610, "is missing": nil},
 		"total_consumed":  {`must be a decimal of at most 40 digits with an exponent within ±40; got "much"`: "much", "got true": true, "of at most 40 digits": strings.Repeat("1", 41), `got "1e999999999"`: "1e999999999", "is missing or null": "null"},
@@ -615,6 +616,104 @@ func TestAReadThatIsHeldBackSaysWhy(t *testing.T) {
 	defer cancel()
 	_, _, err := c.ListComponentUsageMonthly(ctx, allMonths)
 	if err == nil || !strings.Contains(err.Error(), "a Retry-After header holds back all requests for another ") || ctx.Err() != nil {
+		t.Fatalf("got %v", err)
+	}
+}
+
+// TestARetryAfterWithinAWaitIsHonoured: the hold is looked at again after a wait.
+func TestARetryAfterWithinAWaitIsHonoured(t *testing.T) {
+	t.Parallel()
+	server := waldurtest.Start(t, tiedRows(2000))
+	var mu sync.Mutex
+	var heldUntil time.Time
+	early := 0
+	refuse := func(seconds string) waldurtest.Fault {
+		return waldurtest.Status(429, http.Header{"Retry-After": {seconds}}, "")
+	}
+	server.SetFaults(func(n int, r *http.Request, next http.Handler) http.Handler {
+		mu.Lock()
+		defer mu.Unlock()
+		switch {
+		case n == 1: // page 2, beside three others
+			return refuse("1")(n, r, next)
+		case n == 2: // it arrives while the first wait is under way
+			heldUntil = time.Now().Add(2500 * time.Millisecond)
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				time.Sleep(500 * time.Millisecond)
+				refuse("2")(n, r, next).ServeHTTP(w, r)
+			})
+		case n > 4 && time.Now().Before(heldUntil):
+			early++
+		}
+		return next
+	})
+	c := client(t, server)
+	c.MaxRetries = 3
+	if rows, _, err := c.ListComponentUsageMonthly(t.Context(), allMonths); err != nil || len(rows) != 2000 {
+		t.Fatalf("got %d rows, %v", len(rows), err)
+	}
+	if early > 0 {
+		t.Errorf("%d requests did not wait for the second Retry-After", early)
+	}
+}
+
+// TestWaitsAfterRetryAfterDiffer, so that requests which waited for the same time
+// are not sent at the same time.
+func TestWaitsAfterRetryAfterDiffer(t *testing.T) {
+	t.Parallel()
+	var waits []time.Duration
+	for range 3 {
+		server := waldurtest.Start(t, tiedRows(1))
+		server.SetFaults(waldurtest.First(1, waldurtest.Status(429, http.Header{"Retry-After": {"1"}}, "")))
+		c := client(t, server)
+		c.MaxRetries = 1
+		started := time.Now()
+		if _, _, err := c.ListComponentUsageMonthly(t.Context(), allMonths); err != nil {
+			t.Fatal(err)
+		}
+		waits = append(waits, time.Since(started).Truncate(time.Millisecond))
+	}
+	if waits[0] == waits[1] && waits[1] == waits[2] {
+		t.Errorf("three waits of %s", waits[0])
+	}
+}
+
+// TestRequestsUseHTTP1, whatever the server offers.
+func TestRequestsUseHTTP1(t *testing.T) {
+	t.Parallel()
+	var protocols sync.Map
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		protocols.Store(r.Proto, true)
+		w.Header().Set("X-Result-Count", "0")
+		_, _ = w.Write([]byte("[]"))
+	}))
+	server.EnableHTTP2 = true
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	u, err := waldur.ParseURL(server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &waldur.Client{URL: u, InsecureSkipVerify: true}
+	if _, _, err := c.ListComponentUsageMonthly(t.Context(), allMonths); err != nil {
+		t.Fatal(err)
+	}
+	protocols.Range(func(protocol, _ any) bool {
+		if protocol != "HTTP/1.1" {
+			t.Errorf("a request in %s", protocol)
+		}
+		return true
+	})
+}
+
+// TestAnHTMLPageIsNoPagePastTheEnd: a 404 of a proxy on a later page is an error.
+func TestAnHTMLPageIsNoPagePastTheEnd(t *testing.T) {
+	t.Parallel()
+	server := waldurtest.Start(t, tiedRows(1000))
+	server.SetFaults(waldurtest.OnPage(3, waldurtest.HTML(404)))
+	_, _, err := client(t, server).ListComponentUsageMonthly(t.Context(), allMonths)
+	var status *waldur.StatusError
+	if !errors.As(err, &status) || status.StatusCode != 404 || !status.HTML {
 		t.Fatalf("got %v", err)
 	}
 }

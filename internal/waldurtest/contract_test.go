@@ -149,8 +149,8 @@ func compareRows(t *testing.T, e exchange, got, want []json.RawMessage) {
 	}
 }
 
-// refuseCutGroup fails if a recorded page may contain only a part of a group of equal rows. Such a page cannot be
-// compared, and no recording has one.
+// refuseCutGroup fails if a recorded page may contain only a part of a group of equal
+// rows. Such a page cannot be compared, and no recording has one.
 func refuseCutGroup(t *testing.T, e exchange, atStart, atEnd bool) {
 	t.Helper()
 	link := e.Response.Headers["Link"]
@@ -183,7 +183,8 @@ func recordedOrder(t *testing.T, path string) []string {
 	}
 }
 
-// sortKey returns the same text for rows that sort equally, and "" for a row without the columns of the order.
+// sortKey returns the same text for rows that sort equally, and "" for a row without
+// the columns of the order.
 func sortKey(t *testing.T, order []string, row json.RawMessage) string {
 	t.Helper()
 	var values map[string]any
@@ -210,8 +211,8 @@ func canonicalRows(t *testing.T, rows []json.RawMessage) []string {
 	return texts
 }
 
-// canonical removes the differences between notations of the same JSON: spaces and escapes. The order of fields is
-// part of the recording, so it is kept.
+// canonical removes the differences between notations of the same JSON: spaces and
+// escapes. The order of fields is part of the recording, so it is kept.
 func canonical(t *testing.T, text []byte) string {
 	t.Helper()
 	decoder := json.NewDecoder(bytes.NewReader(text))

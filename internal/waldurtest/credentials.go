@@ -14,11 +14,11 @@ type TokenState int
 const (
 	// TokenActive is a valid token.
 	TokenActive TokenState = iota
-	// TokenExpired is a token past its lifetime. The response is a 401 "Token has expired.", or "Invalid
-	// token." for a personal access token.
+	// TokenExpired is a token past its lifetime. The response is a 401 "Token has
+	// expired.", or "Invalid token." for a personal access token.
 	TokenExpired
-	// TokenInactiveUser is the token of a user who was deactivated. The response is a 401 "User inactive or
-	// deleted.", or "Invalid token." for a personal access token.
+	// TokenInactiveUser is the token of a user who was deactivated. The response is a
+	// 401 "User inactive or deleted.", or "Invalid token." for a personal access token.
 	TokenInactiveUser
 )
 

@@ -48,7 +48,8 @@ func (s *Server) respond(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// authenticate checks the credentials and then the method, in the order of the Django REST framework.
+// authenticate checks the credentials and then the method, in the order of the Django
+// REST framework.
 func (s *Server) authenticate(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Allow", "GET, HEAD, OPTIONS")
 	if detail := s.refusal(r.Header.Get("Authorization")); detail != "" {
@@ -63,8 +64,9 @@ func (s *Server) authenticate(w http.ResponseWriter, r *http.Request) {
 	s.list(w, r)
 }
 
-// list responds with one page. Count and selection are two steps, and the rows may change between them. As
-// in Django, the headers and the length of the page come from the count, and the rows from the selection.
+// list responds with one page. Count and selection are two steps, and the rows may
+// change between them. As in Django, the headers and the length of the page come from
+// the count, and the rows from the selection.
 func (s *Server) list(w http.ResponseWriter, r *http.Request) {
 	q, invalid := s.parseQuery(r.URL.Query())
 	if invalid != nil {
@@ -86,8 +88,9 @@ func (s *Server) list(w http.ResponseWriter, r *http.Request) {
 	write(w, http.StatusOK, contentJSON, slices.Concat([]byte("["), bytes.Join(rows, []byte(",")), []byte("]")))
 }
 
-// linkHeader returns the Link header. Its URLs have the request's Host, which behind a proxy can differ from the
-// host that the client used. They keep the request's parameters, sorted by name. Page 1 has no page parameter.
+// linkHeader returns the Link header. Its URLs have the request's Host, which behind a
+// proxy can differ from the host that the client used. They keep the request's
+// parameters, sorted by name. Page 1 has no page parameter.
 func linkHeader(r *http.Request, page, lastPage int) string {
 	query := r.URL.Query()
 	address := url.URL{Scheme: "http", Host: r.Host, Path: r.URL.Path}

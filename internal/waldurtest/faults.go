@@ -20,21 +20,24 @@ import (
 	"time"
 )
 
-// Fault decides whether and how the server misbehaves in a request. It returns next for no fault, a handler around
-// next to change the response, or another handler. n is the number of requests since SetFaults, from 0. Within [On]
-// and [OnPage] it is the number of matching requests.
+// Fault decides whether and how the server misbehaves in a request. It returns next for
+// no fault, a handler around next to change the response, or another handler. n is the
+// number of requests since SetFaults, from 0. Within [On] and [OnPage] it is the number
+// of matching requests.
 type Fault func(n int, r *http.Request, next http.Handler) http.Handler
 
-// SetFaults replaces the server's faults. Without arguments, the server behaves well again. The first fault is
-// outermost: it sees the responses of those after it. Put faults that break or hold the connection first.
+// SetFaults replaces the server's faults. Without arguments, the server behaves well
+// again. The first fault is outermost: it sees the responses of those after it. Put
+// faults that break or hold the connection first.
 func (s *Server) SetFaults(faults ...Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.faults, s.faultRequests = slices.Clone(faults), 0
 }
 
-// On applies the fault to the matching requests only, and counts only those: On(match, First(1, f)) is f in the first
-// matching request. The count belongs to the fault, so make a new fault for every SetFaults.
+// On applies the fault to the matching requests only, and counts only those: On(match,
+// First(1, f)) is f in the first matching request. The count belongs to the fault, so
+// make a new fault for every SetFaults.
 func On(match func(n int, r *http.Request) bool, f Fault) Fault {
 	var matched atomic.Int64
 	return func(n int, r *http.Request, next http.Handler) http.Handler {
@@ -55,8 +58,8 @@ func First(count int, f Fault) Fault {
 	}
 }
 
-// OnPage applies the fault to the requests for one page only, and counts only those, as [On] does. Without a page
-// parameter, a request is for page 1.
+// OnPage applies the fault to the requests for one page only, and counts only those, as
+// [On] does. Without a page parameter, a request is for page 1.
 func OnPage(page int, f Fault) Fault {
 	return On(func(_ int, r *http.Request) bool {
 		p := parameters{values: r.URL.Query()}
@@ -64,7 +67,8 @@ func OnPage(page int, f Fault) Fault {
 	}, f)
 }
 
-// Delay waits before the request is served. If the client leaves or the server is closed first, there is no response.
+// Delay waits before the request is served. If the client leaves or the server is
+// closed first, there is no response.
 func Delay(d time.Duration) Fault {
 	return around(func(w http.ResponseWriter, r *http.Request, next http.Handler) {
 		timer := time.NewTimer(d)
@@ -78,7 +82,8 @@ func Delay(d time.Duration) Fault {
 	})
 }
 
-// Hang reads the request and sends no response. It ends when the client leaves or the server is closed.
+// Hang reads the request and sends no response. It ends when the client leaves or the
+// server is closed.
 func Hang() Fault {
 	return around(func(_ http.ResponseWriter, r *http.Request, _ http.Handler) {
 		<-r.Context().Done()
@@ -93,7 +98,8 @@ func HangUp() Fault {
 	})
 }
 
-// Status responds with a status, headers and a body. The Content-Type of a JSON body is set unless header has one.
+// Status responds with a status, headers and a body. The Content-Type of a JSON body is
+// set unless header has one.
 func Status(code int, header http.Header, body string) Fault {
 	return around(func(w http.ResponseWriter, _ *http.Request, _ http.Handler) {
 		if json.Valid([]byte(body)) {
@@ -105,8 +111,8 @@ func Status(code int, header http.Header, body string) Fault {
 	})
 }
 
-// HTML responds with the page of a web front end. Single-page applications serve it for any path with status 200,
-// gateways with an error status.
+// HTML responds with the page of a web front end. Single-page applications serve it for
+// any path with status 200, gateways with an error status.
 func HTML(status int) Fault {
 	return around(func(w http.ResponseWriter, _ *http.Request, _ http.Handler) {
 		write(w, status, contentHTML, []byte("<!doctype html>\n<html lang=\"en\"><head><title>Waldur</title></head>"+
@@ -141,7 +147,8 @@ func Redirect(status int, to string) Fault {
 	})
 }
 
-// CutBody sends the Content-Length of the whole body and the first half of it, and closes the connection.
+// CutBody sends the Content-Length of the whole body and the first half of it, and
+// closes the connection.
 func CutBody() Fault {
 	return rewrite(func(w http.ResponseWriter, _ *http.Request, response *httptest.ResponseRecorder) {
 		whole := response.Body.Bytes()
@@ -179,8 +186,9 @@ func DropHeader(name string) Fault {
 	})
 }
 
-// EditRows changes the rows of the response: wrong types, repeated rows, missing rows, more rows than the page size.
-// Numbers are of type [json.Number]. The order of the fields in a row is lost. A body that is not an array is kept.
+// EditRows changes the rows of the response: wrong types, repeated rows, missing rows,
+// more rows than the page size. Numbers are of type [json.Number]. The order of the
+// fields in a row is lost. A body that is not an array is kept.
 func EditRows(edit func(rows []map[string]any) []map[string]any) Fault {
 	return rewrite(func(w http.ResponseWriter, _ *http.Request, response *httptest.ResponseRecorder) {
 		var rows []map[string]any
@@ -204,7 +212,8 @@ func encodeRows(rows []map[string]any) *bytes.Buffer {
 	return bytes.NewBuffer(body)
 }
 
-// Gzip compresses the response for clients that accept it, as the proxy in front of Waldur usually does.
+// Gzip compresses the response for clients that accept it, as the proxy in front of
+// Waldur usually does.
 func Gzip() Fault {
 	return rewrite(func(w http.ResponseWriter, r *http.Request, response *httptest.ResponseRecorder) {
 		response.Header().Add("Vary", "Accept-Encoding")

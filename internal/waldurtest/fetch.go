@@ -9,8 +9,9 @@ import (
 	"testing"
 )
 
-// FetchPage sends one request with [Token] and a query such as "page=2". It returns the rows of the response, each
-// decoded as a T, and the headers. It fails the test unless the status is 200.
+// FetchPage sends one request with [Token] and a query such as "page=2". It returns the
+// rows of the response, each decoded as a T, and the headers. It fails the test unless
+// the status is 200.
 func FetchPage[T any](tb testing.TB, s *Server, query string) (rows []T, header http.Header) {
 	tb.Helper()
 	req, err := http.NewRequestWithContext(tb.Context(), http.MethodGet, s.URL+Path+"?"+query, nil)

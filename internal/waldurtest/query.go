@@ -38,8 +38,8 @@ var orderColumns = []string{"usage_percent", "billing_period", "total_consumed",
 // defaultOrder is not total: two offerings can have the same name and components of the same name.
 var defaultOrder = []string{"-billing_period", "offering_name", "component_name"}
 
-// parseQuery ignores unknown parameters. If it refuses some, it returns the JSON member of each for the body
-// of the 400 response.
+// parseQuery ignores unknown parameters. If it refuses some, it returns the JSON member
+// of each for the body of the 400 response.
 func (s *Server) parseQuery(values url.Values) (q query, invalid []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -59,7 +59,8 @@ func (s *Server) parseQuery(values url.Values) (q query, invalid []string) {
 		page:          cmp.Or(p.text("page"), "1"),
 		pageSize:      p.pageSize(),
 	}
-	// Waldur defaults to the current month only if none of these parameters is present, even an empty one.
+	// Waldur defaults to the current month only if none of these parameters is present,
+	// even an empty one.
 	if !values.Has("billing_period") && !values.Has("start") && !values.Has("end") {
 		q.billingPeriod = s.now().UTC().Format("2006-01") + "-01"
 	}
@@ -73,7 +74,8 @@ type parameters struct {
 	invalid   []string
 }
 
-// text returns the value as Django does: the last one if the parameter is repeated, without surrounding space.
+// text returns the value as Django does: the last one if the parameter is repeated,
+// without surrounding space.
 func (p *parameters) text(name string) string {
 	values := p.values[name]
 	if len(values) == 0 {

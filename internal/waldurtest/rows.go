@@ -12,21 +12,22 @@ import (
 	"strings"
 )
 
-// recordings are requests and responses of the Django REST framework, django-filter and PostgreSQL, configured
-// as in Waldur, and the rows in that database.
+// recordings are requests and responses of the Django REST framework, django-filter and
+// PostgreSQL, configured as in Waldur, and the rows in that database.
 //
 //go:embed testdata/contract/*.json
 var recordings embed.FS
 
-// Row is the usage of one component of one offering in one month. Its key is (OfferingUUID, ComponentType,
-// BillingPeriod). The first 17 fields are those of Waldur's API reference, in the order of the response. The
-// server does not validate them.
+// Row is the usage of one component of one offering in one month. Its key is
+// (OfferingUUID, ComponentType, BillingPeriod). The first 17 fields are those of
+// Waldur's API reference, in the order of the response. The server does not validate
+// them.
 type Row struct {
-	OfferingUUID        string  `json:"offering_uuid"` // 32 lower-case hex digits, as all UUIDs here
+	OfferingUUID        string  `json:"offering_uuid"` // 32 hex digits, as all UUIDs
 	OfferingName        string  `json:"offering_name"`
 	OfferingType        string  `json:"offering_type"`
-	ServiceProviderUUID string  `json:"service_provider_uuid,omitempty"` // empty: left out, as for an offering without an organization
-	ServiceProviderName string  `json:"service_provider_name,omitempty"` // empty: left out
+	ServiceProviderUUID string  `json:"service_provider_uuid,omitempty"` // left out if empty
+	ServiceProviderName string  `json:"service_provider_name,omitempty"` // left out if empty
 	CategoryUUID        string  `json:"category_uuid"`
 	CategoryTitle       string  `json:"category_title"`
 	ComponentType       string  `json:"component_type"`
@@ -38,10 +39,10 @@ type Row struct {
 	BillingPeriod       string  `json:"billing_period"`  // the first of the month, "2026-10-01"
 	TotalConsumed       string  `json:"total_consumed"`  // a decimal as text, "12.50"
 	TotalAllocated      string  `json:"total_allocated"` // a decimal as text
-	UsagePercent        *string `json:"usage_percent"`   // a decimal as text; nil: null, nothing allocated
+	UsagePercent        *string `json:"usage_percent"`   // nil: null
 
-	// ProjectUUID is the project that the offering itself belongs to. It is for the project_uuid filter and is not
-	// part of the response.
+	// ProjectUUID is the project that the offering itself belongs to. It is for the
+	// project_uuid filter and is not part of the response.
 	ProjectUUID *string `json:"project_uuid"`
 }
 
@@ -78,8 +79,9 @@ func clonePointer[T any](p *T) *T {
 	return new(*p)
 }
 
-// rowEncoder returns a function that encodes the named fields of a row as JSON, or all fields if names is nil. As in
-// Waldur, the order of the fields does not depend on names.
+// rowEncoder returns a function that encodes the named fields of a row as JSON, or all
+// fields if names is nil. As in Waldur, the order of the fields does not depend on
+// names.
 func rowEncoder(names []string) func(*Row) []byte {
 	var fields []reflect.StructField
 	for _, field := range reflect.VisibleFields(reflect.TypeFor[Row]()) {

@@ -89,8 +89,9 @@ func newSelection(rows []Row, q query) selection {
 	return found
 }
 
-// sortKeys returns a text for each column of the order. In byte order these texts sort as PostgreSQL sorts the
-// values: texts by code point (the C collation), decimals by value, null as the greatest.
+// sortKeys returns a text for each column of the order. In byte order these texts sort
+// as PostgreSQL sorts the values: texts by code point (the C collation), decimals by
+// value, null as the greatest.
 func sortKeys(row *Row, order []string) []string {
 	keys := make([]string, len(order))
 	for i, term := range order {
@@ -112,7 +113,8 @@ func sortKeys(row *Row, order []string) []string {
 	return keys
 }
 
-// decimalOffset makes all decimals positive and equally long, so that their texts sort as their values do.
+// decimalOffset makes all decimals positive and equally long, so that their texts sort
+// as their values do.
 var decimalOffset, _ = new(big.Int).SetString("2"+strings.Repeat("0", 30), 10)
 
 // decimalKey treats text that is not a decimal as null.

@@ -1,10 +1,10 @@
 // Copyright (c) The terraform-provider-waldur authors
 // SPDX-License-Identifier: MPL-2.0
 
-// Package waldurtest is an in-memory Waldur server for tests, benchmarks and the demo. It serves one endpoint,
-// /api/marketplace-component-usage-monthly/, and behaves like the recordings in testdata/contract. On request,
-// it changes the order of rows that sort equally, as PostgreSQL does, and fails as servers, proxies and networks
-// do.
+// Package waldurtest is an in-memory Waldur server for tests, benchmarks and the demo.
+// It serves one endpoint, /api/marketplace-component-usage-monthly/, and behaves like
+// the recordings in testdata/contract. On request, it changes the order of rows that
+// sort equally, as PostgreSQL does, and fails as servers, proxies and networks do.
 //
 // It must not use the provider or its client, so that it does not share their mistakes.
 package waldurtest
@@ -27,7 +27,8 @@ import (
 	"time"
 )
 
-// Server is an in-memory Waldur server. Its methods can be called at any time, even while requests are served.
+// Server is an in-memory Waldur server. Its methods can be called at any time, even
+// while requests are served.
 type Server struct {
 	// URL is the server's address, http(s)://127.0.0.1:port, without a trailing slash.
 	URL string
@@ -69,8 +70,8 @@ func NewServer(rows []Row) *Server {
 	return s
 }
 
-// NewTLSServer serves the rows over HTTPS on a free loopback port, with a self-signed certificate for 127.0.0.1
-// (see [Server.CACertPEM]). Close the server when done.
+// NewTLSServer serves the rows over HTTPS on a free loopback port, with a self-signed
+// certificate for 127.0.0.1 (see [Server.CACertPEM]). Close the server when done.
 func NewTLSServer(rows []Row) *Server {
 	s := newServer(rows)
 	s.http.StartTLS()
@@ -108,8 +109,9 @@ func newServer(rows []Row) *Server {
 	return s
 }
 
-// withoutHandshakes drops the log lines about clients that do not trust the certificate. Tests have such clients
-// on purpose. A panic in a handler is still logged.
+// withoutHandshakes drops the log lines about clients that do not trust the
+// certificate. Tests have such clients on purpose. A panic in a handler is still
+// logged.
 type withoutHandshakes struct{ io.Writer }
 
 func (w withoutHandshakes) Write(line []byte) (int, error) {
@@ -119,13 +121,15 @@ func (w withoutHandshakes) Write(line []byte) (int, error) {
 	return w.Writer.Write(line)
 }
 
-// Close ends all requests, including those that hang, and stops the server. It can be called more than once.
+// Close ends all requests, including those that hang, and stops the server. It can be
+// called more than once.
 func (s *Server) Close() {
 	s.cancel()
 	s.http.Close()
 }
 
-// CACertPEM returns the certificate that a client must trust, in PEM format, or "" for a server without TLS.
+// CACertPEM returns the certificate that a client must trust, in PEM format, or "" for
+// a server without TLS.
 func (s *Server) CACertPEM() string {
 	certificate := s.http.Certificate()
 	if certificate == nil {
@@ -134,8 +138,8 @@ func (s *Server) CACertPEM() string {
 	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate.Raw}))
 }
 
-// SetNow stops the server's clock at t. The clock decides which month is the current one, in UTC. A new server
-// uses [time.Now].
+// SetNow stops the server's clock at t. The clock decides which month is the current
+// one, in UTC. A new server uses [time.Now].
 func (s *Server) SetNow(t time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -147,8 +151,8 @@ func (s *Server) SetRows(rows []Row) {
 	s.Update(func([]Row) []Row { return rows })
 }
 
-// Update passes a copy of all rows to change and replaces all rows by the result, in one step. change must not
-// call the server's methods.
+// Update passes a copy of all rows to change and replaces all rows by the result, in
+// one step. change must not call the server's methods.
 func (s *Server) Update(change func(rows []Row) []Row) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -163,46 +167,51 @@ func (s *Server) Rows() []Row {
 	return cloneRows(s.rows)
 }
 
-// AfterCount makes the server call f in every list request, between the count and the selection of the rows. Both
-// see the rows of their own moment, as in Waldur. X-Result-Count, Link and the length of the page come from the
-// count. The body has rows of the selection, so a change in f makes the page inconsistent.
+// AfterCount makes the server call f in every list request, between the count and the
+// selection of the rows. Both see the rows of their own moment, as in Waldur.
+// X-Result-Count, Link and the length of the page come from the count. The body has
+// rows of the selection, so a change in f makes the page inconsistent.
 //
-// n is the number of list requests since AfterCount that reached this point, from 0. A request that fails earlier, for
-// example for a page that does not exist, is not one of them. f can call the server's methods except Close, and is
-// called concurrently for concurrent requests. AfterCount(nil) removes f.
+// n is the number of list requests since AfterCount that reached this point, from 0. A
+// request that fails earlier, for example for a page that does not exist, is not one of
+// them. f can call the server's methods except Close, and is called concurrently for
+// concurrent requests. AfterCount(nil) removes f.
 func (s *Server) AfterCount(f func(n int)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.afterCount, s.listRequests = f, 0
 }
 
-// SetToken adds a token or changes its state. A token that begins with w_ is a personal access token, one with the
-// three parts of a JWT is an OIDC access token, and any other is an API token. API
-// tokens are accepted as Token only, the others as Bearer only.
+// SetToken adds a token or changes its state. A token that begins with w_ is a personal
+// access token, one with the three parts of a JWT is an OIDC access token, and any
+// other is an API token. API tokens are accepted as Token only, the others as Bearer
+// only.
 func (s *Server) SetToken(token string, state TokenState) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.tokens[token] = state
 }
 
-// ShuffleTies makes every request from now on shuffle the rows that sort equally, as PostgreSQL may. A client
-// that reads page by page then receives some rows twice and misses others, while the total stays right. The same
-// seed and the same requests result in the same order.
+// ShuffleTies makes every request from now on shuffle the rows that sort equally, as
+// PostgreSQL may. A client that reads page by page then receives some rows twice and
+// misses others, while the total stays right. The same seed and the same requests
+// result in the same order.
 func (s *Server) ShuffleTies(seed uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.shuffle = rand.New(rand.NewPCG(seed, 0))
 }
 
-// TakeFullDates makes the server accept a month as YYYY-MM-DD and refuse YYYY-MM, as the published schema says and a
-// later version of Waldur may do.
+// TakeFullDates makes the server accept a month as YYYY-MM-DD and refuse YYYY-MM, as
+// the published schema says and a later version of Waldur may do.
 func (s *Server) TakeFullDates(full bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.fullDates = full
 }
 
-// Requests returns all requests since the start or the last ResetRequests, in the order of their arrival.
+// Requests returns all requests since the start or the last ResetRequests, in the order
+// of their arrival.
 func (s *Server) Requests() []Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -244,7 +253,8 @@ func (s *Server) record(r *http.Request) (faults []Fault, n int) {
 	return s.faults, n
 }
 
-// callAfterCount does not hold the lock during the call, so that the function can call the server's methods.
+// callAfterCount does not hold the lock during the call, so that the function can call
+// the server's methods.
 func (s *Server) callAfterCount() {
 	s.mu.Lock()
 	f, n := s.afterCount, s.listRequests

@@ -50,7 +50,8 @@ func get(tb testing.TB, server *Server, query string) (*http.Response, []byte) {
 	return do(tb, server, newRequest(tb, server, query))
 }
 
-// offerings returns the names of the offerings in the response, in order, for example "LUMI Archive".
+// offerings returns the names of the offerings in the response, in order, for example
+// "LUMI Archive".
 func offerings(t *testing.T, server *Server, query string) string {
 	t.Helper()
 	rows, _ := FetchPage[Row](t, server, query)
@@ -65,7 +66,8 @@ func names(rows []Row) string {
 	return strings.Join(names, " ")
 }
 
-// manyRows returns count rows: offerings that share five names, with 10 components each, in 12 months.
+// manyRows returns count rows: offerings that share five names, with 10 components
+// each, in 12 months.
 func manyRows(count int) []Row {
 	rows := make([]Row, count)
 	percent := "33.33"
@@ -94,8 +96,8 @@ func manyRows(count int) []Row {
 	return rows
 }
 
-// walk reads all pages by number, as a client does that trusts the order. It returns X-Result-Count, the number of
-// rows received and the number of distinct rows.
+// walk reads all pages by number, as a client does that trusts the order. It returns
+// X-Result-Count, the number of rows received and the number of distinct rows.
 func walk(tb testing.TB, server *Server, query string, pageSize int) (total, received, distinct int) {
 	tb.Helper()
 	seen := map[string]bool{}
@@ -285,7 +287,8 @@ func TestFieldsOfNoOrganizationAreLeftOut(t *testing.T) {
 	}
 }
 
-// The header has the count of one moment, and the body has rows of a later one, at most as many as were counted.
+// The header has the count of one moment, and the body has rows of a later one, at most
+// as many as were counted.
 func TestChangeAfterCountTearsThePage(t *testing.T) {
 	t.Parallel()
 	add := func(name string) func([]Row) []Row {

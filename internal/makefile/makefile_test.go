@@ -1,7 +1,8 @@
 // Copyright (c) The terraform-provider-waldur authors
 // SPDX-License-Identifier: MPL-2.0
 
-package ci
+// Package makefile tests the targets of the makefile that people install and publish with.
+package makefile
 
 import (
 	"bytes"
@@ -20,6 +21,9 @@ import (
 
 	"terraform-provider-waldur/internal/waldurtest"
 )
+
+// root is the folder of the module.
+var root = filepath.Join("..", "..")
 
 // checkout is a copy of this checkout, with a home folder of its own.
 type checkout struct {
@@ -59,14 +63,15 @@ func newCheckout(t *testing.T) checkout {
 			t.Fatal(err)
 		}
 	}
-	c.environ = append(environ, "HOME="+c.home, "TF_CLI_CONFIG_FILE="+os.DevNull, "CHECKPOINT_DISABLE=1")
+	environ = append(environ, "HOME="+c.home, "TF_CLI_CONFIG_FILE="+os.DevNull, "CHECKPOINT_DISABLE=1")
 	for _, variable := range []string{"GOCACHE", "GOENV", "GOMODCACHE", "GOPATH"} { // by default, they are below HOME
 		value, err := exec.CommandContext(t.Context(), "go", "env", variable).Output()
 		if err != nil {
 			t.Fatal(err)
 		}
-		c.environ = append(c.environ, variable+"="+strings.TrimSpace(string(value)))
+		environ = append(environ, variable+"="+strings.TrimSpace(string(value)))
 	}
+	c.environ = environ
 	c.run(t, c.folder, "go", "telemetry", "off") // it would still write to the home folder when this test removes it
 	c.run(t, c.folder, "git", "init", "-q")
 	return c

@@ -1,0 +1,104 @@
+// Copyright (c) The terraform-provider-waldur authors
+// SPDX-License-Identifier: MPL-2.0
+
+package provider
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// parseAuthorities returns the system's certificate authorities and those in a PEM
+// text. Each block must be a certificate that Go can read.
+func parseAuthorities(text string) (*x509.CertPool, error) {
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		pool = x509.NewCertPool()
+	}
+	certificates, err := parseCertificates(text)
+	for _, certificate := range certificates {
+		pool.AddCert(certificate)
+	}
+	return pool, err
+}
+
+// parseCertificates returns the certificates of a PEM text, in their order. The error
+// continues a sentence that begins with the name of the argument, and contains no
+// part of the text, which may be a private key.
+func parseCertificates(text string) ([]*x509.Certificate, error) {
+	blocks, err := parsePEM(text)
+	if err != nil {
+		return nil, err
+	}
+	var certificates []*x509.Certificate
+	for i, block := range blocks {
+		if block.Type != "CERTIFICATE" {
+			return nil, fmt.Errorf("must contain only certificates; block %d is a %s", i+1, block.Type)
+		}
+		certificate, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			return nil, fmt.Errorf("has a certificate in block %d that cannot be read (%s)", i+1, strings.TrimPrefix(err.Error(), "x509: "))
+		}
+		certificates = append(certificates, certificate)
+	}
+	return certificates, nil
+}
+
+const pemBegin = "-----BEGIN "
+
+// parsePEM returns the blocks of a PEM text, of which there is at least one. Package
+// encoding/pem skips damaged blocks without a word; here they are errors.
+func parsePEM(text string) ([]*pem.Block, error) {
+	parts := strings.Split(strings.TrimPrefix(text, "\ufeff"), pemBegin)
+	if len(parts) == 1 {
+		if !strings.Contains(strings.TrimSpace(text), "\n") && strings.TrimSpace(text) != "" {
+			return nil, errors.New("must be text in PEM format, not the name of a file; to read a file, use file(\"NAME\")")
+		}
+		return nil, errors.New("must be text in PEM format; there is no line that begins with " + pemBegin)
+	}
+	var blocks []*pem.Block
+	for i, part := range parts[1:] {
+		block, _ := pem.Decode([]byte(pemBegin + part))
+		if block == nil {
+			return nil, fmt.Errorf("has a damaged block %d, which is not valid PEM", i+1)
+		}
+		blocks = append(blocks, block)
+	}
+	return blocks, nil
+}
+
+// parseKey checks that a PEM text has one private key that is not encrypted, and
+// returns the text. The error is as that of parseCertificates.
+func parseKey(text string) (string, error) {
+	blocks, err := parsePEM(text)
+	if err != nil {
+		return "", err
+	}
+	keys := 0
+	for _, block := range blocks {
+		switch {
+		case strings.Contains(block.Type, "ENCRYPTED") || strings.Contains(block.Headers["Proc-Type"], "ENCRYPTED"):
+			return "", errors.New("must not be encrypted; decrypt the key first, for example with openssl pkey")
+		case strings.HasSuffix(block.Type, "PRIVATE KEY"):
+			keys++
+		}
+	}
+	if keys != 1 {
+		return "", fmt.Errorf("must contain one private key; it has %d", keys)
+	}
+	return strings.TrimPrefix(text, "\ufeff"), nil
+}
+
+// clientCertificate returns the certificate of a client and its key, both in PEM
+// format and valid by themselves.
+func clientCertificate(certificates, key string) (tls.Certificate, error) {
+	pair, err := tls.X509KeyPair([]byte(certificates), []byte(key))
+	if err != nil {
+		return pair, errors.New("is not the key of the certificate in client_cert_pem, or cannot be read")
+	}
+	return pair, nil
+}
