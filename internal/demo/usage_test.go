@@ -113,7 +113,8 @@ func TestQuickStartWarnsAboutTheSameOnEachDay(t *testing.T) {
 	_, configuration, _ := strings.Cut(string(readme), "```hcl\n")
 	before, _, _ := strings.Cut(configuration, condition)
 	line := strings.Count(before, "\n") + 1
-	printed := fmt.Sprintf("  on main.tf line %d, in check \"quota\":\n  %d: %s    ├────────────────\n    │ local.nearly_full is tuple with %d elements\n\n"+
+	printed := fmt.Sprintf("  on main.tf line %d, in check \"quota\":\n  %d: %s"+
+		"    ├────────────────\n    │ local.nearly_full is tuple with %d elements\n\n"+
 		"80 %% or more of the limit is used:\n  - %s\n", line, line, condition, len(nearlyFull), strings.Join(nearlyFull, "\n  - "))
 	if !strings.Contains(string(readme), printed) {
 		t.Errorf("the README does not show what the quick start prints:\n%s", printed)

@@ -53,7 +53,8 @@ var today = config.StringVariable("2026-11-23T12:00:00Z")
 // begins with ::, or has ## in it, for a command.
 func TestAccNamesReachTheTerminalAsPlainText(t *testing.T) {
 	row := waldurtest.ContractRows()[0]
-	row.BillingPeriod, row.LimitPeriod, row.TotalConsumed, row.TotalAllocated, row.UsagePercent = waldur.MonthOf(time.Now()).FirstDay(), nil, "9.00", "10.00", new("90.00")
+	row.BillingPeriod, row.LimitPeriod = waldur.MonthOf(time.Now()).FirstDay(), nil
+	row.TotalConsumed, row.TotalAllocated, row.UsagePercent = "9.00", "10.00", new("90.00")
 	row.ServiceProviderUUID, row.ServiceProviderName = "", ""
 	row.OfferingName = "::stop-commands::x\r\n::stop-commands::y\u0085::stop-commands::z\u2028##[error]u\u2029"
 	row.ComponentName = "\x1b[31mred\u009b32m \u202e" + strings.Repeat("long ", 40) + ":::stop-commands::v"
@@ -65,7 +66,8 @@ func TestAccNamesReachTheTerminalAsPlainText(t *testing.T) {
 			tf := newTerraform(t, configuration, urlVariable+"="+server.URL, tokenVariable+"="+waldurtest.Token)
 			output, err := tf.command("plan", "-no-color").CombinedOutput()
 			out := string(output)
-			if err != nil || !strings.Contains(out, "\n  -  stop-commands x   stop-commands y  stop-commands z  [error]u ,  [31mred 32m  long long ") || !strings.Contains(out, "long  :stop-commands v: 90 %") {
+			const want = "\n  -  stop-commands x   stop-commands y  stop-commands z  [error]u ,  [31mred 32m  long long "
+			if err != nil || !strings.Contains(out, want) || !strings.Contains(out, "long  :stop-commands v: 90 %") {
 				t.Fatalf("plan: %v\n%s", err, out)
 			}
 			if command := regexp.MustCompile("::|##|[\r\x1b\u0085\u009b\u2028\u2029\u202e]").FindString(out); command != "" {
@@ -84,8 +86,8 @@ func TestAccExampleQuotaCheck(t *testing.T) {
 	testExample(t, server, "quota-check", nil,
 		acctest.TestStep{
 			ConfigVariables: november(config.Variables{"stop_percent": config.IntegerVariable(150)}),
-			ExpectError: inLines("so this plan stops", "  - Tallinna Tehnikaülikool, Compute, Ketas: 800 %", "  - CSC – IT Center for Science, LUMI, CPU k-hours: 198.01 %",
-				"  - CSC – IT Center for Science, LUMI, Storage: 176 %"),
+			ExpectError: inLines("so this plan stops", "  - Tallinna Tehnikaülikool, Compute, Ketas: 800 %",
+				"  - CSC – IT Center for Science, LUMI, CPU k-hours: 198.01 %", "  - CSC – IT Center for Science, LUMI, Storage: 176 %"),
 		},
 		acctest.TestStep{ // a row below warn_percent stops as well
 			ConfigVariables: november(config.Variables{"stop_percent": config.IntegerVariable(75), "warn_percent": config.IntegerVariable(101)}),
@@ -110,7 +112,8 @@ func TestAccExampleQuotaCheckWarns(t *testing.T) {
 	text := read(t, filepath.Join("..", "..", "examples", "quota-check", "main.tf"))
 	tf := newTerraform(t, string(text), urlVariable+"="+server.URL, tokenVariable+"="+waldurtest.Token, "TF_VAR_billing_period=2026-11")
 	out, err := tf.run("plan")
-	if err != nil || !strings.Contains(out, "Warning: Check block assertion failed") || !strings.Contains(out, "- CSC – IT Center for Science, LUMI, Storage: 176 %") {
+	if err != nil || !strings.Contains(out, "Warning: Check block assertion failed") ||
+		!strings.Contains(out, "- CSC – IT Center for Science, LUMI, Storage: 176 %") {
 		t.Fatalf("plan: %v\n%s", err, out)
 	}
 }
@@ -168,8 +171,10 @@ func TestAccExampleUsageReport(t *testing.T) {
 			summary: "As of 2026-11-23. Components: 10. Over their limit: 3. From 80 to 100 %: 2.",
 			markdown: []string{
 				"# Usage by component, 2025-12 to 2026-11\n\nAs of 2026-11-23. Components: 10. Over their limit: 3. From 80 to 100 %: 2.\n\n" +
-					"| Offering | Provider | Component | Unit | Limit | Used | 2025-12 | 2026-01 | 2026-02 | 2026-03 | 2026-04 | 2026-05 | 2026-06 | 2026-07 | 2026-08 | 2026-09 | 2026-10 | 2026-11 to date |\n",
-				"| LUMI | CSC – IT Center for Science | CPU k-hours | k-hours | 10000.00 in total | 198.01 % |" + strings.Repeat(" 0.00 |", 8) + " 1800.25 | 3900.25 | 6000.25 | 8100.25 |\n",
+					"| Offering | Provider | Component | Unit | Limit | Used | 2025-12 | 2026-01 | 2026-02 | 2026-03 | " +
+					"2026-04 | 2026-05 | 2026-06 | 2026-07 | 2026-08 | 2026-09 | 2026-10 | 2026-11 to date |\n",
+				"| LUMI | CSC – IT Center for Science | CPU k-hours | k-hours | 10000.00 in total | 198.01 % |" +
+					strings.Repeat(" 0.00 |", 8) + " 1800.25 | 3900.25 | 6000.25 | 8100.25 |\n",
 				"| Archive | EENet | Bytes | B | 999999999999999999.99 in total | 100.00 % |" + strings.Repeat(" 0.00 |", 11) + " 999999999999999999.99 |\n",
 				"| LUMI | CSC – IT Center for Science | GPU-hours | hours | | |" + strings.Repeat(" 0.00 |", 8) + " 0.33 | 111.33 | 222.33 | 333.33 |\n",
 			},
