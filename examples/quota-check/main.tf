@@ -57,7 +57,7 @@ locals {
         join(", ", compact([s.service_provider_name, s.offering_name, s.component_name])),
         s.usage_percent,
         join(", ", compact([trimspace("${s.total_consumed} of ${s.total_allocated} ${s.measured_unit}"), s.limit_period])),
-      ), "/[\\pC\\pZ]|::|##/", " ")
+      ), "/\\pC|::|##/", " ")
     }
   ]
 
