@@ -19,7 +19,6 @@ import (
 	"maps"
 	"math/rand/v2"
 	"net/http"
-	"net/http/httptrace"
 	"net/url"
 	"strconv"
 	"strings"
@@ -249,7 +248,7 @@ func (c *Client) attempt(ctx context.Context, method string, address *url.URL, p
 	limit := cmp.Or(c.RequestTimeout, defaultRequestTimeout)
 	attemptCtx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	var inHandshake atomic.Bool
+	var reached progress
 	failure := func(err error) error {
 		switch {
 		case ctx.Err() != nil:
@@ -257,13 +256,9 @@ func (c *Client) attempt(ctx context.Context, method string, address *url.URL, p
 		case attemptCtx.Err() != nil:
 			return &ConnectionError{Text: fmt.Sprintf("no complete response within %s", limit), TimedOut: true}
 		}
-		return c.connectionError(err, inHandshake.Load())
+		return c.connectionError(err, &reached)
 	}
-	traced := httptrace.WithClientTrace(attemptCtx, &httptrace.ClientTrace{
-		TLSHandshakeStart: func() { inHandshake.Store(true) },
-		TLSHandshakeDone:  func(_ tls.ConnectionState, err error) { inHandshake.Store(err != nil) },
-	})
-	req, err := http.NewRequestWithContext(traced, method, address.String(), nil)
+	req, err := http.NewRequestWithContext(reached.traced(attemptCtx), method, address.String(), nil)
 	if err != nil {
 		return nil, failure(err)
 	}
