@@ -73,8 +73,11 @@ type providerModel struct {
 type connection struct {
 	client *waldur.Client
 
-	// tokenSource says where the token came from, such as "the provider block".
-	tokenSource string
+	// urlSource says where the address came from, such as "url in the provider block".
+	urlSource string
+
+	// renewToken says where the token came from and how to replace it.
+	renewToken string
 
 	// missing are errors of reads: an address or a token that is not set. It is no error
 	// to configure a provider that reads nothing.
@@ -92,7 +95,7 @@ func (p *waldurProvider) Schema(_ context.Context, _ provider.SchemaRequest, res
 		Attributes: map[string]schema.Attribute{
 			"url": schema.StringAttribute{
 				Optional: true, Validators: []validator.String{parsedWith(waldur.ParseURL)},
-				MarkdownDescription: "Address of the Waldur server, such as `https://waldur.example.com`, with or without a trailing `/` or `/api`. A path prefix is kept. " +
+				MarkdownDescription: "Address of the Waldur server, such as `https://waldur.example.com`, with or without a trailing `/`, `/api` or the endpoint's path. A path prefix is kept. " +
 					"You can set the environment variable `" + urlVariable + "` instead.",
 			},
 			"token": schema.StringAttribute{
@@ -167,7 +170,7 @@ func (p *waldurProvider) Configure(ctx context.Context, req provider.ConfigureRe
 	if client.URL != nil {
 		proxy, err := waldur.ProxyFromEnvironment(client.URL)
 		if err != nil {
-			diags.AddError("Invalid Proxy Variable", sentence(err)+"\n\nUntil then nothing is sent, because requests would bypass the proxy. If Waldur needs no proxy, add its host to NO_PROXY.")
+			diags.AddError("Invalid Proxy Variable", sentence(err)+"\n\nNothing is sent until that is corrected. If Waldur needs no proxy, add its host to NO_PROXY.")
 		}
 		client.Proxy = proxy
 		warnOfTransport(client, diags)
@@ -190,14 +193,17 @@ func (m *providerModel) login(c *connection, diags *diag.Diagnostics) {
 	case m.Profile.IsNull() && anywhere:
 		c.client.URL = setting(m.URL, "url", urlVariable, "Address", waldur.ParseURL, c, diags)
 		c.client.Token = setting(m.Token, "token", tokenVariable, "Token", waldur.ParseToken, c, diags)
-		c.tokenSource = "the provider block"
+		c.urlSource, c.renewToken = "url in the provider block", "The token came from the provider block: set the new one there."
+		if m.URL.IsNull() {
+			c.urlSource = "the environment variable " + urlVariable
+		}
 		if m.Token.IsNull() {
-			c.tokenSource = "the environment variable " + tokenVariable
+			c.renewToken = "The token came from the environment variable " + tokenVariable + ": set the new one there."
 		}
 	case !m.Profile.IsNull():
-		c.useProfile(m.Profile.ValueString(), "Correct profile in the provider block.", diags)
+		c.useProfile(m.Profile.ValueString(), "Correct the argument profile in the provider block, or log in with waldur-cli.", diags)
 	case isSet(profileVariable):
-		c.useProfile(strings.TrimSpace(os.Getenv(profileVariable)), "Correct the environment variable "+profileVariable+", or set profile in the provider block.", diags)
+		c.useProfile(strings.TrimSpace(os.Getenv(profileVariable)), "Correct the environment variable "+profileVariable+", or log in with waldur-cli.", diags)
 	default:
 		c.useDefaultProfile(diags)
 	}
@@ -214,26 +220,29 @@ func (c *connection) useProfile(name, advice string, diags *diag.Diagnostics) {
 }
 
 // useDefaultProfile takes them from the default profile. If it cannot be used, reads
-// fail.
+// fail: nobody asked for this profile.
 func (c *connection) useDefaultProfile(diags *diag.Diagnostics) {
 	p, err := readProfile(defaultProfile)
-	if err == nil {
+	switch {
+	case err == nil:
 		c.use(p, diags)
-		return
+	case errors.Is(err, errNoProfile):
+		c.missing.AddError("Missing Waldur Address and Token", sentence(fmt.Errorf("the Waldur address and token are not set, and %w", err))+"\n\n"+setLogin)
+	default:
+		c.missing.AddError("Unusable Waldur Profile", sentence(err)+"\n\nCorrect the profile. "+setLogin)
 	}
-	cause := sentence(err)
-	if errors.Is(err, errNoProfile) {
-		cause = "The Waldur address and token are not set, and the profile " + defaultProfile + " is not saved."
-	}
-	c.missing.AddError("Missing Waldur Address and Token", cause+"\n\nLog in with `waldur-cli login`, which saves the profile. "+
-		"Or set the environment variables "+urlVariable+" and "+tokenVariable+", or url and token in the provider block.")
 }
 
+const setLogin = "Log in with waldur-cli login, which saves the profile " + defaultProfile + ". " +
+	"Or set the environment variables " + urlVariable + " and " + tokenVariable + ", or url and token in the provider block."
+
 func (c *connection) use(p *profile, diags *diag.Diagnostics) {
-	c.client.URL, c.client.Token, c.tokenSource = p.url, p.token, "the "+p.String()
-	if p.public {
+	c.client.URL, c.client.Token = p.URL, p.Token
+	c.urlSource = "api_url of the " + p.String()
+	c.renewToken = "The token came from the " + p.String() + ": log in again with waldur-cli."
+	if p.Public {
 		diags.AddAttributeWarning(path.Root("profile"), "Profiles Readable by Others",
-			fmt.Sprintf("Other users of this machine can read %s, which contains tokens.\n\nRun chmod 600 %s.", p.file, p.file))
+			fmt.Sprintf("Other users of this machine can read %s, which contains tokens.\n\nRun chmod 600 %s.", p.File, p.File))
 	}
 }
 
@@ -246,8 +255,11 @@ func setting[T any](argument types.String, name, variable, title string, parse f
 		return parseArgument(argument, path.Root(name), parse, diags)
 	}
 	if !isSet(variable) {
-		c.missing.AddError("Missing Waldur "+title, fmt.Sprintf("The Waldur %s is not set.\n\n"+
-			"Set %s in the provider block, or the environment variable %s. Address and token must both be set there, or both come from a profile of waldur-cli.", strings.ToLower(title), name, variable))
+		advice := fmt.Sprintf("Set the environment variable %s, or %s in the provider block. Or leave both address and token to a profile of waldur-cli.", variable, name)
+		if isSet(profileVariable) {
+			advice += " The environment variable " + profileVariable + " is not used while an address or a token is set."
+		}
+		c.missing.AddError("Missing Waldur "+title, fmt.Sprintf("The Waldur %s is not set.\n\n%s", strings.ToLower(title), advice))
 		return value
 	}
 	value, err := parse(os.Getenv(variable))
