@@ -70,8 +70,11 @@ func parsePEM(text string) ([]*pem.Block, error) {
 	var blocks []*pem.Block
 	for i, part := range parts[1:] {
 		block, rest := pem.Decode([]byte(pemBegin + part))
-		if block == nil || bytes.Contains(rest, []byte(pemEnd)) {
+		switch {
+		case block == nil:
 			return nil, fmt.Errorf("has a damaged block %d, which is not valid PEM", i+1)
+		case bytes.Contains(rest, []byte(pemEnd)):
+			return nil, fmt.Errorf("has a damaged block after block %d, without a line that begins with "+pemBegin, i+1)
 		}
 		blocks = append(blocks, block)
 	}

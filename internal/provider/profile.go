@@ -41,7 +41,7 @@ var errNoProfile = errors.New("is not saved")
 func profileFile() (string, error) {
 	folder, err := os.UserConfigDir()
 	if err != nil {
-		return "", fmt.Errorf("the folder of waldur-cli's profiles is not known: %w", err)
+		return "", err
 	}
 	if runtime.GOOS == "windows" {
 		return filepath.Join(folder, "waldur-cli", "config", "credentials.toml"), nil
@@ -55,7 +55,7 @@ func profileFile() (string, error) {
 func readProfile(name string) (*profile, error) {
 	file, err := profileFile()
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("the profile %q %w: the folder for it is not known, because %w", name, errNoProfile, err)
 	}
 	text, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {

@@ -155,7 +155,7 @@ func (p *waldurProvider) Configure(ctx context.Context, req provider.ConfigureRe
 	client := &waldur.Client{
 		UserAgent:          fmt.Sprintf("Terraform/%s (+https://www.terraform.io) terraform-provider-waldur/%s", req.TerraformVersion, p.version),
 		Headers:            config.headers(ctx, diags),
-		Certificates:       config.certificates(diags),
+		Certificate:        config.certificate(diags),
 		RootCAs:            parseArgument(config.CACertPEM, path.Root("ca_cert_pem"), parseAuthorities, diags),
 		InsecureSkipVerify: config.Insecure.ValueBool(),
 		RequestTimeout:     parseArgument(config.RequestTimeout, path.Root("request_timeout"), parseDuration, diags),
@@ -280,8 +280,8 @@ func (m *providerModel) headers(ctx context.Context, diags *diag.Diagnostics) ht
 	return headers
 }
 
-// certificates returns the client's certificate, if it is set.
-func (m *providerModel) certificates(diags *diag.Diagnostics) []tls.Certificate {
+// certificate returns the client's certificate, or nil if it is not set.
+func (m *providerModel) certificate(diags *diag.Diagnostics) *tls.Certificate {
 	certificate, key := m.ClientCertPEM, m.ClientKeyPEM
 	switch {
 	case certificate.IsNull() && key.IsNull():
@@ -297,7 +297,7 @@ func (m *providerModel) certificates(diags *diag.Diagnostics) []tls.Certificate 
 	if err != nil {
 		addInvalidValue(diags, path.Root("client_key_pem"), err)
 	}
-	return []tls.Certificate{pair}
+	return &pair
 }
 
 // refuseUnknown reports arguments whose values are known only after apply.

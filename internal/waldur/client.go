@@ -78,8 +78,8 @@ type Client struct {
 	// Proxy is the proxy to use, as [ProxyFromEnvironment] returns it. Nil means none.
 	Proxy *url.URL
 
-	// Certificates are the client's, for servers that require one.
-	Certificates []tls.Certificate
+	// Certificate is the client's, for servers that require one. Nil means none.
+	Certificate *tls.Certificate
 
 	// RootCAs are the certificate authorities to trust. Nil means the system's.
 	RootCAs *x509.CertPool
@@ -95,6 +95,8 @@ type Client struct {
 	transport *http.Transport
 	redactor  *redactor
 	slots     chan struct{} // one element for each request under way
+
+	certificateAsked atomic.Bool // a server asked for a client certificate
 
 	mu        sync.Mutex
 	heldUntil time.Time // no request is sent earlier, because of a Retry-After header

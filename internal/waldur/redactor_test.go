@@ -138,7 +138,7 @@ func TestPrintingAClientShowsNoSecret(t *testing.T) {
 	c, _ := proxied(t, server, func(int64) string { return "" })
 	c.Proxy.User = url.UserPassword("bot", "s3cret-password")
 	c.Headers = http.Header{"X-Key": {"s3cret-header"}}
-	c.Certificates = []tls.Certificate{{Certificate: [][]byte{[]byte("s3cret-certificate")}, PrivateKey: []byte("s3cret-key")}}
+	c.Certificate = &tls.Certificate{Certificate: [][]byte{[]byte("s3cret-certificate")}, PrivateKey: []byte("s3cret-key")}
 	for range 2 {
 		encoded, err := json.Marshal(map[string]any{"client": c})
 		if err != nil {

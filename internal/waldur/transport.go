@@ -40,11 +40,19 @@ func (c *Client) newTransport() *http.Transport {
 		IdleConnTimeout:        90 * time.Second,
 		MaxResponseHeaderBytes: 256 << 10,
 		TLSClientConfig: &tls.Config{
-			RootCAs:            c.RootCAs,
-			Certificates:       c.Certificates,
-			InsecureSkipVerify: c.InsecureSkipVerify, //nolint:gosec // the user's choice, with a warning
+			RootCAs:              c.RootCAs,
+			GetClientCertificate: c.clientCertificate,
+			InsecureSkipVerify:   c.InsecureSkipVerify, //nolint:gosec // the user's choice, with a warning
 		},
 	}
+}
+
+// clientCertificate returns the certificate for a server that asks for one, or an empty
+// one. Package crypto/tls would send none that is not of an authority that the server
+// names, and the error of the server would say less.
+func (c *Client) clientCertificate(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+	c.certificateAsked.Store(true)
+	return cmp.Or(c.Certificate, &tls.Certificate{}), nil
 }
 
 // checkProxyConnect returns a [*ProxyError] if a proxy refuses to connect to the
@@ -97,8 +105,8 @@ func (c *Client) connectionError(err error, reached *progress) error {
 		return e
 	case e.Handshake && noTLS || c.URL.Scheme == "http" && strings.Contains(err.Error(), `malformed HTTP response "\x15\x03`): // a TLS alert
 		return &SchemeError{Scheme: c.URL.Scheme}
-	case isAboutCertificate(e.Alert):
-		return &ClientCertificateError{Reason: e.Alert, Sent: len(c.Certificates) > 0}
+	case isAboutCertificate(e.Alert) || e.Alert == "handshake failure" && c.certificateAsked.Load():
+		return &ClientCertificateError{Reason: e.Alert, Sent: c.Certificate != nil}
 	}
 	return e
 }
