@@ -4,6 +4,7 @@
 package provider
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -23,9 +24,8 @@ import (
 // saveProfiles saves a file of waldur-cli for the rest of the test, and returns its path.
 func saveProfiles(t *testing.T, text string) string {
 	t.Helper()
-	for _, variable := range []string{"HOME", "XDG_CONFIG_HOME", "AppData"} {
-		t.Setenv(variable, t.TempDir())
-	}
+	folder := map[string]string{"darwin": "HOME", "windows": "AppData"}[runtime.GOOS]
+	t.Setenv(cmp.Or(folder, "XDG_CONFIG_HOME"), t.TempDir())
 	file, err := profileFile()
 	if err != nil {
 		t.Fatal(err)
