@@ -26,13 +26,13 @@ variable "now" {
 }
 
 variable "cores_per_node" {
-  description = "Cores of one node."
+  description = "Cores of one node, a whole number."
   type        = number
   default     = 64
 }
 
 variable "notice_percent" {
-  description = "Percentage of the allocation at which a component gets a notice."
+  description = "Percentage of the limit at which a component gets a notice."
   type        = number
   default     = 90
 }
@@ -42,31 +42,30 @@ locals {
   last_month = provider::waldur::billing_period(var.now == null ? plantimestamp() : var.now, -1)
 }
 
+# The exact sum over all offerings: one row for each unit and limit period of cores.
 data "waldur_component_usage_monthly" "cores" {
   billing_period = local.last_month
   component_type = "cores"
-
-  lifecycle {
-    postcondition {
-      condition     = self.total_count > 0
-      error_message = "Waldur has no usage of cores in ${local.last_month}."
-    }
-  }
+  group_by       = ["component_type"]
+  require_rows   = true
 }
 
 data "waldur_component_usage_monthly" "nearly_full" {
   billing_period    = local.last_month
+  usage_period      = "limit_period"
   min_usage_percent = var.notice_percent
 }
 
 locals {
-  cores = sum(data.waldur_component_usage_monthly.cores.summaries[*].total_consumed)
+  # Terraform adds in binary. Round its sums to Waldur's two digits.
+  cores = tonumber(format("%.2f", sum(data.waldur_component_usage_monthly.cores.summaries[*].total_consumed)))
 }
 
-# Enough nodes for last month's cores and a fifth more, but 2 to 20.
+# Enough nodes for last month's cores and a fifth more, but 2 to 20. The factor is
+# 6/5 and not 1.2, which is not exact in binary: ceil(800 * 1.2 / 64) is 16, not 15.
 resource "terraform_data" "node_group" {
   input = {
-    nodes = max(2, min(20, ceil(local.cores * 1.2 / var.cores_per_node)))
+    nodes = max(2, min(20, ceil(local.cores * 6 / (5 * var.cores_per_node))))
   }
 }
 
@@ -75,11 +74,10 @@ resource "terraform_data" "node_group" {
 resource "terraform_data" "notice" {
   for_each = { for s in data.waldur_component_usage_monthly.nearly_full.summaries : "${s.offering_uuid}/${s.component_type}" => s }
 
+  # Names come from strangers. Control characters, :: and ## can command a terminal or a pipeline.
   input = {
-    to      = each.value.service_provider_name
-    subject = "${each.value.offering_name}: ${each.value.component_name} at ${each.value.usage_percent} %"
-    # The allocation that would have kept the component under the threshold, rounded up.
-    allocation_needed = ceil(each.value.total_consumed * 100 / var.notice_percent)
+    to      = replace(coalesce(each.value.service_provider_name, "staff"), "/\\pC|::|##/", " ")
+    subject = replace("${each.value.offering_name}: ${each.value.component_name} at ${each.value.usage_percent} %", "/\\pC|::|##/", " ")
   }
 }
 

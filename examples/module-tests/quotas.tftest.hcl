@@ -4,12 +4,9 @@ mock_provider "waldur" {}
 run "nothing_is_nearly_full" {
   command = plan
 
-  override_module {
-    target = module.usage
-    outputs = {
-      total_count = 14
-      summaries   = []
-    }
+  override_data {
+    target = data.waldur_component_usage_monthly.nearly_full
+    values = { total_count = 14, summaries = [] }
   }
 
   assert {
@@ -21,13 +18,13 @@ run "nothing_is_nearly_full" {
 run "a_component_is_nearly_full" {
   command = plan
 
-  override_module {
-    target = module.usage
-    outputs = {
+  override_data {
+    target = data.waldur_component_usage_monthly.nearly_full
+    values = {
       total_count = 14
       summaries = [
         { offering_name = "Compute", component_name = "RAM", usage_percent = 99.99 },
-        { offering_name = "Compute", component_name = "vCPU", usage_percent = 80 },
+        { offering_name = "Compute", component_name = "a\n::name", usage_percent = 80 },
       ]
     }
   }
@@ -35,17 +32,17 @@ run "a_component_is_nearly_full" {
   expect_failures = [check.quota]
 
   assert {
-    condition     = output.nearly_full == ["Compute, RAM: 99.99 %", "Compute, vCPU: 80 %"]
-    error_message = "The output must list both components."
+    condition     = output.nearly_full == ["Compute, RAM: 99.99 %", "Compute, a  name: 80 %"]
+    error_message = "The output must list both components, each on one line."
   }
 }
 
 run "a_component_is_full" {
   command = plan
 
-  override_module {
-    target = module.usage
-    outputs = {
+  override_data {
+    target = data.waldur_component_usage_monthly.nearly_full
+    values = {
       total_count = 14
       summaries   = [{ offering_name = "Compute", component_name = "RAM", usage_percent = 100 }]
     }
@@ -57,12 +54,9 @@ run "a_component_is_full" {
 run "there_are_no_rows" {
   command = plan
 
-  override_module {
-    target = module.usage
-    outputs = {
-      total_count = 0
-      summaries   = []
-    }
+  override_data {
+    target = data.waldur_component_usage_monthly.nearly_full
+    values = { total_count = 0, summaries = [] }
   }
 
   expect_failures = [check.quota]

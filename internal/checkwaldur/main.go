@@ -4,60 +4,108 @@
 // Command checkwaldur checks that a Waldur server behaves as the provider needs.
 // "make check-waldur" runs it. It only reads, and prints a table of facts.
 //
+// WALDUR_API_URL and WALDUR_ACCESS_TOKEN name the server and the user, as for the
+// provider. WALDUR_CA_CERT_FILE is the path of a PEM file with a private certificate
+// authority, and WALDUR_INSECURE=true skips certificate verification.
+//
 // Its output can be attached to a report: it has no names, UUIDs, amounts,
 // addresses or tokens. So it never prints text of the server, except for a version
 // number.
 //
 // The exit status is 0 if every fact that the provider needs holds, 1 if one does
-// not hold or the server cannot be read, and 2 if the environment is not set.
+// not hold or the server cannot be read, and 2 if a variable is missing or wrong.
 package main
 
 import (
+	"crypto/x509"
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"text/tabwriter"
+	"time"
 
 	"terraform-provider-waldur/internal/waldur"
 )
 
 const (
-	urlVariable   = "WALDUR_API_URL"
-	tokenVariable = "WALDUR_ACCESS_TOKEN"
+	urlVariable      = "WALDUR_API_URL"
+	tokenVariable    = "WALDUR_ACCESS_TOKEN"
+	caCertVariable   = "WALDUR_CA_CERT_FILE"
+	insecureVariable = "WALDUR_INSECURE"
 )
 
 func main() {
-	os.Exit(run(os.Getenv, os.Stdout, os.Stderr))
+	os.Exit(run(os.Getenv, time.Now(), os.Stdout, os.Stderr))
 }
 
 // run returns the exit status.
-func run(getenv func(string) string, stdout, stderr io.Writer) int {
-	for _, name := range []string{urlVariable, tokenVariable} {
-		if getenv(name) == "" {
-			fmt.Fprintf(stderr, "%s is not set. Set %s and %s to the server to check.\n", name, urlVariable, tokenVariable)
-			return 2
-		}
-	}
-	root, err := waldur.ParseURL(getenv(urlVariable))
+func run(getenv func(string) string, now time.Time, stdout, stderr io.Writer) int {
+	client, err := newClient(getenv)
 	if err != nil {
-		fmt.Fprintf(stderr, "%s %s.\n", urlVariable, err)
+		fmt.Fprintf(stderr, "%s.\n", err)
 		return 2
 	}
-	s := newServer(root, waldur.Token(getenv(tokenVariable)))
-	s.open()
+	if client.InsecureSkipVerify {
+		fmt.Fprintf(stderr, "Certificate verification is off: any server can impersonate Waldur and read the token. Unset %s to turn it on.\n", insecureVariable)
+	}
+	p := newProber(client, waldur.MonthOf(now))
+	p.open()
 	var findings []finding
 	for _, fact := range facts {
-		if s.err != nil {
-			break
+		if p.err == nil {
+			findings = append(findings, fact.find(p))
 		}
-		findings = append(findings, fact.check(s))
 	}
-	changed := s.hasChanged()
-	if s.err != nil {
-		fmt.Fprintf(stderr, "The check stopped: %s.\n", s.err)
+	changed := p.hasChanged()
+	if p.err != nil {
+		fmt.Fprintf(stderr, "The check stopped: %s.\n", p.err)
 		return 1
 	}
 	return report(stdout, findings, changed)
+}
+
+// newClient returns a client with the settings of the environment. The error names
+// the variable, and does not repeat its value.
+func newClient(getenv func(string) string) (*waldur.Client, error) {
+	// Few retries are enough: the check can be run again.
+	client := &waldur.Client{UserAgent: "terraform-provider-waldur-check", RequestTimeout: requestTimeout, MaxRetries: 2}
+	var err error
+	if client.URL, err = waldur.ParseURL(getenv(urlVariable)); err != nil {
+		return nil, fmt.Errorf("%s %w", urlVariable, err)
+	}
+	if client.Token, err = waldur.ParseToken(getenv(tokenVariable)); err != nil {
+		return nil, fmt.Errorf("%s %w", tokenVariable, err)
+	}
+	if file := getenv(caCertVariable); file != "" {
+		if client.RootCAs, err = readCertificates(file); err != nil {
+			return nil, fmt.Errorf("%s %w", caCertVariable, err)
+		}
+	}
+	if insecure := getenv(insecureVariable); insecure != "" {
+		if client.InsecureSkipVerify, err = strconv.ParseBool(insecure); err != nil {
+			return nil, fmt.Errorf("%s must be true or false", insecureVariable)
+		}
+	}
+	return client, nil
+}
+
+// readCertificates returns the system's certificate authorities and those in a PEM
+// file.
+func readCertificates(file string) (*x509.CertPool, error) {
+	pem, err := os.ReadFile(file) //nolint:gosec // the user's choice
+	if err != nil {
+		return nil, errors.New("must be the path of a file that can be read")
+	}
+	pool, err := x509.SystemCertPool()
+	if err != nil {
+		pool = x509.NewCertPool()
+	}
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, errors.New("must be the path of a file with a certificate in PEM format, which begins with -----BEGIN CERTIFICATE-----")
+	}
+	return pool, nil
 }
 
 // report prints the findings, one for each fact, and returns the exit status.
@@ -66,11 +114,7 @@ func report(w io.Writer, findings []finding, changed bool) int {
 	fmt.Fprintln(table, "FACT\tFOUND\tNEEDED\tVERDICT")
 	total := map[verdict]int{}
 	for i, found := range findings {
-		needed := "no"
-		if facts[i].needed {
-			needed = "yes"
-		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", facts[i].name, found.text, needed, found.verdict)
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", facts[i].name, found.text, facts[i].needed, found.verdict)
 		total[found.verdict]++
 	}
 	_ = table.Flush() // stdout may be closed early

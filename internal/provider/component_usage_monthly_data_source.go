@@ -72,7 +72,7 @@ func (d *componentUsageMonthlyDataSource) Schema(_ context.Context, _ datasource
 	resp.Schema = schema.Schema{
 		MarkdownDescription: "Reads the monthly usage and allocation of each offering's components, as Waldur sums it up: every row that the token's user may see, exactly, in a stable order.",
 		Attributes: map[string]schema.Attribute{
-			"billing_period": optionalString("Month to read, as `YYYY-MM` or `YYYY-MM-01`. `\"latest\"` is this month in UTC, or last month as long as Waldur has no rows at all for this one. "+
+			"billing_period": optionalString("Month to read, as `YYYY-MM` or `YYYY-MM-01`. `\"latest\"` is the current month in UTC, or last month while Waldur has no rows at all for the current one. "+
 				"Conflicts with `start` and `end`. Default: the current month in UTC, unless `start` or `end` is set. API parameter: `billing_period`.", parsedWith(parseBillingPeriod)),
 			"start":          optionalString("First month to read, as `YYYY-MM` or `YYYY-MM-01`. Without `end`, all months from `start` to the newest are read. API parameter: `start`.", month),
 			"end":            optionalString("Last month to read, as `YYYY-MM` or `YYYY-MM-01`. Without `start`, all months from the oldest to `end` are read. API parameter: `end`.", month),
@@ -84,15 +84,15 @@ func (d *componentUsageMonthlyDataSource) Schema(_ context.Context, _ datasource
 			"billing_type": optionalString("Billing type of the components to read: `fixed`, `usage`, `one`, `few` or `limit`. API parameter: `billing_type`.",
 				parsedWith(oneOf("fixed", "usage", "one", "few", "limit"))),
 			"require_rows": schema.BoolAttribute{
-				Optional: true, MarkdownDescription: "Fail if the filters select no row, rather than return an empty list. Rows that `min_usage_percent` leaves out count. Default: `false`.",
+				Optional: true, MarkdownDescription: "Fail if the filters select no rows, instead of returning an empty list. Rows that only `min_usage_percent` leaves out do not make it fail. Default: `false`.",
 			},
-			"usage_period": optionalString("Period of `total_consumed`. `\"month\"`: the month of the row. `\"limit_period\"`: the whole period that the row's limit holds for, up to that month: "+
-				"the calendar quarter, the calendar year, or all months. `usage_percent` is then worked out from it. Conflicts with `start` and `end`. Default: `\"month\"`.",
+			"usage_period": optionalString("Period of `total_consumed`. `\"month\"`: the month of the row. `\"limit_period\"`: the period that the row's limit holds for, up to that month: "+
+				"the month, the calendar quarter, the calendar year, or all months. `usage_percent` is then calculated from it. Conflicts with `start` and `end`. Default: `\"month\"`.",
 				parsedWith(oneOf("month", limitPeriod))),
 			"group_by": schema.SetAttribute{
-				MarkdownDescription: "Names of the columns to add up by, as in SQL: rows that are equal in these columns become one row. They can be columns of text and `billing_period`. " +
-					"`measured_unit` and `limit_period` are always part of the group. `total_consumed` is the exact sum. `total_allocated` is the sum if all rows of the group are of one month, otherwise null. " +
-					"`usage_percent` is worked out from the sums. All other columns are null. Conflicts with `fields`.",
+				MarkdownDescription: "Names of the columns to group by, as in SQL: rows that are equal in these columns become one row. Text columns and `billing_period` are allowed. " +
+					"`measured_unit` and `limit_period` are always part of the group, so different units are never added. `total_consumed` is the exact sum. `total_allocated` is the sum if all rows of the group are of one month, otherwise null. " +
+					"`usage_percent` is calculated from the sums. All other columns are null. Conflicts with `fields`.",
 				Optional: true, ElementType: types.StringType, Validators: []validator.Set{elementsParsedWith(parseGroupColumn)},
 			},
 			"min_usage_percent": optionalNumber("Keep only rows with at least this `usage_percent`: `80` means 80 %. Rows without a percentage are left out. "+
@@ -108,7 +108,7 @@ func (d *componentUsageMonthlyDataSource) Schema(_ context.Context, _ datasource
 				Optional:            true, ElementType: types.StringType, Validators: []validator.Set{elementsParsedWith(parseColumn)},
 			},
 			"consistent_read": schema.BoolAttribute{
-				Optional: true, MarkdownDescription: "Return only a list that Waldur held at one moment, even if usage is written during the read. All pages are then read at least twice, until two readings are equal. " +
+				Optional: true, MarkdownDescription: "Read all pages at least twice, until two readings are equal. Waldur held such a list at one moment, even if it writes usage during the read. " +
 					"See *Consistent reads*. Default: `false`.",
 			},
 			"page_size": optionalNumber("Number of rows to request per page, from 1 to 300. All pages are always read. Lower it if the Waldur server times out on large pages. Default: `300`. API parameter: `page_size`.",

@@ -168,7 +168,7 @@ func TestReadErrors(t *testing.T) {
 		"no array":                  {fault: waldurtest.Body("application/json", "{}"), title: "Unexpected Response from Waldur", parts: []string{"not a JSON array", "Check url"}},
 		"a page too large":          {fault: waldurtest.Body("application/json", "["+strings.Repeat(" ", 8<<20)+"]"), title: "Response from Waldur Too Large", parts: []string{"larger than 8 MiB", "Lower page_size"}},
 		"no count":                  {fault: waldurtest.DropHeader("X-Result-Count"), title: "No Usable X-Result-Count Header", parts: []string{"has no X-Result-Count header", "proxy may have changed it"}},
-		"too many rows":             {fault: waldurtest.SetHeader("X-Result-Count", "1000000000"), title: "Too Many Rows to Read", parts: []string{"1000000000 rows", "limit of 1000000", "narrow the filters"}},
+		"too many rows":             {fault: waldurtest.SetHeader("X-Result-Count", "1000000000"), title: "Too Many Rows to Read", parts: []string{"1000000000 rows, but the limit is 1000000 rows.", "narrow the filters"}},
 		"a row":                     {fault: waldurtest.Body("application/json", `[{"offering_uuid":1}]`), title: "Unexpected Row from Waldur", parts: []string{"Row 1: offering_uuid must be a string; got 1", "operator"}},
 		"an exponent":               {fault: waldurtest.EditRows(setField("usage_percent", "1e999999999")), title: "Unexpected Row from Waldur", parts: []string{"Row 1: usage_percent", "exponent"}},
 		"a missing column":          {fault: waldurtest.EditRows(func(rows []map[string]any) []map[string]any { delete(rows[2], "total_consumed"); return rows }), title: "Unexpected Row from Waldur", parts: []string{"Row 3: total_consumed is missing"}},

@@ -26,7 +26,7 @@ func copySources(to, from string) error {
 			return nil
 		}
 		belongs := func(suffix string) bool { return strings.HasSuffix(path, suffix) }
-		if !slices.ContainsFunc([]string{".tf", ".tftest.hcl", ".tftpl"}, belongs) {
+		if !slices.ContainsFunc([]string{".tf", ".tftest.hcl", ".tofutest.hcl", ".tftpl"}, belongs) {
 			return nil
 		}
 		name, err := filepath.Rel(from, path)

@@ -86,27 +86,89 @@ func TestAccExampleQuotaCheckWarns(t *testing.T) {
 	}
 }
 
-func TestAccExampleTopConsumers(t *testing.T) {
-	testExample(t, recorded(t), "top-consumers", nil, acctest.TestStep{
-		ConfigVariables: config.Variables{"billing_period": config.StringVariable("2026-11"), "number": config.IntegerVariable(2)},
-		ConfigStateChecks: []statecheck.StateCheck{output("top_consumers", knownvalue.ListExact([]knownvalue.Check{
-			containing(" 1. Archive (EENet), Objects: -12.5 (99999999.99 %)"), containing(" 2. Compute (", "), Ketas: 4096.01 GB (200 %)"),
-		}))},
+func TestAccExampleFullestComponents(t *testing.T) {
+	november := config.StringVariable("2026-11")
+	testExample(t, recorded(t), "fullest-components", nil, acctest.TestStep{
+		ConfigVariables: config.Variables{"billing_period": november, "number": config.IntegerVariable(4)},
+		ConfigStateChecks: []statecheck.StateCheck{output("fullest", knownvalue.ListExact(stringsExact(
+			"Tallinna Tehnikaülikool, Compute, Ketas: 800 % of 2048 GB", // annual: 4 months of 4096.01
+			"CSC – IT Center for Science, LUMI, CPU k-hours: 198.01 % of 10000 k-hours",
+			"CSC – IT Center for Science, LUMI, Storage: 176 % of 500 GB-k-hours",
+			"EENet, Archive, Bytes: 100 % of 999999999999999999.99 B",
+		)))},
 	}, acctest.TestStep{
-		ConfigVariables: config.Variables{"component_type": config.StringVariable("CPU k-hours")},
-		ExpectError:     inLines("Is component_type a type, such as cpu_k_hours, and not a name?"),
+		ConfigVariables: config.Variables{"billing_period": november, "component_type": config.StringVariable("CPU k-hours")},
+		ExpectError:     inLines("No Rows in Waldur", "component_type is the identifier of a component and not its name"),
+	})
+}
+
+func TestAccExampleHeadroom(t *testing.T) {
+	lumi := waldurtest.ContractRows()[0].OfferingUUID
+	testExample(t, recorded(t), "headroom", nil,
+		acctest.TestStep{ // quarterly: 370 in October and 510 in November
+			ConfigVariables: config.Variables{
+				"billing_period": config.StringVariable("2026-11"), "offering_uuid": config.StringVariable(lumi),
+				"component_type": config.StringVariable("gb_k_hours"), "amount": config.IntegerVariable(0),
+			},
+			ExpectError: inLines("The order needs 0 GB-k-hours of LUMI, Storage. Left: -380 of 500."),
+		},
+		acctest.TestStep{
+			ConfigVariables: config.Variables{
+				"billing_period": config.StringVariable("2026-08"), "offering_uuid": config.StringVariable(lumi),
+				"component_type": config.StringVariable("cpu_k_hours"), "amount": config.FloatVariable(8199.75),
+			},
+			ConfigStateChecks: []statecheck.StateCheck{output("left", knownvalue.StringExact("8199.75 k-hours"))},
+		})
+}
+
+// TestAccExampleHeadroomIsExact: 10000.1 - 9999.8 is less than 0.3 in binary.
+func TestAccExampleHeadroomIsExact(t *testing.T) {
+	row := waldurtest.ContractRows()[0]
+	row.BillingPeriod = waldur.MonthOf(time.Now()).FirstDay()
+	row.LimitPeriod, row.TotalAllocated, row.TotalConsumed = nil, "10000.10", "9999.80"
+	variables := config.Variables{
+		"offering_uuid": config.StringVariable(row.OfferingUUID), "component_type": config.StringVariable(row.ComponentType), "amount": config.FloatVariable(0.3),
+	}
+	testExample(t, waldurtest.Start(t, []waldurtest.Row{row}), "headroom", nil, acctest.TestStep{ConfigVariables: variables})
+}
+
+func TestAccExampleGrowth(t *testing.T) {
+	testExample(t, recorded(t), "growth", withFunctions(), acctest.TestStep{
+		ConfigVariables: config.Variables{"now": today},
+		ConfigStateChecks: []statecheck.StateCheck{output("growth", knownvalue.ListPartial(map[int]knownvalue.Check{
+			0: knownvalue.StringExact("CSC – IT Center for Science, LUMI, CPU k-hours: 8100.25 k-hours in 2026-11 so far, 6000.25 in 2026-10, +53.8 % on 2026-09"),
+			3: knownvalue.StringExact("EENet, Archive, Bytes: 999999999999999999.99 B in 2026-11 so far, 0 in 2026-10, nothing in 2026-09"),
+			6: knownvalue.StringExact("Tallinna Tehnikaülikool, Compute, Ketas: 4096.01 GB in 2026-11 so far, 4096.01 in 2026-10, +0.0 % on 2026-09"),
+		}))},
+	})
+}
+
+func TestAccExampleTotalsByOrganization(t *testing.T) {
+	rows := waldurtest.ContractRows()
+	stranger := strangersRow(time.Now())
+	stranger.BillingPeriod, stranger.ServiceProviderName, stranger.MeasuredUnit = "2026-11-01", "\t=HYPERLINK(\"x\")", "-h"
+	server := waldurtest.Start(t, append(rows, stranger))
+	testExample(t, server, "totals-by-organization", nil, acctest.TestStep{
+		ConfigVariables: config.Variables{"billing_period": config.StringVariable("2026-11")},
+		ConfigStateChecks: []statecheck.StateCheck{output("csv", containing(
+			"organization,component,unit,limit_period,month,consumed,allocated\n",
+			"\n\"EENet\",\"bytes\",\"B\",\"total\",2026-11,999999999999999999.99,999999999999999999.99\n",
+			"\n\"EENet\",\"objects\",\"\",\"total\",2026-11,-12.5,0.01\n",
+			"\n\"Tallinna Tehnikaülikool\",\"cores\",\"cores\",\"month\",2026-11,128,128\n",
+			`"' =HYPERLINK(""x"")","cores","'-h","month",2026-11,300,100`,
+		))},
 	})
 }
 
 // TestAccExampleFeedResource runs Terraform itself: the testing framework has no
 // for_each.
 func TestAccExampleFeedResource(t *testing.T) {
-	server := recorded(t)
-	text := read(t, filepath.Join("..", "..", "examples", "feed-resource", "main.tf"))
 	if os.Getenv("TF_ACC") != "" {
 		skipWithoutFunctions(t)
 	}
-	tf := newTerraform(t, string(text), urlVariable+"="+server.URL, tokenVariable+"="+waldurtest.Token, "TF_VAR_now=2026-11-23T12:00:00Z")
+	server := recorded(t)
+	tf := newTerraform(t, "", urlVariable+"="+server.URL, tokenVariable+"="+waldurtest.Token, "TF_VAR_now=2026-11-23T12:00:00Z")
+	tf.copyExample("feed-resource")
 	out, err := tf.run("apply", "-auto-approve")
 	if err != nil || !strings.Contains(out, "nodes = 4") || !strings.Contains(out, `terraform_data.notice["082c3b9f86e2538c93de8d7a91eef3dd/cores"]`) {
 		t.Fatalf("apply: %v\n%s", err, out) // 176 cores and a fifth more, by 64
@@ -114,6 +176,113 @@ func TestAccExampleFeedResource(t *testing.T) {
 	if out, err := tf.run("plan"); err != nil || !strings.Contains(out, "No changes.") {
 		t.Fatalf("a second plan: %v\n%s", err, out)
 	}
+	server.Update(func(rows []waldurtest.Row) []waldurtest.Row { // 800 cores, of which Terraform's own sum is more
+		var thousand []waldurtest.Row
+		for i := range 1000 {
+			row := rows[5]
+			row.OfferingUUID, row.ComponentType, row.BillingPeriod = fmt.Sprintf("%032x", i), "cores", "2026-10-01"
+			row.TotalConsumed, row.UsagePercent = "0.80", new("1.00")
+			thousand = append(thousand, row)
+		}
+		return thousand
+	})
+	if out, err := tf.run("apply", "-auto-approve"); err != nil || !strings.Contains(out, "nodes = 15") {
+		t.Fatalf("apply: %v\n%s", err, out)
+	}
+}
+
+// strangersRow returns a full component in the month of a time. Its names contain escape sequences and
+// what GitHub Actions takes as commands: "::" at the start of a line, and "##[" anywhere. Terraform
+// breaks long lines, so any word can start a line.
+func strangersRow(month time.Time) waldurtest.Row {
+	const name = "Lab\x1b[2J\n::stop-commands::x\r::error::x\u009b2J\u202e##[group]:"
+	row := waldurtest.ContractRows()[0]
+	row.OfferingName, row.ServiceProviderName, row.ComponentName, row.MeasuredUnit = name, name, name, name
+	row.ComponentType, row.BillingType, row.LimitPeriod = "cores", "usage", new("month")
+	row.BillingPeriod = waldur.MonthOf(month).FirstDay()
+	row.TotalConsumed, row.TotalAllocated, row.UsagePercent = "300.00", "100.00", new("300.00")
+	return row
+}
+
+// printsNamesSafely checks that a name of strangersRow was printed, and nothing in it that is a
+// command.
+func printsNamesSafely(t *testing.T, out string) {
+	t.Helper()
+	if !strings.Contains(strings.Join(strings.Fields(out), " "), "Lab [2J stop-commands x error x 2J [group]") {
+		t.Errorf("the name is not printed:\n%s", out)
+	}
+	if commands := regexp.MustCompile(`::|##|[\x1b\r\x{9b}\x{202e}]`).FindAllString(out, -1); commands != nil {
+		t.Errorf("printed %q:\n%s", commands, out)
+	}
+}
+
+func TestAccExamplesReplaceControlCharacters(t *testing.T) {
+	month := time.Now()
+	rows := []waldurtest.Row{strangersRow(month), strangersRow(month)}
+	rows[1].BillingPeriod = waldur.MonthOf(month).Add(-1).FirstDay()
+	server := waldurtest.Start(t, rows)
+	for name, variables := range map[string][]string{
+		"feed-resource":          nil,
+		"fullest-components":     nil,
+		"growth":                 nil,
+		"headroom":               {"TF_VAR_offering_uuid=" + rows[0].OfferingUUID, "TF_VAR_component_type=cores", "TF_VAR_amount=1"},
+		"module-tests":           nil,
+		"totals-by-organization": nil,
+	} {
+		t.Run(name, func(t *testing.T) {
+			if name == "feed-resource" || name == "growth" {
+				skipUnsupported(t, "provider::")
+			}
+			tf := newTerraform(t, "", append(variables, urlVariable+"="+server.URL, tokenVariable+"="+waldurtest.Token)...)
+			tf.copyExample(name)
+			out, _ := tf.command("apply", "-auto-approve", "-no-color").CombinedOutput() // headroom and module-tests stop
+			printsNamesSafely(t, string(out))
+		})
+	}
+}
+
+// TestAccGuidesReplaceControlCharacters runs the configurations of pages that print names.
+func TestAccGuidesReplaceControlCharacters(t *testing.T) {
+	var rows []waldurtest.Row
+	for _, component := range []string{"cores", "cpu_k_hours", "gpu_hours"} {
+		row := strangersRow(time.Now())
+		row.ComponentType = component
+		rows = append(rows, row)
+		row.BillingPeriod = waldur.MonthOf(time.Now()).Add(-1).FirstDay()
+		row.TotalAllocated, row.UsagePercent = "0.00", nil // for the list of what is used without an allocation
+		row.OfferingUUID = strings.Repeat("a", 32)
+		rows = append(rows, row)
+		row.BillingPeriod = waldur.MonthOf(time.Now()).FirstDay()
+		rows = append(rows, row)
+	}
+	server := waldurtest.Start(t, rows)
+	printed := 0
+	for _, page := range []string{"data-sources/component_usage_monthly", "guides/pipelines", "guides/quota-checks"} {
+		text := string(read(t, filepath.Join("..", "..", "templates", filepath.FromSlash(page)+".md.tmpl")))
+		for i, match := range hclFence.FindAllStringSubmatch(text, -1) {
+			if !regexp.MustCompile(`s\.\w+_name\b`).MatchString(match[1]) {
+				continue
+			}
+			printed++
+			t.Run(fmt.Sprintf("%s block %d", filepath.Base(page), i+1), func(t *testing.T) {
+				skipUnsupported(t, match[1])
+				tf := newTerraform(t, withSource(match[1]), urlVariable+"="+server.URL, tokenVariable+"="+waldurtest.Token)
+				out, _ := tf.command("plan", "-no-color").CombinedOutput() // a failed precondition stops the plan
+				printsNamesSafely(t, string(out))
+			})
+		}
+	}
+	if printed < 5 {
+		t.Errorf("only %d configurations print a name", printed)
+	}
+}
+
+// withSource adds the source of the provider to a configuration that lacks it.
+func withSource(configuration string) string {
+	if strings.Contains(configuration, "required_providers") {
+		return configuration
+	}
+	return "terraform {\n  required_providers {\n    waldur = { source = \"terraform.local/waldur/waldur\" }\n  }\n}\n" + configuration
 }
 
 func TestAccExampleUsageReport(t *testing.T) {
@@ -405,10 +574,7 @@ func TestAccFencedConfigurationsAreValid(t *testing.T) {
 			seen[block] = true
 			t.Run(fmt.Sprintf("%s block %d", filepath.Base(page), i+1), func(t *testing.T) {
 				skipUnsupported(t, block)
-				if !strings.Contains(block, "required_providers") {
-					block = "terraform {\n  required_providers {\n    waldur = { source = \"terraform.local/waldur/waldur\" }\n  }\n}\n" + block
-				}
-				if out, err := newTerraform(t, block).run("validate"); err != nil {
+				if out, err := newTerraform(t, withSource(block)).run("validate"); err != nil {
 					t.Errorf("%v\n%s\n%s", err, out, block)
 				}
 			})
@@ -448,14 +614,65 @@ func skipBelow(t *testing.T, ofTerraform, ofOpenTofu string) {
 	}
 }
 
-// TestAccExampleModuleTests runs the tests of the example with the test command.
+// TestAccExampleModuleTests runs the tests of the example with the test command. OpenTofu runs a
+// file of its own there.
 func TestAccExampleModuleTests(t *testing.T) {
+	summary := "Success! 4 passed, 0 failed."
 	if os.Getenv("TF_ACC") != "" {
-		skipBelow(t, "1.7", "1.8")
+		skipBelow(t, "1.7", "1.12")
+		if isOpenTofu() {
+			summary = "Success! 2 passed, 0 failed."
+		}
 	}
 	tf := newTerraform(t, "")
 	tf.copyExample("module-tests")
-	if out, err := tf.run("test"); err != nil || !strings.Contains(out, "Success! 4 passed, 0 failed.") {
+	if out, err := tf.run("test"); err != nil || !strings.Contains(out, summary) {
+		t.Fatalf("test: %v\n%s", err, out)
+	}
+}
+
+// TestAccMockedRows: what a row of a test has in the columns that the test leaves out.
+func TestAccMockedRows(t *testing.T) {
+	if os.Getenv("TF_ACC") != "" {
+		skipBelow(t, "1.7", "1.12")
+	}
+	tf := newTerraform(t, withSource(`
+data "waldur_component_usage_monthly" "mocked" {}
+output "row" {
+  value = data.waldur_component_usage_monthly.mocked.summaries[0]
+}
+`))
+	tests := `
+mock_provider "waldur" {}
+run "row" {
+  command = plan
+  override_data {
+    target = data.waldur_component_usage_monthly.mocked
+    values = { total_count = 1, summaries = [{ offering_name = "Compute", usage_percent = null }] }
+  }
+  assert {
+    condition     = output.row.offering_name == "Compute" && output.row.usage_percent == null
+    error_message = "A column that is set has its value, also if it is null."
+  }
+  assert {
+    condition     = output.row.total_consumed == 0 && output.row.limit_amount == 0
+    error_message = "Other numbers are 0."
+  }
+  assert {
+    condition     = length(output.row.component_name) > 0 && output.row.component_name != output.row.measured_unit
+    error_message = "Other texts are random."
+  }
+}
+`
+	if err := os.WriteFile(filepath.Join(tf.dir, "row.tftest.hcl"), []byte(tests), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, err := tf.run("test")
+	if isOpenTofu() {
+		if err == nil || !strings.Contains(out, `"total_allocated", and "total_consumed" are required`) {
+			t.Fatalf("test: %v\n%s", err, out)
+		}
+	} else if err != nil {
 		t.Fatalf("test: %v\n%s", err, out)
 	}
 }
@@ -487,8 +704,8 @@ func TestAccGuidePipelines(t *testing.T) {
 	policy, evaluation := fenced(t, guide, "rego", "package"), fenced(t, guide, "sh", "opa eval")
 	row := func(percent string) []waldurtest.Row {
 		rows := waldurtest.ContractRows()[:1]
-		rows[0].OfferingName, rows[0].ComponentName, rows[0].BillingPeriod = "Compute", "RAM", "2026-11-01"
-		rows[0].UsagePercent = &percent
+		rows[0].OfferingName, rows[0].ComponentName, rows[0].BillingPeriod = "Compute", "RAM", waldur.MonthOf(time.Now()).FirstDay()
+		rows[0].LimitPeriod, rows[0].UsagePercent = new("month"), &percent
 		return rows
 	}
 	for name, test := range map[string]struct {
@@ -501,7 +718,6 @@ func TestAccGuidePipelines(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := waldurtest.Start(t, test.rows)
-			server.SetNow(now)
 			tf := newTerraform(t, configuration, urlVariable+"="+server.URL, tokenVariable+"="+waldurtest.Token)
 			t.Run("checks", func(t *testing.T) {
 				if _, err := exec.LookPath("jq"); err != nil {
@@ -530,6 +746,49 @@ func TestAccGuidePipelines(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestAccGuidePipelinesPrintsNamesSafely runs the commands that print messages, on a check that
+// prints names as they are.
+func TestAccGuidePipelinesPrintsNamesSafely(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("the commands are for a POSIX shell")
+	}
+	guide := string(read(t, filepath.Join("..", "..", "templates", "guides", "pipelines.md.tmpl")))
+	server := waldurtest.Start(t, []waldurtest.Row{strangersRow(time.Now())})
+	tf := newTerraform(t, withSource(`
+data "waldur_component_usage_monthly" "this" {}
+
+check "quota" {
+  assert {
+    condition     = data.waldur_component_usage_monthly.this.total_count == 0
+    error_message = data.waldur_component_usage_monthly.this.summaries[0].offering_name
+  }
+}
+`), urlVariable+"="+server.URL, tokenVariable+"="+waldurtest.Token)
+	if out, err := tf.shell(t, "terraform plan -out=tfplan >plan.log && terraform show -json tfplan >plan.json"); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	t.Run("messages", func(t *testing.T) {
+		if _, err := exec.LookPath("jq"); err != nil {
+			t.Skip("jq is not on the PATH")
+		}
+		out, err := tf.shell(t, fenced(t, guide, "sh", "jq -r"))
+		if err != nil || strings.Count(out, "\n") != 1 {
+			t.Errorf("%v\n%s", err, out)
+		}
+		printsNamesSafely(t, out)
+	})
+	t.Run("policy", func(t *testing.T) {
+		if os.Getenv("OPA") == "" {
+			t.Skip("make .cache/opa builds the Open Policy Agent for this test")
+		}
+		if err := os.WriteFile(filepath.Join(tf.dir, "quota.rego"), []byte(fenced(t, guide, "rego", "package")), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		out, _ := tf.shell(t, fenced(t, guide, "sh", "opa eval")) // it exits with status 1, because the rule denies the plan
+		printsNamesSafely(t, out)
+	})
 }
 
 // fenced returns the first block of a page in that language that contains the text.

@@ -3,10 +3,7 @@
 
 package waldur
 
-import (
-	"context"
-	"slices"
-)
+import "slices"
 
 var (
 	keyColumns    = columnsByName("offering_uuid", "component_type", "billing_period")
@@ -40,47 +37,32 @@ func (u *ComponentUsage) limitPeriodStart() (start Month, known bool) {
 	return Month{}, false
 }
 
-// addEarlierMonths replaces the consumption of the rows' month with that of the
-// whole period of each row's limit up to that month, and works out the percentages
-// of those rows. It reads the months before, unless each period begins in the rows'
-// month. All rows are of one month.
-func (c *Client) addEarlierMonths(ctx context.Context, q *Query, rows []*ComponentUsage) error {
-	starts := map[*ComponentUsage]Month{} // of the rows whose period began earlier
-	var earliest Month
+// limitPeriodStarts returns the first month of each row whose limit period began before
+// the row's month. The error is a [*LimitPeriodError].
+func limitPeriodStarts(rows []*ComponentUsage) (map[*ComponentUsage]Month, error) {
+	starts := map[*ComponentUsage]Month{}
 	for _, row := range rows {
 		start, known := row.limitPeriodStart()
 		if !known {
-			return &LimitPeriodError{
-				OfferingUUID: c.redactor.excerpt(*row.OfferingUUID), ComponentType: c.redactor.excerpt(*row.ComponentType),
-				LimitPeriod: c.redactor.excerpt(*row.LimitPeriod),
-			}
+			return nil, &LimitPeriodError{OfferingUUID: *row.OfferingUUID, ComponentType: *row.ComponentType, LimitPeriod: *row.LimitPeriod}
 		}
-		if start == *row.BillingPeriod {
-			continue
+		if start != *row.BillingPeriod {
+			starts[row] = start
 		}
-		if len(starts) == 0 || start.Compare(earliest) < 0 {
-			earliest = start
-		}
-		starts[row] = start
 	}
-	if len(starts) == 0 {
-		return nil
-	}
+	return starts, nil
+}
 
-	month := *rows[0].BillingPeriod
-	earlier := *q
-	earlier.BillingPeriod, earlier.Start, earlier.End = Month{}, earliest, month.Add(-1)
-	earlier.columns = append(columnsByName("total_consumed"), keyColumns...)
-	earlierRows, _, err := c.selectRows(ctx, &earlier)
-	if err != nil {
-		return err
-	}
-
+// addEarlierMonths adds the consumption of earlier rows to that of the rows of a month,
+// from the start of each row's limit period on, and works out the percentages of
+// these rows. A row of an earlier month belongs to that of the same offering and
+// component.
+func addEarlierMonths(month Month, starts map[*ComponentUsage]Month, earlier []*ComponentUsage) {
 	byKey := map[Key]*ComponentUsage{}
 	for row := range starts {
 		byKey[row.key()] = row
 	}
-	for _, e := range earlierRows {
+	for _, e := range earlier {
 		row := byKey[Key{*e.OfferingUUID, *e.ComponentType, month}]
 		if row != nil && e.BillingPeriod.Compare(starts[row]) >= 0 {
 			row.TotalConsumed = new(row.TotalConsumed.add(*e.TotalConsumed))
@@ -89,7 +71,6 @@ func (c *Client) addEarlierMonths(ctx context.Context, q *Query, rows []*Compone
 	for row := range starts {
 		row.setUsagePercent()
 	}
-	return nil
 }
 
 // setUsagePercent works out the percentage from the amounts, as Waldur does: it is
@@ -101,23 +82,23 @@ func (u *ComponentUsage) setUsagePercent() {
 	}
 }
 
-// GroupColumns returns the columns that have values in rows of groups: those to
-// group by, measured_unit and limit_period, and the amounts.
+// GroupColumns returns the columns that have values in rows of groups, in the API's
+// order: those to group by, measured_unit and limit_period, and the amounts.
 func GroupColumns(groupBy []*Column) []*Column {
-	return append(slices.Concat(groupBy, unitColumns, totalColumns), percentColumn)
+	return inOrder(slices.Concat(groupBy, unitColumns, totalColumns, []*Column{percentColumn}))
 }
+
+// sharedColumns returns the columns whose values the rows of a group share.
+func sharedColumns(groupBy []*Column) []*Column { return inOrder(slices.Concat(groupBy, unitColumns)) }
 
 // group makes one row of all rows that are equal in the columns, in measured_unit
 // and in limit_period. Its consumption is the exact sum. Its allocation is the sum
 // if all rows are of one month, and otherwise null: a limit of several months is
 // not the sum of their limits. Its percentage follows from the sums. Its other
 // columns are null.
-func group(rows []*ComponentUsage, columns []*Column) []*ComponentUsage {
-	columns = slices.Concat(columns, unitColumns)
-	var order []Ordering
-	for _, column := range columns {
-		order = append(order, Ordering{Column: column})
-	}
+func group(rows []*ComponentUsage, groupBy []*Column) []*ComponentUsage {
+	shared := sharedColumns(groupBy)
+	order := orderBy(shared)
 	sortRows(rows, order) // so that the rows of a group follow each other
 	var groups []*ComponentUsage
 	for first := 0; first < len(rows); {
@@ -125,16 +106,16 @@ func group(rows []*ComponentUsage, columns []*Column) []*ComponentUsage {
 		for end < len(rows) && compareRows(order, rows[first], rows[end]) == 0 {
 			end++
 		}
-		groups = append(groups, sum(rows[first:end], columns))
+		groups = append(groups, sum(rows[first:end], shared))
 		first = end
 	}
 	return groups
 }
 
-// sum returns the row of a group, whose rows are equal in the columns.
-func sum(rows []*ComponentUsage, columns []*Column) *ComponentUsage {
+// sum returns the row of a group, whose rows share the values of some columns.
+func sum(rows []*ComponentUsage, shared []*Column) *ComponentUsage {
 	total := &ComponentUsage{TotalConsumed: new(Decimal), TotalAllocated: new(Decimal)}
-	for _, column := range columns {
+	for _, column := range shared {
 		column.copy(total, rows[0])
 	}
 	for _, row := range rows {

@@ -159,7 +159,7 @@ func TestResponsesOfAListAreBounded(t *testing.T) {
 			t.Fatalf("within the limit: %v", err)
 		}
 	}
-	if err := r.add(&page{bytes: 1}); !errors.As(err, &tooMany) || !strings.Contains(err.Error(), "more than the limit of 1024 MiB") {
+	if err := r.add(&page{bytes: 1}); !errors.As(err, &tooMany) || !strings.Contains(err.Error(), "the limit is 1024 MiB of responses") {
 		t.Fatalf("got %v", err)
 	}
 }

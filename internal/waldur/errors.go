@@ -45,14 +45,6 @@ func (e *RequestError) Error() string { return fmt.Sprintf("%s: %s", e.Request, 
 
 func (e *RequestError) Unwrap() error { return e.Err }
 
-// inRequest returns an error as a [*RequestError]. It keeps one that is one already.
-func inRequest(request Request, err error) error {
-	if _, ok := errors.AsType[*RequestError](err); ok {
-		return err
-	}
-	return &RequestError{Request: request, Err: err}
-}
-
 // StatusError reports a response with a status other than 200.
 type StatusError struct {
 	StatusCode int
@@ -172,19 +164,12 @@ func (e *CountError) Error() string {
 
 // TooManyRowsError reports a list that is too large to read.
 type TooManyRowsError struct {
-	Count   string // by X-Result-Count
-	PerPage int    // distinct rows on the first page, if these make too many pages; otherwise 0
-	Bytes   int    // of the responses so far, if these are too large; otherwise 0
+	Count string // of rows, by X-Result-Count
+	Limit string // that the list exceeds, such as "1000000 rows"
 }
 
 func (e *TooManyRowsError) Error() string {
-	switch {
-	case e.Bytes > 0:
-		return fmt.Sprintf("the server counts %s rows, and their pages have more than the limit of %d MiB", e.Count, maxListBytes>>20)
-	case e.PerPage > 0:
-		return fmt.Sprintf("the server counts %s rows, and its first page has %d of them, which makes more than the limit of %d pages", e.Count, e.PerPage, maxPages)
-	}
-	return fmt.Sprintf("the server counts %s rows, more than the limit of %d", e.Count, maxRows)
+	return fmt.Sprintf("the server counts %s rows, but the limit is %s", e.Count, e.Limit)
 }
 
 // RedirectError reports a redirect. Redirects are never followed, so that the token

@@ -49,8 +49,8 @@ func (c *Client) ListComponentUsageMonthly(ctx context.Context, q Query) (rows [
 		return nil, 0, &RequestError{Request: request, Err: &NoRowsError{Filters: q.Filters()}}
 	}
 	if q.WholeLimitPeriods {
-		if err := c.addEarlierMonths(ctx, &q, rows); err != nil {
-			return nil, 0, inRequest(request, err)
+		if err := c.consumeWholeLimitPeriods(ctx, &q, rows, request); err != nil {
+			return nil, 0, err
 		}
 	}
 	if len(q.GroupBy) > 0 {
@@ -84,6 +84,32 @@ func (c *Client) latestMonth(ctx context.Context, q *Query) (Month, error) {
 		return last, nil
 	}
 	return this, nil
+}
+
+// consumeWholeLimitPeriods replaces the consumption of the rows' month with that of the
+// whole period of each row's limit up to that month. It reads the months before, unless
+// each period begins in the rows' month.
+func (c *Client) consumeWholeLimitPeriods(ctx context.Context, q *Query, rows []*ComponentUsage, request Request) error {
+	starts, err := limitPeriodStarts(rows)
+	if unknown, ok := errors.AsType[*LimitPeriodError](err); ok {
+		return &RequestError{Request: request, Err: &LimitPeriodError{
+			OfferingUUID: c.redactor.excerpt(unknown.OfferingUUID), ComponentType: c.redactor.excerpt(unknown.ComponentType),
+			LimitPeriod: c.redactor.excerpt(unknown.LimitPeriod),
+		}}
+	}
+	if len(starts) == 0 {
+		return nil
+	}
+	month := *rows[0].BillingPeriod
+	earlier := *q
+	earlier.BillingPeriod, earlier.End = Month{}, month.Add(-1)
+	earlier.Start = slices.MinFunc(slices.Collect(maps.Values(starts)), Month.Compare)
+	earlier.columns = slices.Concat(keyColumns, totalColumns[:1])
+	earlierRows, _, err := c.selectRows(ctx, &earlier)
+	if err == nil {
+		addEarlierMonths(month, starts, earlierRows)
+	}
+	return err
 }
 
 // selectRows returns all rows that the filters of a query select, each once, in no
@@ -216,7 +242,9 @@ func (r *reading) pass(ctx context.Context) error {
 		return err
 	}
 	if first.pages() > maxPages {
-		return &RequestError{Request: first.request, Err: &TooManyRowsError{Count: strconv.Itoa(first.count), PerPage: first.distinct()}}
+		return &RequestError{Request: first.request, Err: &TooManyRowsError{
+			Count: strconv.Itoa(first.count), Limit: fmt.Sprintf("%d pages, of which the first has %d rows", maxPages, first.distinct()),
+		}}
 	}
 	if r.rows == nil {
 		r.rows, r.count = map[Key]*ComponentUsage{}, first.count
@@ -251,7 +279,9 @@ func (r *reading) add(p *page) error {
 	defer r.mu.Unlock()
 	r.request = p.request
 	if r.bytes += p.bytes; r.bytes > maxListBytes {
-		return &RequestError{Request: p.request, Err: &TooManyRowsError{Count: strconv.Itoa(p.count), Bytes: r.bytes}}
+		return &RequestError{Request: p.request, Err: &TooManyRowsError{
+			Count: strconv.Itoa(p.count), Limit: fmt.Sprintf("%d MiB of responses", maxListBytes>>20),
+		}}
 	}
 	if p.count != r.count {
 		return dataChangedError(fmt.Sprintf("the number of rows changed from %d to %d", r.count, p.count))

@@ -121,7 +121,7 @@ func resultCount(header http.Header, redactor *redactor) (int, error) {
 	}
 	count, err := strconv.ParseUint(values[0], 10, 63)
 	if count > maxRows { // also if it is out of range
-		return 0, &TooManyRowsError{Count: redactor.excerpt(values[0])}
+		return 0, &TooManyRowsError{Count: redactor.excerpt(values[0]), Limit: fmt.Sprintf("%d rows", maxRows)}
 	}
 	if err != nil {
 		return 0, &CountError{Value: redactor.excerpt(values[0])}

@@ -46,9 +46,9 @@ type Query struct {
 	// Nil keeps all rows.
 	MinUsagePercent *Decimal
 
-	// OrderBy is the order of the list. Ties, and all rows if it is empty, are in
-	// the default order: newest month, offering name, component name, offering UUID,
-	// component type. Groups that tie then are in the order of their columns.
+	// OrderBy is the order of the list. Ties, and all rows if it is empty, are in the
+	// default order: newest month, offering name, component name, and then offering UUID
+	// and component type, or for groups the columns that their rows share.
 	OrderBy []Ordering
 
 	// Limit is the maximum number of rows. 0 means no limit.
@@ -155,7 +155,7 @@ func (q *Query) columnsToRead() []*Column {
 	if q.WholeLimitPeriods {
 		needed = append(needed, slices.Concat(unitColumns, totalColumns)...)
 	}
-	return slices.DeleteFunc(slices.Clone(Columns), func(c *Column) bool { return !slices.Contains(needed, c) })
+	return inOrder(needed)
 }
 
 // keepFields sets the columns that the query does not return to nil.
@@ -184,16 +184,18 @@ func (q *Query) CanLeaveOut(column *Column) bool {
 	return !slices.Contains(others.columnsToRead(), column)
 }
 
-// order returns the order of the list, which is total: no two rows have the same
+// defaultColumns are those of the server's default order, which is not total.
+var defaultColumns = columnsByName("billing_period", "offering_name", "component_name")
+
+// order returns the order of the list: the query's, then the server's default, then the
+// key or the columns that make a group. It is total, because no two rows have the same
 // key, and no two groups the same columns.
 func (q *Query) order() []Ordering {
-	order := slices.Concat(q.OrderBy, defaultOrder)
+	last := keyColumns
 	if len(q.GroupBy) > 0 {
-		for _, column := range GroupColumns(q.GroupBy) {
-			order = append(order, Ordering{Column: column})
-		}
+		last = sharedColumns(q.GroupBy)
 	}
-	return order
+	return slices.Concat(q.OrderBy, orderBy(defaultColumns), orderBy(last))
 }
 
 // violatedFilter returns the filter that a row does not match and the row's value,

@@ -61,21 +61,23 @@ var Columns = []*Column{
 	column("billing_type", required, "How the component is billed: `fixed` (a fixed price), `usage` (the amount used), `limit` (the amount reserved), "+
 		"`one` (once, on activation) or `few` (on activation and on each change of plan).",
 		func(u *ComponentUsage) **string { return &u.BillingType }, strings.Compare),
-	column("limit_amount", nullable, "Limit of the component for **one** resource in a `limit_period`, a whole number in `measured_unit`. Null if no limit is set.",
+	column("limit_amount", nullable, "Limit of the component for **one** resource and one `limit_period`, a whole number in `measured_unit`. "+
+		"Null if no limit is set.",
 		func(u *ComponentUsage) **int32 { return &u.LimitAmount }, cmp.Compare[int32]),
 	column("limit_period", nullable, "Period that the limits hold for: `month`, `quarterly` (a calendar quarter), `annual` (a calendar year) or `total` "+
 		"(the life of a resource). Null on servers that do not set one.",
 		func(u *ComponentUsage) **string { return &u.LimitPeriod }, strings.Compare),
 	column("billing_period", required, "The month, written as its first day, such as `2026-10-01`. Waldur's months are in UTC.",
 		func(u *ComponentUsage) **Month { return &u.BillingPeriod }, Month.Compare),
-	column("total_consumed", required, "Amount consumed in the month, over all resources, in `measured_unit`: the whole `limit_period` up to that month with "+
-		"`usage_period = \"limit_period\"`, the sum over the group with `group_by`. Exact. Can be negative after a correction.",
+	column("total_consumed", required, "Amount consumed in the month, over all resources, in `measured_unit`. "+
+		"With `usage_period = \"limit_period\"`, it is the amount of the limit's whole period up to that month. Exact. Can be negative after a correction.",
 		func(u *ComponentUsage) **Decimal { return &u.TotalConsumed }, Decimal.Cmp),
-	column("total_allocated", required, "Sum of the limits of all resources, for the whole `limit_period`, in `measured_unit`. If no resource has a limit, "+
-		"it is the `limit_amount` of the component, once. Exact. Null for a group of several months.",
+	column("total_allocated", required, "Sum of the limits of all resources, for their whole `limit_period`, in `measured_unit`. If no resource has a limit, "+
+		"it is `limit_amount`, once. Exact. Null for a group of several months.",
 		func(u *ComponentUsage) **Decimal { return &u.TotalAllocated }, Decimal.Cmp),
-	column("usage_percent", nullable, "`total_consumed` as a percentage of `total_allocated`, rounded to two decimal places (half to even). Can exceed 100. "+
-		"Null without a positive allocation.",
+	column("usage_percent", nullable, "`total_consumed` as a percentage of `total_allocated`, rounded to two decimal places (half to even). "+
+		"It is the share of the limit that is used if `limit_period` is `month`, or with `usage_period = \"limit_period\"`. "+
+		"Can exceed 100. Null without a positive allocation.",
 		func(u *ComponentUsage) **Decimal { return &u.UsagePercent }, Decimal.Cmp),
 }
 
@@ -178,6 +180,11 @@ func columnsByName(names ...string) []*Column {
 	return columns
 }
 
+// inOrder returns columns in the API's order, each once.
+func inOrder(columns []*Column) []*Column {
+	return slices.DeleteFunc(slices.Clone(Columns), func(c *Column) bool { return !slices.Contains(columns, c) })
+}
+
 // Key identifies a row: the server's database keeps it unique.
 type Key struct {
 	OfferingUUID  string
@@ -225,16 +232,14 @@ func (o Ordering) compare(a, b *ComponentUsage) int {
 	return compareNullable(o.Column, a, b)
 }
 
-// defaultOrder is the order of a list if the query has none. It also breaks the
-// ties of the query's order. It is the server's default order, which is not
-// total, followed by the key.
-var defaultOrder = func() []Ordering {
-	var order []Ordering
-	for _, c := range columnsByName("billing_period", "offering_name", "component_name", "offering_uuid", "component_type") {
-		order = append(order, Ordering{Column: c, Descending: c.Kind == MonthKind})
+// orderBy returns an order by columns: months descending, all others ascending.
+func orderBy(columns []*Column) []Ordering {
+	order := make([]Ordering, len(columns))
+	for i, column := range columns {
+		order[i] = Ordering{Column: column, Descending: column.Kind == MonthKind}
 	}
 	return order
-}()
+}
 
 // sortRows puts rows into an order.
 func sortRows(rows []*ComponentUsage, order []Ordering) {

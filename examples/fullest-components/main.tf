@@ -1,0 +1,55 @@
+# The components that used the largest share of their limits, the fullest first.
+#
+# The provider reads WALDUR_API_URL and WALDUR_ACCESS_TOKEN.
+
+terraform {
+  required_version = ">= 1.5" # OpenTofu: 1.7
+  required_providers {
+    waldur = {
+      source = "terraform.local/waldur/waldur"
+    }
+  }
+}
+
+provider "waldur" {}
+
+variable "billing_period" {
+  description = "Month to read, as YYYY-MM. Default: the latest month with rows."
+  type        = string
+  default     = "latest"
+}
+
+variable "component_type" {
+  description = "Type of the components to compare, such as cpu_k_hours. Default: all components."
+  type        = string
+  default     = null
+}
+
+variable "number" {
+  description = "Maximum number of components to list."
+  type        = number
+  default     = 10
+}
+
+data "waldur_component_usage_monthly" "fullest" {
+  billing_period    = var.billing_period
+  component_type    = var.component_type
+  usage_period      = "limit_period"
+  min_usage_percent = 0 # leaves out components without an allocation
+  order_by          = ["-usage_percent"]
+  limit             = var.number
+  require_rows      = true
+}
+
+output "fullest" {
+  # Names come from strangers. Control characters, :: and ## can command a terminal or a pipeline.
+  value = [
+    for s in data.waldur_component_usage_monthly.fullest.summaries : replace(format("%s, %s, %s: %s %% of %s",
+      coalesce(s.service_provider_name, "no organization"),
+      s.offering_name,
+      s.component_name,
+      s.usage_percent,
+      trimspace("${s.total_allocated} ${s.measured_unit}"),
+    ), "/\\pC|::|##/", " ")
+  ]
+}
