@@ -10,7 +10,9 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
 
@@ -266,7 +268,15 @@ func TestTheEndpointsOwnAddress(t *testing.T) {
 	}
 }
 
-// TestAReadRetriesFourTimesByDefault.
+// TestAReadHasFiveMinutesByDefault, as the schema says.
+func TestAReadHasFiveMinutesByDefault(t *testing.T) {
+	t.Parallel()
+	var diags diag.Diagnostics
+	if got := new(componentUsageMonthlyModel).readTimeout(&diags); got != 5*time.Minute || len(diags) > 0 {
+		t.Errorf("got %s, %v", got, diags)
+	}
+}
+
 func TestAReadRetriesFourTimesByDefault(t *testing.T) {
 	t.Parallel()
 	server := waldurtest.Start(t, nil)
