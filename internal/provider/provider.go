@@ -91,11 +91,13 @@ func (p *waldurProvider) Metadata(_ context.Context, _ provider.MetadataRequest,
 
 func (p *waldurProvider) Schema(_ context.Context, _ provider.SchemaRequest, resp *provider.SchemaResponse) {
 	resp.Schema = schema.Schema{
-		MarkdownDescription: "Reads the monthly usage and allocation of each offering's components from the marketplace of [Waldur](https://waldur.com): every row, exactly, in a stable order, or an error that says what to do.",
+		MarkdownDescription: "Reads the monthly usage and allocation of each offering's components from the marketplace of [Waldur](https://waldur.com): " +
+			"every row, exactly, in a stable order, or an error that says what to do.",
 		Attributes: map[string]schema.Attribute{
 			"url": schema.StringAttribute{
 				Optional: true, Validators: []validator.String{parsedWith(waldur.ParseURL)},
-				MarkdownDescription: "Address of the Waldur server, such as `https://waldur.example.com`, with or without a trailing `/`, `/api` or the endpoint's path. A path prefix is kept. " +
+				MarkdownDescription: "Address of the Waldur server, such as `https://waldur.example.com`, with or without a trailing `/`, " +
+					"`/api` or the endpoint's path. A path prefix is kept. " +
 					"You can set the environment variable `" + urlVariable + "` instead.",
 			},
 			"token": schema.StringAttribute{
@@ -105,17 +107,21 @@ func (p *waldurProvider) Schema(_ context.Context, _ provider.SchemaRequest, res
 			},
 			"profile": schema.StringAttribute{
 				Optional: true, Validators: []validator.String{parsedWith(parseFilterText)},
-				MarkdownDescription: "Name of a profile that `waldur-cli login` saved, which gives both address and token. The environment variables are then not used. Conflicts with `url` and `token`. " +
-					"Default, if neither an address nor a token is set anywhere: the environment variable `" + profileVariable + "`, otherwise the profile `" + defaultProfile + "`.",
+				MarkdownDescription: "Name of a profile that `waldur-cli login` saved, which gives both address and token. " +
+					"The environment variables are then not used. Conflicts with `url` and `token`. " +
+					"Default, if neither an address nor a token is set anywhere: the environment variable `" +
+					profileVariable + "`, otherwise the profile `" + defaultProfile + "`.",
 			},
 			"headers": schema.MapAttribute{
 				Optional: true, Sensitive: true, ElementType: types.StringType, Validators: []validator.Map{headersValidator{}},
-				MarkdownDescription: "HTTP headers to send with every request, for a gateway in front of Waldur, such as Cloudflare Access, oauth2-proxy or IAP. " +
+				MarkdownDescription: "HTTP headers to send with every request, for a gateway in front of Waldur, " +
+					"such as Cloudflare Access, oauth2-proxy or IAP. " +
 					"`Authorization` and headers that HTTP or the provider itself needs cannot be set.",
 			},
 			"client_cert_pem": schema.StringAttribute{
 				Optional: true, Validators: []validator.String{parsedWith(parseCertificates)},
-				MarkdownDescription: "Certificate in PEM format for a gateway that requires a client certificate, followed by intermediate certificates if there are any. Requires `client_key_pem`.",
+				MarkdownDescription: "Certificate in PEM format for a gateway that requires a client certificate, " +
+					"followed by intermediate certificates if there are any. Requires `client_key_pem`.",
 			},
 			"client_key_pem": schema.StringAttribute{
 				Optional: true, Sensitive: true, Validators: []validator.String{parsedWith(parseKey)},
@@ -126,7 +132,8 @@ func (p *waldurProvider) Schema(_ context.Context, _ provider.SchemaRequest, res
 				MarkdownDescription: "Certificates of private certificate authorities in PEM format, to trust in addition to the system's.",
 			},
 			"insecure": schema.BoolAttribute{
-				Optional: true, MarkdownDescription: "Skip certificate verification. Anyone who intercepts the connection can then read the token. For tests only. Default: `false`.",
+				Optional: true, MarkdownDescription: "Skip certificate verification. Anyone who intercepts the connection can then read the token. " +
+					"For tests only. Default: `false`.",
 			},
 			"request_timeout": schema.StringAttribute{
 				Optional: true, Validators: []validator.String{parsedWith(parseDuration)},
@@ -134,7 +141,8 @@ func (p *waldurProvider) Schema(_ context.Context, _ provider.SchemaRequest, res
 			},
 			"max_retries": schema.NumberAttribute{
 				Optional: true, Validators: []validator.Number{wholeNumberBetween(0, 10)},
-				MarkdownDescription: "Maximum number of retries of a request after a connection error that can pass, a 408, 425 or 429 response, or any 5xx response except 501, from 0 to 10. " +
+				MarkdownDescription: "Maximum number of retries of a request after a connection error that can pass, a 408, 425 or 429 response, " +
+					"or any 5xx response except 501, from 0 to 10. " +
 					"Waits start at about half a second and grow to at most 30 seconds. A `Retry-After` header of up to a minute takes precedence. Default: `4`.",
 			},
 		},
@@ -170,7 +178,8 @@ func (p *waldurProvider) Configure(ctx context.Context, req provider.ConfigureRe
 	if client.URL != nil {
 		proxy, err := waldur.ProxyFromEnvironment(client.URL)
 		if err != nil {
-			diags.AddError("Invalid Proxy Variable", sentence(err)+"\n\nNothing is sent until that is corrected. If Waldur needs no proxy, add its host to NO_PROXY.")
+			diags.AddError("Invalid Proxy Variable", sentence(err)+"\n\nNothing is sent until that is corrected. "+
+				"If Waldur needs no proxy, add its host to NO_PROXY.")
 		}
 		client.Proxy = proxy
 		warnOfTransport(client, diags)
@@ -255,7 +264,8 @@ func setting[T any](argument types.String, name, variable, title string, parse f
 		return parseArgument(argument, path.Root(name), parse, diags)
 	}
 	if !isSet(variable) {
-		advice := fmt.Sprintf("Set the environment variable %s, or %s in the provider block. Or leave both address and token to a profile of waldur-cli.", variable, name)
+		advice := fmt.Sprintf("Set the environment variable %s, or %s in the provider block. "+
+			"Or leave both address and token to a profile of waldur-cli.", variable, name)
 		if isSet(profileVariable) {
 			advice += " The environment variable " + profileVariable + " is not used while an address or a token is set."
 		}
@@ -318,7 +328,8 @@ func refuseUnknown(req provider.ConfigureRequest, diags *diag.Diagnostics) {
 			advice += ", or leave it out and set the environment variable " + variable
 		}
 		diags.AddAttributeError(path.Root(name), "Unknown Value for "+name,
-			fmt.Sprintf("The value of %s is known only after apply, but the provider needs it during plan.\n\n%s. Or first apply the resources that it depends on, with -target.", name, advice))
+			fmt.Sprintf("The value of %s is known only after apply, but the provider needs it during plan.\n\n%s. "+
+				"Or first apply the resources that it depends on, with -target.", name, advice))
 	}
 }
 
@@ -330,7 +341,8 @@ func warnOfTransport(client *waldur.Client, diags *diag.Diagnostics) {
 	}
 	if client.InsecureSkipVerify {
 		diags.AddAttributeWarning(path.Root("insecure"), "Certificate Verification Is Off",
-			"With insecure = true, any server can impersonate Waldur and read the token.\n\nIf the certificate comes from a private authority, set ca_cert_pem instead.")
+			"With insecure = true, any server can impersonate Waldur and read the token.\n\n"+
+				"If the certificate comes from a private authority, set ca_cert_pem instead.")
 	}
 }
 

@@ -77,7 +77,8 @@ func isNotGzip(err error) bool {
 
 // wantsTLS has the texts of servers that got plain HTTP at a port for TLS: Go and
 // Caddy, nginx, Apache, and Tomcat.
-var wantsTLS = regexp.MustCompile(`HTTP request to an HTTPS server|plain HTTP request was sent to HTTPS port|speaking plain HTTP to an SSL-enabled|host and port requires TLS`)
+var wantsTLS = regexp.MustCompile(`HTTP request to an HTTPS server|plain HTTP request was sent to HTTPS port|` +
+	`speaking plain HTTP to an SSL-enabled|host and port requires TLS`)
 
 // nginx has these texts, in a page, for clients without a certificate and with a bad one.
 const (

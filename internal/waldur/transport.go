@@ -143,7 +143,8 @@ func ProxyFromEnvironment(server *url.URL) (*url.URL, error) {
 	}
 	proxy, err := url.Parse(value)
 	if err != nil || proxy.Hostname() == "" || strings.Trim(proxy.Path, "/") != "" || strings.ContainsAny(value, "?#") {
-		return nil, fmt.Errorf("the environment variable %s is not the URL of a proxy. Write it like http://user:password@proxy.example.com:3128, and percent-encode special characters in the password", variable)
+		return nil, fmt.Errorf("the environment variable %s is not the URL of a proxy. Write it like http://user:password@proxy.example.com:3128, "+
+			"and percent-encode special characters in the password", variable)
 	}
 	switch proxy.Scheme {
 	case "http", "https", "socks5", "socks5h":
