@@ -15,9 +15,9 @@ terraform {
 provider "waldur" {}
 
 variable "billing_period" {
-  description = "Month to check, as YYYY-MM. Default: the current month in UTC."
+  description = "Month to check, as YYYY-MM. Default: this month, or last month until Waldur has summed up this one."
   type        = string
-  default     = null
+  default     = "latest"
 }
 
 variable "offering_uuid" {
@@ -27,59 +27,50 @@ variable "offering_uuid" {
 }
 
 variable "warn_percent" {
-  description = "Percentage of the allocation at which a component gives a warning."
+  description = "Percentage of the limit at which a component gives a warning."
   type        = number
   default     = 80
 }
 
 variable "stop_percent" {
-  description = "Percentage of the allocation at which a component stops the plan. Default: none."
+  description = "Percentage of the limit at which a component stops the plan. Default: none."
   type        = number
   default     = null
-}
-
-variable "minimum_rows" {
-  description = "Minimum number of rows to expect. Without rows, nothing is checked."
-  type        = number
-  default     = 1
 }
 
 data "waldur_component_usage_monthly" "nearly_full" {
   billing_period    = var.billing_period
   offering_uuid     = var.offering_uuid
+  usage_period      = "limit_period" # a yearly limit is compared with the year's consumption
   min_usage_percent = min(var.warn_percent, coalesce(var.stop_percent, var.warn_percent))
   order_by          = ["-usage_percent"]
-
-  lifecycle {
-    # On the first of a month, Waldur has no rows until its daily job has run.
-    postcondition {
-      condition     = self.total_count >= var.minimum_rows
-      error_message = "Waldur has ${self.total_count} rows of usage for the month, but at least ${var.minimum_rows} are expected. Check billing_period and offering_uuid, and whether the token's user may see the offerings."
-    }
-  }
+  require_rows      = true # without rows, nothing would be checked
 }
 
 locals {
-  nearly_full = data.waldur_component_usage_monthly.nearly_full.summaries
+  nearly_full = [
+    for s in data.waldur_component_usage_monthly.nearly_full.summaries : {
+      percent = s.usage_percent
 
-  warnings = [
-    for s in local.nearly_full :
-    "${s.offering_name}, ${s.component_name}: ${s.usage_percent} % (${s.total_consumed} of ${trimspace("${s.total_allocated} ${s.measured_unit}")})"
-    if s.usage_percent >= var.warn_percent
+      # Other people write the names. Control characters, :: and ## can command a terminal or a pipeline.
+      line = replace(format("%s: %s %% (%s)",
+        join(", ", compact([s.service_provider_name, s.offering_name, s.component_name])),
+        s.usage_percent,
+        join(", ", compact([trimspace("${s.total_consumed} of ${s.total_allocated} ${s.measured_unit}"), s.limit_period])),
+      ), "/[\\pC\\pZ]|::|##/", " ")
+    }
   ]
-  stops = [
-    for s in local.nearly_full : "${s.offering_name}, ${s.component_name}: ${s.usage_percent} %"
-    if var.stop_percent == null ? false : s.usage_percent >= var.stop_percent
-  ]
+
+  # Terraform wraps lines that do not begin with a space, also inside a name.
+  bullet   = "\n  - "
+  warnings = [for s in local.nearly_full : s.line if s.percent >= var.warn_percent]
+  stops    = [for s in local.nearly_full : s.line if var.stop_percent == null ? false : s.percent >= var.stop_percent]
 }
 
 check "quota" {
   assert {
     condition     = length(local.warnings) == 0
-    error_message = <<-EOT
-      At or over ${var.warn_percent} % of the allocation:
-      ${join("\n", local.warnings)}
-    EOT
+    error_message = "At or over ${var.warn_percent} % of the limit:${local.bullet}${join(local.bullet, local.warnings)}\n"
   }
 }
 
@@ -89,10 +80,7 @@ output "nearly_full" {
 
   precondition {
     condition     = length(local.stops) == 0
-    error_message = <<-EOT
-      At or over ${coalesce(var.stop_percent, 0)} % of the allocation, so this plan stops:
-      ${join("\n", local.stops)}
-    EOT
+    error_message = "At or over ${coalesce(var.stop_percent, 0)} % of the limit, so this plan stops:${local.bullet}${join(local.bullet, local.stops)}\n"
   }
 }
 

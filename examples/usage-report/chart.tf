@@ -1,17 +1,16 @@
-# The scales and texts of the chart, which has a panel for each component that it shows.
-# It shows the fullest components. The panels have the order of the table, so that the
-# components of an offering stay together.
+# The scales and texts of the chart, which has a panel for each component that it shows:
+# a bar for the share of the limit that is used, in the period that the limit holds for,
+# and a bar for each month.
 
 locals {
-  # The fullest components. Those without a row in the newest month come last.
-  in_latest   = [for s in local.latest_rows : "${s.offering_uuid} ${s.component_type}"]
-  by_fullness = concat(local.in_latest, tolist(setsubtract(keys(local.rows), local.in_latest)))
-  fullest     = [for i, key in local.by_fullness : key if i < var.panels]
-  shown       = [for c in local.components : c if contains(local.fullest, c.key)]
+  shown = slice(local.components, 0, min(var.panels, length(local.components)))
+
+  # A limit of a longer period says nothing about a single month.
+  lines = [for c in local.shown : c.monthly ? c.allocated : [for amount in c.allocated : 0]]
 
   # The lowest and the highest value in a panel, including 0.
   least = [for c in local.shown : min(0, c.consumed...)]
-  most  = [for c in local.shown : max(0, concat(c.consumed, c.allocated)...)]
+  most  = [for i, c in local.shown : max(0, concat(c.consumed, local.lines[i])...)]
 
   # The distance between two grid lines: 1, 2, 5 or 10 times a power of ten, so that
   # about four of them cover all values.
@@ -43,7 +42,7 @@ locals {
 
   # A name that is too long for a panel is shortened to this number of wide characters, or to twice
   # as many narrow ones. Most Latin, Greek and Cyrillic letters are narrow.
-  width = { offering_name = 28, service_provider_name = 28, component_name = 15, measured_unit = 7 }
+  width = { offering_name = 22, service_provider_name = 28, component_name = 15, measured_unit = 7 }
   short = [
     for c in local.shown : {
       for field, width in local.width :
@@ -62,9 +61,9 @@ locals {
   ]
 
   chart = {
-    axis     = local.axis
-    pitch    = local.pitch
-    left_out = length(local.components) - length(local.shown)
+    axis    = local.axis
+    pitch   = local.pitch
+    to_date = local.newest == local.this_month ? "${local.newest} to date" : ""
     panels = [
       for i, c in local.shown : {
         # Markup in names must not become markup of the chart.
@@ -73,6 +72,9 @@ locals {
             for field, short in local.short[i] : "short_${field}" => short == c.text[field] ? short : "${trimspace(short)}…"
           }) : field => replace(replace(replace(text, "&", "&amp;"), "<", "&lt;"), ">", "&gt;")
         }
+        limit  = c.limit
+        period = c.period
+        class  = try(c.limit.usage_percent > 100 ? "over" : c.limit.usage_percent >= 80 ? "nearly" : "consumed", "")
         lines = [
           for n in range(local.lowest[i], local.highest[i] + 1) : {
             y     = (local.highest[i] - n) * local.pixels[i]
@@ -82,17 +84,18 @@ locals {
         zero = local.highest[i] * local.pixels[i]
         bars = [
           for j, consumed in c.consumed : {
-            class     = "${c.allocated[j] > 0 && consumed > c.allocated[j] ? "over" : "consumed"}${local.months[j] == local.newest ? " to-date" : ""}"
-            consumed  = consumed
-            allocated = c.allocated[j]
-            y         = (local.highest[i] - max(consumed, 0) / local.steps[i]) * local.pixels[i]
-            height    = abs(consumed) / local.steps[i] * local.pixels[i]
+            class    = !c.monthly || c.percent[j] == null ? "consumed" : c.percent[j] > 100 ? "over" : c.percent[j] >= 80 ? "nearly" : "consumed"
+            to_date  = local.months[j] == local.this_month
+            consumed = consumed
+            limit    = local.lines[i][j] > 0 ? format(" of %.2f", local.lines[i][j]) : ""
+            y        = (local.highest[i] - max(consumed, 0) / local.steps[i]) * local.pixels[i]
+            height   = abs(consumed) / local.steps[i] * local.pixels[i]
           }
         ]
         # One path for all months, with gaps where nothing is allocated.
         allocated = join(" ", [
-          for j, allocated in c.allocated : format("%s%.1f,%.1f H%.1f",
-            j == 0 ? "M" : c.allocated[j - 1] > 0 ? "L" : "M",
+          for j, allocated in local.lines[i] : format("%s%.1f,%.1f H%.1f",
+            j == 0 ? "M" : local.lines[i][j - 1] > 0 ? "L" : "M",
             local.pitch * j,
             (local.highest[i] - allocated / local.steps[i]) * local.pixels[i],
             local.pitch * (j + 1),

@@ -1,13 +1,14 @@
-# A report of the last twelve months by component, as a table in Markdown and as
-# a bar chart in SVG:
+# A report of the last twelve months by component, the fullest first: as a table in
+# Markdown, as a bar chart in SVG, and as CSV.
 #
 #   terraform apply
 #   terraform output -raw markdown
 #   terraform output -raw svg > usage.svg
+#   terraform output -raw csv > usage.csv
 #
-# The apply prints only a summary. The table and the chart are not secret. They are
-# marked sensitive so that plan and apply do not print them: "terraform output -raw"
-# prints them once.
+# The apply prints only a summary. The report is not secret. Its outputs are marked
+# sensitive so that plan and apply do not print them: "terraform output -raw" prints
+# them once.
 #
 # The provider reads WALDUR_API_URL and WALDUR_ACCESS_TOKEN.
 
@@ -35,7 +36,7 @@ variable "number_of_months" {
 }
 
 variable "panels" {
-  description = "Maximum number of components in the chart. If there are more, it shows the fullest: those that used the largest share of their allocation in the newest month with rows. They keep the order of the table, which has all components."
+  description = "Maximum number of components in the chart, which shows the fullest first. The table has all components."
   type        = number
   default     = 12
 }
@@ -48,69 +49,83 @@ variable "offering_uuid" {
 
 locals {
   # timestamp() is known only during apply, and would delay the read until then.
-  now    = var.now == null ? plantimestamp() : var.now
-  newest = provider::waldur::billing_period(local.now)
-  oldest = provider::waldur::billing_period(local.now, 1 - var.number_of_months)
-  months = provider::waldur::billing_periods(local.oldest, local.newest)
+  now        = var.now == null ? plantimestamp() : var.now
+  this_month = provider::waldur::billing_period(local.now)
+
+  columns = ["offering_uuid", "offering_name", "service_provider_name", "component_type", "component_name", "billing_period"]
 }
 
-data "waldur_component_usage_monthly" "year" {
-  start         = local.oldest
-  end           = local.newest
-  offering_uuid = var.offering_uuid
-  order_by      = ["-billing_period", "-usage_percent"] # the fullest of the newest month come first
-  fields        = ["offering_name", "service_provider_name", "component_name", "component_type", "offering_uuid", "measured_unit", "billing_period", "total_consumed", "total_allocated"]
+# How full each limit is, in the period that it holds for.
+data "waldur_component_usage_monthly" "limits" {
+  billing_period = var.now == null ? "latest" : local.this_month
+  offering_uuid  = var.offering_uuid
+  usage_period   = "limit_period"
+  group_by       = local.columns
+  order_by       = ["-usage_percent"]
 }
 
 locals {
-  usage = data.waldur_component_usage_monthly.year.summaries
+  limits = data.waldur_component_usage_monthly.limits.summaries
+  newest = length(local.limits) == 0 ? local.this_month : substr(local.limits[0].billing_period, 0, 7)
+  oldest = provider::waldur::billing_period("${local.newest}-01T00:00:00Z", 1 - var.number_of_months)
+  months = provider::waldur::billing_periods(local.oldest, local.newest)
+}
 
-  # The rows of each component, by UUID and type: offerings may have the same name,
-  # and so may components of an offering.
-  rows = { for s in local.usage : "${s.offering_uuid} ${s.component_type}" => s... }
+# What was consumed in each month.
+data "waldur_component_usage_monthly" "months" {
+  start         = local.oldest
+  end           = local.newest
+  offering_uuid = var.offering_uuid
+  group_by      = local.columns
+  require_rows  = true
+}
 
-  # By component and month. A month without a row is reported as 0. It can also be a month
-  # from before the upgrade to Waldur 8.0.8.
-  consumed  = { for key, rows in local.rows : key => { for s in rows : substr(s.billing_period, 0, 7) => s.total_consumed } }
-  allocated = { for key, rows in local.rows : key => { for s in rows : substr(s.billing_period, 0, 7) => s.total_allocated } }
+locals {
+  # By UUID and type: offerings may have the same name, and so may components of an offering.
+  limit = { for s in local.limits : "${s.offering_uuid} ${s.component_type}" => s }
+  rows  = { for s in data.waldur_component_usage_monthly.months.summaries : "${s.offering_uuid} ${s.component_type}" => s... }
+  month = { for key, rows in local.rows : key => { for s in rows : substr(s.billing_period, 0, 7) => s } }
+  any   = merge({ for key, rows in local.rows : key => rows[0] }, local.limit)
 
-  # Names can contain any character. Replace those that break lines, that change the direction of text,
-  # or that SVG does not allow.
-  texts = {
-    for key, rows in local.rows : key => {
-      for field in ["offering_name", "service_provider_name", "component_name", "measured_unit"] :
-      field => trimspace(replace(rows[0][field] == null ? "" : rows[0][field], "/[\\s\\p{Cc}\\x{2028}-\\x{202E}\\x{2066}-\\x{2069}\\x{FFFE}\\x{FFFF}]+/", " "))
+  # The fullest first. Those without a row in the newest month come last.
+  fullest = [for s in local.limits : "${s.offering_uuid} ${s.component_type}"]
+  keys    = concat(local.fullest, tolist(setsubtract(keys(local.any), local.fullest)))
+
+  components = [
+    for key in local.keys : {
+      # Names can contain any character. Replace those that break lines, that change the direction of text,
+      # or that SVG does not allow.
+      text = {
+        for column in ["offering_name", "service_provider_name", "component_name", "measured_unit"] :
+        column => trimspace(replace(local.any[key][column] == null ? "" : local.any[key][column], "/[\\s\\p{Cc}\\x{2028}-\\x{202E}\\x{2066}-\\x{2069}\\x{FFFE}\\x{FFFF}]+/", " "))
+      }
+
+      # Null if nothing is allocated. Older servers set no period: the limit then is one of a month.
+      limit   = try(local.limit[key].usage_percent == null ? null : local.limit[key], null)
+      monthly = coalesce(local.any[key].limit_period, "month") == "month"
+      period  = lookup({ quarterly = "a quarter", annual = "a year", total = "in total" }, coalesce(local.any[key].limit_period, "month"), "a month")
+
+      # A month without a row is reported as 0. It can also be a month from before the upgrade to Waldur 8.0.8.
+      consumed  = [for month in local.months : try(local.month[key][month].total_consumed, 0)]
+      allocated = [for month in local.months : try(local.month[key][month].total_allocated, 0)]
+      percent   = [for month in local.months : try(local.month[key][month].usage_percent, null)]
     }
-  }
+  ]
 
-  # By offering, provider and component: values() returns them in the order of the keys.
-  components = values({
-    for key, text in local.texts : join("\n", [text.offering_name, text.service_provider_name, text.component_name, key]) => {
-      key       = key
-      text      = text
-      consumed  = [for month in local.months : lookup(local.consumed[key], month, 0)]
-      allocated = [for month in local.months : lookup(local.allocated[key], month, 0)]
-    }
-  })
-
-  # The newest month with rows. On the first day of a month, Waldur may have no rows of it yet.
-  latest      = length(local.usage) == 0 ? local.newest : substr(local.usage[0].billing_period, 0, 7)
-  latest_rows = [for s in local.usage : s if startswith(s.billing_period, local.latest)]
-  over        = length([for s in local.latest_rows : s if s.total_allocated > 0 && s.total_consumed > s.total_allocated])
-
-  headings = { for month in local.months : month => month == local.newest ? "${month} to date" : month }
-  counts   = "${local.over} of ${length(local.components)} over ${local.over == 1 ? "its" : "their"} allocation"
+  percents = [for s in local.limits : s.usage_percent if s.usage_percent != null]
+  over     = length([for percent in local.percents : percent if percent > 100])
+  nearly   = length([for percent in local.percents : percent if percent >= 80]) - local.over
 
   report = {
-    title      = "Usage by component, ${local.oldest} to ${local.newest}"
-    summary    = length(local.usage) == 0 ? "No usage in these months." : "Components in ${local.headings[local.latest]}: ${local.counts}."
-    months     = values(local.headings)
+    title      = "Usage by component, ${local.oldest == local.newest ? "" : "${local.oldest} to "}${local.newest}"
+    summary    = "As of ${formatdate("YYYY-MM-DD", local.now)}. Components: ${length(local.components)}. Over their limit: ${local.over}. From 80 to 100 %: ${local.nearly}."
+    months     = [for month in local.months : month == local.this_month ? "${month} to date" : month]
     components = local.components
   }
 }
 
 output "summary" {
-  description = "Number of components over their allocation."
+  description = "Number of components that are over their limit, and that used 80 % or more of it."
   value       = local.report.summary
 }
 
@@ -123,5 +138,11 @@ output "markdown" {
 output "svg" {
   description = "The report as a bar chart in SVG."
   value       = templatefile("${path.module}/chart.svg.tftpl", merge(local.report, local.chart))
+  sensitive   = true
+}
+
+output "csv" {
+  description = "The report as CSV."
+  value       = templatefile("${path.module}/report.csv.tftpl", local.report)
   sensitive   = true
 }

@@ -9,7 +9,9 @@
 // WALDUR_API_URL and WALDUR_ACCESS_TOKEN set, it reads that Waldur server instead.
 //
 // With the argument serve, it only runs the in-memory server, for configurations
-// of your own. "make serve" runs that.
+// of your own. "make serve" runs that. With the arguments chart and FILE, it writes
+// the chart of examples/usage-report, which is the picture in README.md, into that
+// file. "make generate" runs that.
 package main
 
 import (
@@ -25,6 +27,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -53,8 +56,10 @@ func main() {
 	switch args := os.Args[1:]; {
 	case len(args) == 1 && args[0] == "serve":
 		run = func(ctx context.Context) error { return d.serve(ctx, servedAt) }
+	case len(args) == 2 && args[0] == "chart":
+		run = func(ctx context.Context) error { return d.chart(ctx, args[1]) }
 	case len(args) > 0:
-		fmt.Fprintln(os.Stderr, "usage: go run ./internal/demo [serve]")
+		fmt.Fprintln(os.Stderr, "usage: go run ./internal/demo [serve | chart FILE]")
 		os.Exit(2)
 	}
 	err := run(ctx)
@@ -87,12 +92,77 @@ type demo struct {
 	build func(ctx context.Context, root, folder string) error
 }
 
-// run returns an [exec.ExitError] if Terraform fails.
-func (d *demo) run(ctx context.Context) (err error) {
+// run applies examples/quota-check. It returns an [exec.ExitError] if Terraform fails.
+func (d *demo) run(ctx context.Context) error {
 	address, token, err := d.waldur()
 	if err != nil {
 		return err
 	}
+	return d.withExample(ctx, "quota-check", func(e *example) error {
+		if address == "" {
+			rows := usage(time.Now())
+			server := waldurtest.NewServer(rows)
+			defer server.Close()
+			address, token = server.URL, waldurtest.Token
+			d.heading("In-memory Waldur server", fmt.Sprintf("serves %d rows of a year's usage at %s", len(rows), address))
+		}
+		environ := terraformEnvironment(d.environ, e.cliConfig, address, token)
+		for _, step := range []struct{ command, about string }{
+			{"init", "installs the provider"},
+			{"apply -auto-approve", "applies examples/quota-check to " + address},
+		} {
+			d.heading(filepath.Base(e.terraform)+" "+step.command, step.about)
+			args := append(strings.Fields(step.command), "-input=false")
+			if !isTerminal(d.stdout) || d.getenv("NO_COLOR") != "" {
+				args = append(args, "-no-color")
+			}
+			if err := d.start(ctx, e.terraform, e.folder, environ, args...); err != nil {
+				return err
+			}
+		}
+		d.heading("Done", "nothing is left behind. Try next:")
+		fmt.Fprint(d.stdout, next)
+		return nil
+	})
+}
+
+// pictured is the time of the chart in README.md. A fixed one gives the same chart each time.
+var pictured = time.Date(2026, time.November, 23, 12, 0, 0, 0, time.UTC)
+
+// chart writes the chart of examples/usage-report into a file.
+func (d *demo) chart(ctx context.Context, file string) error {
+	server := waldurtest.NewServer(usage(pictured))
+	defer server.Close()
+	server.SetNow(pictured)
+	d.stdout = io.Discard
+	// Variables of the user's would change the chart.
+	d.environ = slices.DeleteFunc(slices.Clone(d.environ), func(setting string) bool { return strings.HasPrefix(setting, "TF_VAR_") })
+	return d.withExample(ctx, "usage-report", func(e *example) error {
+		environ := append(terraformEnvironment(d.environ, e.cliConfig, server.URL, waldurtest.Token),
+			"TF_VAR_now="+pictured.Format(time.RFC3339), "TF_VAR_panels=4")
+		for _, command := range []string{"init -input=false -no-color", "apply -auto-approve -input=false -no-color"} {
+			if err := d.start(ctx, e.terraform, e.folder, environ, strings.Fields(command)...); err != nil {
+				return err
+			}
+		}
+		var svg bytes.Buffer
+		d.stdout = &svg
+		if err := d.start(ctx, e.terraform, e.folder, environ, "output", "-no-color", "-raw", "svg"); err != nil {
+			return err
+		}
+		return os.WriteFile(file, svg.Bytes(), 0o644) //nolint:gosec // like the other files of a checkout
+	})
+}
+
+// example is a copy of an example in a temporary folder.
+type example struct {
+	folder    string
+	cliConfig string // the file with which Terraform finds the provider
+	terraform string
+}
+
+// withExample builds the provider, and calls the function with a copy of an example.
+func (d *demo) withExample(ctx context.Context, name string, use func(*example) error) (err error) {
 	terraform, err := d.terraform()
 	if err != nil {
 		return err
@@ -111,38 +181,14 @@ func (d *demo) run(ctx context.Context) (err error) {
 	if err := d.build(ctx, root, folder); err != nil {
 		return err
 	}
-	configuration := filepath.Join(folder, "quota-check")
-	if err := copyConfiguration(configuration, filepath.Join(root, "examples", "quota-check")); err != nil {
+	e := &example{folder: filepath.Join(folder, name), cliConfig: filepath.Join(folder, "cli.tfrc"), terraform: terraform}
+	if err := copyConfiguration(e.folder, filepath.Join(root, "examples", name)); err != nil {
 		return err
 	}
-	cliConfig := filepath.Join(folder, "cli.tfrc")
-	if err := os.WriteFile(cliConfig, cliConfiguration(folder), 0o600); err != nil {
+	if err := os.WriteFile(e.cliConfig, cliConfiguration(folder), 0o600); err != nil {
 		return err
 	}
-	if address == "" {
-		rows := usage(time.Now())
-		server := waldurtest.NewServer(rows)
-		defer server.Close()
-		address, token = server.URL, waldurtest.Token
-		d.heading("In-memory Waldur server", fmt.Sprintf("serves %d rows of a year's usage at %s", len(rows), address))
-	}
-	environ := terraformEnvironment(d.environ, cliConfig, address, token)
-	for _, step := range []struct{ command, about string }{
-		{"init", "installs the provider"},
-		{"apply -auto-approve", "applies examples/quota-check to " + address},
-	} {
-		d.heading(filepath.Base(terraform)+" "+step.command, step.about)
-		args := append(strings.Fields(step.command), "-input=false")
-		if !isTerminal(d.stdout) || d.getenv("NO_COLOR") != "" {
-			args = append(args, "-no-color")
-		}
-		if err := d.start(ctx, terraform, configuration, environ, args...); err != nil {
-			return err
-		}
-	}
-	d.heading("Done", "nothing is left behind. Try next:")
-	fmt.Fprint(d.stdout, next)
-	return nil
+	return use(e)
 }
 
 // servedAt is where serve listens, so that settings from an earlier time still hold.
@@ -168,8 +214,8 @@ func (d *demo) serve(ctx context.Context, address string) error {
 }
 
 const next = `
-    TF_VAR_stop_percent=100 make demo    a component over its allocation stops the plan
-    TF_VAR_warn_percent=120 make demo    no component is that full: no warning
+    TF_VAR_stop_percent=100 make demo    a component over its limit stops the plan
+    TF_VAR_warn_percent=130 make demo    no component is that full: no warning
     WALDUR_API_URL=https://… WALDUR_ACCESS_TOKEN=… make demo    the same with your own Waldur server
 
     The quick start in README.md uses the provider in a configuration of your own.
@@ -281,13 +327,18 @@ func cliConfiguration(folder string) []byte {
 		filepath.ToSlash(mirror(folder)))
 }
 
-// copyConfiguration copies a configuration, without files that Terraform may have
-// written there.
+// copyConfiguration copies a configuration and its templates, without files that
+// Terraform may have written there.
 func copyConfiguration(to, from string) error {
 	files, err := filepath.Glob(filepath.Join(from, "*.tf"))
 	if err != nil {
 		return err
 	}
+	templates, err := filepath.Glob(filepath.Join(from, "*.tftpl"))
+	if err != nil {
+		return err
+	}
+	files = append(files, templates...)
 	if err := os.MkdirAll(to, 0o700); err != nil {
 		return err
 	}

@@ -164,6 +164,18 @@ func TestServedWaldurCanBeRead(t *testing.T) {
 	}
 }
 
+func TestChartIsWritten(t *testing.T) {
+	d, output := newDemo(t, "work", "TF_VAR_panels=1")
+	file := filepath.Join(t.TempDir(), "chart.svg")
+	if err := d.chart(t.Context(), file); err != nil {
+		t.Fatal(err)
+	}
+	got, err := os.ReadFile(file)
+	if want := "called with output -no-color -raw svg\n"; err != nil || string(got) != want {
+		t.Errorf("the file has %q, %v, want what the command prints: %q; output:\n%s", got, err, want, output)
+	}
+}
+
 func TestHalfOfAWaldurIsAnError(t *testing.T) {
 	for set, missing := range map[string]string{urlVariable: tokenVariable, tokenVariable: urlVariable} {
 		d, _ := newDemo(t, "work", set+"=x")
@@ -278,7 +290,7 @@ func TestEnvironmentOfTerraform(t *testing.T) {
 
 func TestConfigurationIsCopiedAlone(t *testing.T) {
 	from, to := t.TempDir(), filepath.Join(t.TempDir(), "copy")
-	for _, name := range []string{"main.tf", "terraform.tfstate", ".terraform.lock.hcl"} {
+	for _, name := range []string{"chart.svg.tftpl", "main.tf", "terraform.tfstate", ".terraform.lock.hcl", "usage.svg"} {
 		if err := os.WriteFile(filepath.Join(from, name), []byte(name), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -287,7 +299,7 @@ func TestConfigurationIsCopiedAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	entries, err := os.ReadDir(to)
-	if err != nil || len(entries) != 1 || entries[0].Name() != "main.tf" {
-		t.Errorf("copied %v, %v, want main.tf alone", entries, err)
+	if err != nil || len(entries) != 2 || entries[0].Name() != "chart.svg.tftpl" || entries[1].Name() != "main.tf" {
+		t.Errorf("copied %v, %v, want the template and main.tf alone", entries, err)
 	}
 }

@@ -32,7 +32,10 @@ type component struct {
 	limit  int32  // in a period, 0 for none
 	period string // of the limit, "" for null, as on older servers
 
-	consumed  float64 // in the current month
+	// consumed is the consumption of the current month, and inPeriod that since the period of the limit began, or
+	// 0 for no more than fits the growth. If the period begins with the current month, inPeriod counts.
+	consumed, inPeriod float64
+
 	allocated float64 // in the current month, 0 for nothing
 
 	growth   float64 // of the consumption by month, 0.05 for 5 %
@@ -42,28 +45,29 @@ type component struct {
 }
 
 // marketplace has the offerings of a centre for scientific computing and its
-// partners. Some components are over their allocation, some have no allocation, and
-// two offerings have the same name.
+// partners. Two offerings have the same name, and some components have no allocation.
+// What is nearly full, or over its limit, is so in the period that the limit holds
+// for: in the current month alone, it can look harmless.
 var marketplace = []offering{
-	{"Polarlys CPU", "Marketplace.Slurm", "Polarlys – Nordic Supercomputing", "HPC", []component{
-		{kind: "cpu_k_hours", name: "CPU k-hours", unit: "k-hours", billing: "limit", limit: 20000, period: "total", consumed: 18482.37, allocated: 20000, growth: 0.06, raisedAt: 6},
-		{kind: "gb_k_hours", name: "Scratch", unit: "GB-k-hours", billing: "limit", limit: 4000, period: "quarterly", consumed: 2604.5, allocated: 4000, growth: 0.03},
+	{"Polarlys CPU", "Marketplace.Slurm", "Nordic Supercomputing", "HPC", []component{
+		{kind: "cpu_k_hours", name: "CPU k-hours", unit: "k-hours", billing: "limit", limit: 20000, period: "total", consumed: 2104.55, inPeriod: 18482.37, allocated: 20000, growth: 0.06, raisedAt: 6},
+		{kind: "gb_k_hours", name: "Scratch", unit: "GB-k-hours", billing: "limit", limit: 4000, period: "quarterly", consumed: 2604.5, inPeriod: 5140.4, allocated: 4000, growth: 0.3},
 	}},
-	{"Polarlys GPU", "Marketplace.Slurm", "Polarlys – Nordic Supercomputing", "HPC", []component{
+	{"Polarlys GPU", "Marketplace.Slurm", "Nordic Supercomputing", "HPC", []component{
 		{kind: "gpu_hours", name: "GPU-hours", unit: "hours", billing: "limit", limit: 12000, period: "month", consumed: 14192.61, allocated: 12000, growth: 0.09, raisedAt: 4},
-		{kind: "gb_k_hours", name: "Flash storage", unit: "GB-k-hours", billing: "limit", limit: 900, period: "quarterly", consumed: 300, allocated: 900, growth: 0.02},
+		{kind: "gb_k_hours", name: "Flash storage", unit: "GB-k-hours", billing: "limit", limit: 900, period: "quarterly", consumed: 405.25, inPeriod: 792, allocated: 900, growth: 0.12},
 	}},
 	{"Private cloud", "OpenStack.Tenant", "Järve Ülikool", "Cloud", []component{
 		{kind: "cores", name: "vCPU", unit: "cores", billing: "limit", consumed: 768, allocated: 1024, growth: 0.02},
 		{kind: "ram", name: "RAM", unit: "GB", billing: "limit", consumed: 2072, allocated: 4096, growth: 0.02},
-		{kind: "storage", name: "Ketas", unit: "GB", billing: "limit", limit: 51200, period: "annual", consumed: 43315.2, allocated: 51200, growth: 0.04},
+		{kind: "storage", name: "Ketas", unit: "GB", billing: "limit", limit: 51200, period: "month", consumed: 36915.2, allocated: 51200, growth: 0.04},
 	}},
 	{"Private cloud", "OpenStack.Tenant", "Institut für Meeresforschung", "Cloud", []component{
 		{kind: "cores", name: "vCPU", unit: "cores", billing: "limit", consumed: 204.8, allocated: 256, growth: 0.01, since: 8},
 		{kind: "ram", name: "RAM", unit: "GB", billing: "limit", consumed: 310.5, allocated: 1024, growth: 0.01, since: 8},
 	}},
-	{"Tape archive", "Marketplace.Basic", "Polarlys – Nordic Supercomputing", "Storage", []component{
-		{kind: "tb", name: "Terabytes", unit: "TB", billing: "limit", limit: 5000, period: "total", consumed: 4850.02, allocated: 5000, growth: 0.03},
+	{"Tape archive", "Marketplace.Basic", "Nordic Supercomputing", "Storage", []component{
+		{kind: "tb", name: "Terabytes", unit: "TB", billing: "limit", limit: 5000, period: "month", consumed: 4850.02, allocated: 5000, growth: 0.03},
 	}},
 	{"Object storage", "Marketplace.Basic", "Järve Ülikool", "Storage", []component{
 		{kind: "tb", name: "Terabytes", unit: "TB", billing: "limit", limit: 800, period: "month", consumed: 412.75, allocated: 800, growth: 0.05},
@@ -72,8 +76,8 @@ var marketplace = []offering{
 	{"Notebooks for courses", "Marketplace.Remote", "Järve Ülikool", "Teaching", []component{
 		{kind: "sessions", name: "Sessions", unit: "", billing: "usage", period: "month", consumed: 5230, growth: 0.02, terms: true},
 	}},
-	{`Consultancy "gold" & training`, "Marketplace.Support", "Polarlys – Nordic Supercomputing", "Support", []component{
-		{kind: "hours", name: "Person hours", unit: "h", billing: "usage", period: "month", consumed: 61.5, growth: 0.01, since: 10},
+	{`Consultancy "gold" & training`, "Marketplace.Support", "Nordic Supercomputing", "Support", []component{
+		{kind: "hours", name: "Person hours", unit: "h", billing: "limit", limit: 600, period: "annual", consumed: 61.5, inPeriod: 573, allocated: 600, growth: 0.01},
 	}},
 }
 
@@ -86,10 +90,8 @@ func usage(now time.Time) []waldurtest.Row {
 	for _, o := range marketplace {
 		for _, c := range o.components {
 			chance := rand.New(rand.NewPCG(seed(o.provider, o.name, c.kind), 0))
-			for ago := range monthsOfUsage {
-				noise := 1 + 0.08*(chance.Float64()-0.5)
-				month := time.Date(now.Year(), now.Month()-time.Month(ago), 1, 0, 0, 0, 0, time.UTC)
-				if row, ok := o.row(c, month, ago, noise); ok {
+			for ago, consumed := range c.consumption(now, chance) {
+				if row, ok := o.row(c, monthsBefore(now, ago), ago, consumed); ok {
 					rows = append(rows, row)
 				}
 			}
@@ -98,27 +100,76 @@ func usage(now time.Time) []waldurtest.Row {
 	return rows
 }
 
+func monthsBefore(now time.Time, ago int) time.Time {
+	return time.Date(now.Year(), now.Month()-time.Month(ago), 1, 0, 0, 0, 0, time.UTC)
+}
+
+// consumption returns the hundredths that were consumed in each month, the current one
+// first.
+func (c *component) consumption(now time.Time, chance *rand.Rand) []int64 {
+	months := make([]int64, monthsOfUsage)
+	for ago := range months {
+		noise := 1 + 0.08*(chance.Float64()-0.5)
+		month := monthsBefore(now, ago).Month()
+		amount := c.consumed
+		if ago > 0 {
+			amount *= noise * math.Pow(1-c.growth, float64(ago))
+		}
+		if c.unit == "" {
+			amount = math.Round(amount) // a number of things
+		}
+		if c.terms && (month == time.July || month == time.August) {
+			amount = 0
+		}
+		months[ago] = hundredths(amount)
+	}
+	if c.inPeriod > 0 {
+		sum, earlier := hundredths(c.inPeriod), months[1:c.monthsOfPeriod(now)]
+		if len(earlier) == 0 {
+			months[0] = sum
+		}
+		scale(earlier, sum-months[0])
+	}
+	return months
+}
+
+// monthsOfPeriod returns the number of months from the first one of the limit's
+// period to the current one.
+func (c *component) monthsOfPeriod(now time.Time) int {
+	switch c.period {
+	case "quarterly":
+		return (int(now.Month())-1)%3 + 1
+	case "annual":
+		return int(now.Month())
+	case "total":
+		return monthsOfUsage
+	}
+	return 1
+}
+
+// scale changes amounts in proportion, so that they add up to the sum.
+func scale(amounts []int64, sum int64) {
+	before := int64(0)
+	for _, amount := range amounts {
+		before += amount
+	}
+	for i, amount := range amounts {
+		amounts[i] = sum * amount / before
+		sum, before = sum-amounts[i], before-amount
+	}
+}
+
 // row returns the row of a component in a month. As in Waldur, a month with neither
 // usage nor allocation has no row.
-func (o *offering) row(c component, month time.Time, ago int, noise float64) (row waldurtest.Row, ok bool) {
-	consumed, allocated := c.consumed, c.allocated
-	switch {
-	case c.since > 0 && ago > c.since:
+func (o *offering) row(c component, month time.Time, ago int, consumed int64) (row waldurtest.Row, ok bool) {
+	if c.since > 0 && ago > c.since {
 		return row, false
-	case ago > 0:
-		consumed *= noise * math.Pow(1-c.growth, float64(ago))
 	}
-	if c.unit == "" {
-		consumed = math.Round(consumed) // a number of things
-	}
-	if c.terms && (month.Month() == time.July || month.Month() == time.August) {
-		consumed = 0
-	}
+	allocated := hundredths(c.allocated)
 	if c.raisedAt > 0 && ago >= c.raisedAt {
-		allocated *= 2.0 / 3
+		allocated = allocated * 2 / 3
 	}
-	hundredthsConsumed, hundredthsAllocated := hundredths(consumed), hundredths(allocated)
-	if hundredthsConsumed == 0 && hundredthsAllocated == 0 {
+	if consumed == 0 && allocated == 0 {
 		return row, false
 	}
 	return waldurtest.Row{
@@ -136,20 +187,23 @@ func (o *offering) row(c component, month time.Time, ago int, noise float64) (ro
 		LimitAmount:         orNil(c.limit),
 		LimitPeriod:         orNil(c.period),
 		BillingPeriod:       month.Format(time.DateOnly),
-		TotalConsumed:       decimal(hundredthsConsumed),
-		TotalAllocated:      decimal(hundredthsAllocated),
-		UsagePercent:        percent(hundredthsConsumed, hundredthsAllocated),
+		TotalConsumed:       decimal(consumed),
+		TotalAllocated:      decimal(allocated),
+		UsagePercent:        percent(consumed, allocated),
 	}, true
 }
 
 // percent returns consumed as a percentage of allocated, or nil if nothing is
-// allocated. Like Waldur, it rounds half up to two decimal places.
+// allocated. Like Waldur, it rounds half to even to two decimal places.
 func percent(consumed, allocated int64) *string {
 	if allocated == 0 {
 		return nil
 	}
-	text := decimal((consumed*100*100*2 + allocated) / (allocated * 2))
-	return &text
+	quotient, rest := consumed*100*100/allocated, consumed*100*100%allocated
+	if 2*rest > allocated || 2*rest == allocated && quotient%2 == 1 {
+		quotient++
+	}
+	return new(decimal(quotient))
 }
 
 func hundredths(amount float64) int64 { return int64(math.Round(amount * 100)) }

@@ -4,14 +4,19 @@
 package main
 
 import (
-	"math/big"
+	"fmt"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	exact "github.com/shopspring/decimal"
 
+	"terraform-provider-waldur/internal/waldur"
 	"terraform-provider-waldur/internal/waldurtest"
 )
 
@@ -47,7 +52,7 @@ func TestRowsAreThoseOfAWaldur(t *testing.T) {
 				if row.TotalConsumed == "0.00" && row.TotalAllocated == "0.00" {
 					t.Errorf("%v: Waldur has no row for nothing", key)
 				}
-				if got, want := value(row.UsagePercent), percentOf(t, row); got != want {
+				if got, want := value(row.UsagePercent), percentOf(row); got != want {
 					t.Errorf("%v: usage_percent is %s for %s of %s, want %s", key, got, row.TotalConsumed, row.TotalAllocated, want)
 				}
 				if period := value(row.LimitPeriod); !slices.Contains([]string{"null", "month", "quarterly", "annual", "total"}, period) {
@@ -77,50 +82,98 @@ func TestRowsAreOfTheYearUpToNow(t *testing.T) {
 	}
 }
 
-// The result of the demo must not depend on the day.
-func TestCurrentMonthHasSomethingToShow(t *testing.T) {
+// nearlyFull are the components that the quick start warns about.
+var nearlyFull = []string{
+	"Nordic Supercomputing, Polarlys CPU, Scratch: 128.51 %",
+	"Nordic Supercomputing, Polarlys GPU, GPU-hours: 118.27 %",
+	"Nordic Supercomputing, Tape archive, Terabytes: 97 %",
+	`Nordic Supercomputing, Consultancy "gold" & training, Person hours: 95.5 %`,
+	"Nordic Supercomputing, Polarlys CPU, CPU k-hours: 92.41 %",
+	"Nordic Supercomputing, Polarlys GPU, Flash storage: 88 %",
+	"Institut für Meeresforschung, Private cloud, vCPU: 80 %",
+}
+
+// The result of the demo must not depend on the day. Otherwise, the README would show another one.
+func TestQuickStartWarnsAboutTheSameOnEachDay(t *testing.T) {
 	for name, now := range moments {
 		t.Run(name, func(t *testing.T) {
 			if diff := cmp.Diff(usage(now), usage(now)); diff != "" {
 				t.Errorf("the rows differ from one time to the next:\n%s", diff)
 			}
-			current := now.UTC().Format("2006-01") + "-01"
-			over := map[string]int{}
-			for _, row := range usage(now) {
-				switch {
-				case row.BillingPeriod != current:
-				case row.UsagePercent == nil:
-					over["nothing allocated"]++
-				default:
-					percent, _ := new(big.Rat).SetString(*row.UsagePercent)
-					for _, bound := range []int64{80, 100, 120} {
-						if percent.Cmp(big.NewRat(bound, 1)) > 0 {
-							over[big.NewInt(bound).String()]++
-						}
-					}
-				}
+			if diff := cmp.Diff(nearlyFull, list(t, now, true)); diff != "" {
+				t.Errorf("nearly full (-want +got):\n%s", diff)
 			}
-			delete(over, "nothing allocated") // fewer in the summer
-			if diff := cmp.Diff(map[string]int{"80": 4, "100": 1}, over); diff != "" {
-				t.Errorf("components over a percentage (-want +got):\n%s", diff)
+		})
+	}
+	readme, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const condition = "    condition     = length(local.nearly_full) == 0\n"
+	_, configuration, _ := strings.Cut(string(readme), "```hcl\n")
+	before, _, _ := strings.Cut(configuration, condition)
+	line := strings.Count(before, "\n") + 1
+	printed := fmt.Sprintf("  on main.tf line %d, in check \"quota\":\n  %d: %s"+
+		"    ├────────────────\n    │ local.nearly_full is tuple with %d elements\n\n"+
+		"80 %% or more of the limit is used:\n  - %s\n", line, line, condition, len(nearlyFull), strings.Join(nearlyFull, "\n  - "))
+	if !strings.Contains(string(readme), printed) {
+		t.Errorf("the README does not show what the quick start prints:\n%s", printed)
+	}
+}
+
+// Limits of longer periods are the reason for usage_period.
+func TestTheMonthAloneLooksHarmless(t *testing.T) {
+	for name, now := range moments {
+		t.Run(name, func(t *testing.T) {
+			harmless := map[string]bool{"CPU k-hours": true, "Scratch": now.UTC().Month()%3 != 1, "Person hours": now.UTC().Month() != 1}
+			month := strings.Join(list(t, now, false), "\n")
+			for component, want := range harmless {
+				if got := !strings.Contains(month, component); got != want {
+					t.Errorf("%s is harmless: %t, want %t. The month's rows from 80 %%:\n%s", component, got, want, month)
+				}
 			}
 		})
 	}
 }
 
-// percentOf calculates a row's percentage with fractions.
-func percentOf(t *testing.T, row waldurtest.Row) string {
+// list returns the components that used 80 % or more of their limit, the fullest first.
+func list(t *testing.T, now time.Time, wholeLimitPeriods bool) []string {
 	t.Helper()
-	consumed, ok := new(big.Rat).SetString(row.TotalConsumed)
-	allocated, alsoOK := new(big.Rat).SetString(row.TotalAllocated)
-	if !ok || !alsoOK {
-		t.Fatalf("%q or %q is not a decimal", row.TotalConsumed, row.TotalAllocated)
+	server := waldurtest.Start(t, usage(now))
+	address, err := waldur.ParseURL(server.URL)
+	if err != nil {
+		t.Fatal(err)
 	}
-	if allocated.Sign() == 0 {
+	token, err := waldur.ParseToken(waldurtest.Token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	threshold, err := waldur.ParseDecimal("80")
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := &waldur.Client{URL: address, Token: token}
+	rows, _, err := client.ListComponentUsageMonthly(t.Context(), waldur.Query{
+		BillingPeriod: waldur.MonthOf(now), WholeLimitPeriods: wholeLimitPeriods, MinUsagePercent: &threshold,
+		OrderBy: []waldur.Ordering{{Column: waldur.ColumnByName("usage_percent"), Descending: true}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lines []string
+	for _, row := range rows {
+		lines = append(lines, fmt.Sprintf("%s, %s, %s: %v %%", *row.ServiceProviderName, *row.OfferingName, *row.ComponentName, row.UsagePercent))
+	}
+	return lines
+}
+
+// percentOf calculates a row's percentage, with halves rounded to even.
+func percentOf(row waldurtest.Row) string {
+	consumed, allocated := exact.RequireFromString(row.TotalConsumed), exact.RequireFromString(row.TotalAllocated)
+	if allocated.IsZero() {
 		return "null"
 	}
-	share := new(big.Rat).Quo(consumed, allocated)
-	return share.Mul(share, big.NewRat(100, 1)).FloatString(2) // halves away from zero
+	return consumed.Shift(2).DivRound(allocated, 20).RoundBank(2).StringFixed(2)
 }
 
 func value(text *string) string {

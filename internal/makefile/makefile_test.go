@@ -17,6 +17,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"terraform-provider-waldur/internal/waldurtest"
 )
@@ -196,7 +197,9 @@ func TestRenamedProviderWorks(t *testing.T) {
 	c.run(t, c.folder, "make", "install")
 	t.Run("TestAccQuickStart", func(t *testing.T) {
 		engine, folder := engine(t), t.TempDir()
-		server := waldurtest.Start(t, waldurtest.ContractRows())
+		rows := waldurtest.ContractRows()[:1]
+		rows[0].BillingPeriod = time.Now().UTC().Format("2006-01") + "-01" // the quick start requires rows of the latest month
+		server := waldurtest.Start(t, rows)
 		c.environ = append(c.environ, "WALDUR_API_URL="+server.URL, "WALDUR_ACCESS_TOKEN="+waldurtest.Token)
 		writeFile(t, filepath.Join(folder, "main.tf"), c.quickStart(t))
 		c.run(t, folder, engine, "init")

@@ -49,29 +49,60 @@ func testExample(t *testing.T, server *waldurtest.Server, name string, versions 
 
 var today = config.StringVariable("2026-11-23T12:00:00Z")
 
+// TestAccNamesReachTheTerminalAsPlainText: other people write the names, and GitHub Actions takes a line that
+// begins with ::, or has ## in it, for a command.
+func TestAccNamesReachTheTerminalAsPlainText(t *testing.T) {
+	row := waldurtest.ContractRows()[0]
+	row.BillingPeriod, row.LimitPeriod = waldur.MonthOf(time.Now()).FirstDay(), nil
+	row.TotalConsumed, row.TotalAllocated, row.UsagePercent = "9.00", "10.00", new("90.00")
+	row.ServiceProviderUUID, row.ServiceProviderName = "", ""
+	row.OfferingName = "::stop-commands::x\r\n::stop-commands::y\u0085::stop-commands::z\u2028##[error]u\u2029"
+	row.ComponentName = "\x1b[31mred\u009b32m \u202e" + strings.Repeat("long ", 40) + ":::stop-commands::v"
+	server := waldurtest.Start(t, []waldurtest.Row{row})
+	readme := fenced(t, string(read(t, filepath.Join("..", "..", "README.md"))), "hcl", "required_providers")
+	example := string(read(t, filepath.Join("..", "..", "examples", "quota-check", "main.tf")))
+	for name, configuration := range map[string]string{"README": readme, "quota-check": example} {
+		t.Run(name, func(t *testing.T) {
+			tf := newTerraform(t, configuration, urlVariable+"="+server.URL, tokenVariable+"="+waldurtest.Token)
+			output, err := tf.command("plan", "-no-color").CombinedOutput()
+			out := string(output)
+			const want = "\n  -  stop-commands x   stop-commands y  stop-commands z  [error]u ,  [31mred 32m  long long "
+			if err != nil || !strings.Contains(out, want) || !strings.Contains(out, "long  :stop-commands v: 90 %") {
+				t.Fatalf("plan: %v\n%s", err, out)
+			}
+			if command := regexp.MustCompile("::|##|[\r\x1b\u0085\u009b\u2028\u2029\u202e]").FindString(out); command != "" {
+				t.Errorf("the output has %q:\n%q", command, out)
+			}
+		})
+	}
+}
+
 func TestAccExampleQuotaCheck(t *testing.T) {
 	server := recorded(t)
+	november := func(variables config.Variables) config.Variables {
+		variables["billing_period"] = config.StringVariable("2026-11")
+		return variables
+	}
 	testExample(t, server, "quota-check", nil,
 		acctest.TestStep{
-			ConfigVariables: config.Variables{"stop_percent": config.IntegerVariable(150)},
-			ExpectError:     inLines("Archive, Objects: 99999999.99 %", "Compute, Ketas: 200 %"),
+			ConfigVariables: november(config.Variables{"stop_percent": config.IntegerVariable(150)}),
+			ExpectError: inLines("so this plan stops", "  - Tallinna Tehnikaülikool, Compute, Ketas: 800 %",
+				"  - CSC – IT Center for Science, LUMI, CPU k-hours: 198.01 %", "  - CSC – IT Center for Science, LUMI, Storage: 176 %"),
 		},
 		acctest.TestStep{ // a row below warn_percent stops as well
-			ConfigVariables: config.Variables{"stop_percent": config.IntegerVariable(75), "warn_percent": config.IntegerVariable(101)},
-			ExpectError:     inLines("so this plan stops", "Compute, vCPU: 75 %"),
+			ConfigVariables: november(config.Variables{"stop_percent": config.IntegerVariable(75), "warn_percent": config.IntegerVariable(101)}),
+			ExpectError:     inLines("so this plan stops", "University of Tartu, Compute, vCPU: 75 %"),
 		},
 		acctest.TestStep{
-			ConfigVariables: config.Variables{"minimum_rows": config.IntegerVariable(11)},
-			ExpectError:     inLines("10 rows of usage", "11 are expected"),
+			ConfigVariables: november(config.Variables{"offering_uuid": config.StringVariable("00000000000000000000000000000001")}),
+			ExpectError:     inLines("No Rows in Waldur"),
 		},
 		acctest.TestStep{
-			ConfigVariables: config.Variables{"offering_uuid": config.StringVariable("00000000000000000000000000000001")},
-			ExpectError:     inLines("0 rows of usage"),
-		},
-		acctest.TestStep{
-			ConfigVariables: config.Variables{"billing_period": config.StringVariable("2026-11"), "warn_percent": config.IntegerVariable(101)},
+			ConfigVariables: november(config.Variables{"warn_percent": config.IntegerVariable(101)}),
 			ConfigStateChecks: []statecheck.StateCheck{output("nearly_full", knownvalue.ListExact(stringsExact(
-				"Archive, Objects: 99999999.99 % (-12.5 of 0.01)", "Compute, Ketas: 200 % (4096.01 of 2048 GB)", "LUMI, Storage: 102 % (510 of 500 GB-k-hours)")))},
+				"Tallinna Tehnikaülikool, Compute, Ketas: 800 % (16384.04 of 2048 GB, annual)",
+				"CSC – IT Center for Science, LUMI, CPU k-hours: 198.01 % (19801 of 10000 k-hours, total)",
+				"CSC – IT Center for Science, LUMI, Storage: 176 % (880 of 500 GB-k-hours, quarterly)")))},
 		})
 }
 
@@ -79,9 +110,10 @@ func TestAccExampleQuotaCheck(t *testing.T) {
 func TestAccExampleQuotaCheckWarns(t *testing.T) {
 	server := recorded(t)
 	text := read(t, filepath.Join("..", "..", "examples", "quota-check", "main.tf"))
-	tf := newTerraform(t, string(text), urlVariable+"="+server.URL, tokenVariable+"="+waldurtest.Token)
+	tf := newTerraform(t, string(text), urlVariable+"="+server.URL, tokenVariable+"="+waldurtest.Token, "TF_VAR_billing_period=2026-11")
 	out, err := tf.run("plan")
-	if err != nil || !strings.Contains(out, "Warning: Check block assertion failed") || !strings.Contains(out, "LUMI, Storage: 102 %") {
+	if err != nil || !strings.Contains(out, "Warning: Check block assertion failed") ||
+		!strings.Contains(out, "- CSC – IT Center for Science, LUMI, Storage: 176 %") {
 		t.Fatalf("plan: %v\n%s", err, out)
 	}
 }
@@ -300,57 +332,65 @@ func TestAccExampleUsageReport(t *testing.T) {
 		variables config.Variables
 		summary   string
 		markdown  []string
+		csv       []string
 		svg       func(*chart) error
 	}{
 		"recorded rows": {
 			rows:    waldurtest.ContractRows(),
-			summary: "Components in 2026-11 to date: 2 of 10 over their allocation.",
+			summary: "As of 2026-11-23. Components: 10. Over their limit: 3. From 80 to 100 %: 2.",
 			markdown: []string{
-				"\nComponents in 2026-11 to date: 2 of 10 over their allocation.\n",
-				"| Offering | Provider | Component | Unit | 2025-12 | 2026-01 | 2026-02 | 2026-03 | 2026-04 | 2026-05 | 2026-06 | 2026-07 | 2026-08 | 2026-09 | 2026-10 | 2026-11 to date |",
-				"| LUMI | CSC – IT Center for Science | CPU k-hours | k-hours |" + strings.Repeat(" 0.00 |", 8) + " 1800.25 | 3900.25 | 6000.25 | 8100.25 |",
-				"| Archive | EENet | Bytes | B |" + strings.Repeat(" 0.00 |", 11) + " 999999999999999999.99 |",
+				"# Usage by component, 2025-12 to 2026-11\n\nAs of 2026-11-23. Components: 10. Over their limit: 3. From 80 to 100 %: 2.\n\n" +
+					"| Offering | Provider | Component | Unit | Limit | Used | 2025-12 | 2026-01 | 2026-02 | 2026-03 | " +
+					"2026-04 | 2026-05 | 2026-06 | 2026-07 | 2026-08 | 2026-09 | 2026-10 | 2026-11 to date |\n",
+				"| LUMI | CSC – IT Center for Science | CPU k-hours | k-hours | 10000.00 in total | 198.01 % |" +
+					strings.Repeat(" 0.00 |", 8) + " 1800.25 | 3900.25 | 6000.25 | 8100.25 |\n",
+				"| Archive | EENet | Bytes | B | 999999999999999999.99 in total | 100.00 % |" + strings.Repeat(" 0.00 |", 11) + " 999999999999999999.99 |\n",
+				"| LUMI | CSC – IT Center for Science | GPU-hours | hours | | |" + strings.Repeat(" 0.00 |", 8) + " 0.33 | 111.33 | 222.33 | 333.33 |\n",
+			},
+			csv: []string{
+				"Offering,Provider,Component,Unit,Limit,Period,Used %,2025-12,",
+				`"Compute","Tallinna Tehnikaülikool","Ketas","GB",2048.00,a year,800.00,` + strings.Repeat("0.00,", 8) + "4096.01,4096.01,4096.01,4096.01\n",
+				`"Consultancy ""gold"" & more","EENet","Person hours","",,,,0.00,`,
 			},
 			svg: func(c *chart) error {
 				return errors.Join(
-					same("panels", c.titles(),
-						"Bytes in B: Archive · EENet", "Objects: Archive · EENet",
-						"Ketas in GB: Compute · Tallinna Tehnikaülikool", "vCPU in cores: Compute · Tallinna Tehnikaülikool",
-						"RAM in GB: Compute · University of Tartu", "vCPU in cores: Compute · University of Tartu",
-						`Person hours: Consultancy "gold" & more · EENet`,
-						"CPU k-hours in k-hours: LUMI · CSC – IT Center for Science", "GPU-hours in hours: LUMI · CSC – IT Center for Science", "Storage in GB-k-hours: LUMI · CSC – IT Center for Science"),
-					same("texts of CPU k-hours", c.Panels[7].texts(), "CPU k-hours", "in k-hours", "LUMI", "CSC – IT Center for Science"),
-					same("months", c.Panels[7].labels("middle"), "Dec", "2025", "Jan", "2026", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov"),
-					same("colors of Storage", c.Panels[9].colors(), append(slices.Repeat([]string{"consumed"}, 11), "over to-date")...),
-					same("newest month of Bytes", []string{c.Panels[0].Bars[11].Title}, "2026-11 to date: 999999999999999999.99 of 999999999999999999.99 B"),
-					same("October of RAM", []string{c.Panels[4].Bars[10].Title}, "2026-10: 129.50 of 256.00 GB"),
-					same("lines of GPU-hours, without an allocation", c.Panels[8].allocations()),
+					same("panels", c.titles(), // the fullest first
+						"Ketas in GB: Compute · Tallinna Tehnikaülikool", "CPU k-hours in k-hours: LUMI · CSC – IT Center for Science",
+						"Storage in GB-k-hours: LUMI · CSC – IT Center for Science", "Bytes in B: Archive · EENet",
+						"vCPU in cores: Compute · Tallinna Tehnikaülikool", "vCPU in cores: Compute · University of Tartu", "RAM in GB: Compute · University of Tartu",
+						"Objects: Archive · EENet", `Person hours: Consultancy "gold" & more · EENet`, "GPU-hours in hours: LUMI · CSC – IT Center for Science"),
+					same("texts of CPU k-hours", c.Panels[1].texts(), "CPU k-hours", "in k-hours", "LUMI", "CSC – IT Center for Science", "198.01 %", "of 10000 in total"),
+					same("months", c.Panels[1].labels("middle"), "Dec", "2025", "Jan", "2026", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov"),
+					same("share of Storage", c.Panels[2].share(), "track 402", "over 402.0 880.00 of 500.00 GB-k-hours a quarter"),
+					same("share of Bytes", c.Panels[3].share(), "track 402", "nearly 402.0 999999999999999999.99 of 999999999999999999.99 B in total"),
+					same("share of Objects", c.Panels[7].share(), "track 402", "consumed 0.0 -12.50 of 0.01 in total"),
+					same("share of GPU-hours, without a limit", c.Panels[9].share()),
+					same("colors of Storage, whose limit is not one of a month", c.Panels[2].colors(), append(slices.Repeat([]string{"consumed"}, 11), "consumed to-date")...),
+					same("colors of vCPU", c.Panels[4].colors()[7:], "consumed", "nearly", "nearly", "nearly", "nearly to-date"),
+					same("newest month of Bytes", []string{c.Panels[3].Bars[11].Title}, "2026-11 to date: 999999999999999999.99 B"),
+					same("October of RAM", []string{c.Panels[6].Bars[10].Title}, "2026-10: 129.50 of 256.00 GB"),
+					same("lines of Storage, whose limit is not one of a month", c.Panels[2].allocations()),
 				)
 			},
 		},
-		"the three fullest": {
+		"the three fullest of one month": {
 			rows:      waldurtest.ContractRows(),
-			variables: config.Variables{"panels": config.IntegerVariable(3)},
-			summary:   "Components in 2026-11 to date: 2 of 10 over their allocation.",
-			markdown:  []string{"| LUMI | CSC – IT Center for Science | CPU k-hours |"},
+			variables: config.Variables{"panels": config.IntegerVariable(3), "number_of_months": config.IntegerVariable(1)},
+			summary:   "As of 2026-11-23. Components: 10. Over their limit: 3. From 80 to 100 %: 2.",
+			markdown:  []string{"# Usage by component, 2026-11\n", "| LUMI | CSC – IT Center for Science | CPU k-hours | k-hours | 10000.00 in total | 198.01 % | 8100.25 |\n"},
+			csv:       []string{",Used %,2026-11 to date\n"},
 			svg: func(c *chart) error {
 				return errors.Join(
-					same("panels", c.titles(), "Objects: Archive · EENet", "Ketas in GB: Compute · Tallinna Tehnikaülikool", "Storage in GB-k-hours: LUMI · CSC – IT Center for Science"),
-					same("summary", c.Texts[1:2], "Components in 2026-11 to date: 2 of 10 over their allocation. Shown: the 3 fullest. Left out: 7."),
+					same("panels", c.titles(), "Ketas in GB: Compute · Tallinna Tehnikaülikool", "CPU k-hours in k-hours: LUMI · CSC – IT Center for Science",
+						"Storage in GB-k-hours: LUMI · CSC – IT Center for Science"),
+					same("texts", c.Texts[:2], "Usage by component, 2026-11", "As of 2026-11-23. Components: 10. Over their limit: 3. From 80 to 100 %: 2. Shown: the fullest, 3 of 10."),
 				)
-			},
-		},
-		"no rows": {
-			summary:  "No usage in these months.",
-			markdown: []string{"# Usage by component, 2025-12 to 2026-11\n\nNo usage in these months.\n"},
-			svg: func(c *chart) error {
-				return errors.Join(same("panels", c.titles()), same("texts", c.Texts, "Usage by component, 2025-12 to 2026-11", "No usage in these months."))
 			},
 		},
 		"36 months": {
 			rows:      waldurtest.ContractRows(),
 			variables: config.Variables{"number_of_months": config.IntegerVariable(36)},
-			summary:   "Components in 2026-11 to date: 2 of 10 over their allocation.",
+			summary:   "As of 2026-11-23. Components: 10. Over their limit: 3. From 80 to 100 %: 2.",
 			svg: func(c *chart) error {
 				if bars := len(c.Panels[0].Bars); bars != 36 {
 					return fmt.Errorf("%d bars", bars)
@@ -358,11 +398,18 @@ func TestAccExampleUsageReport(t *testing.T) {
 				return same("months", c.Panels[0].labels("middle"), "Jan", "2024", "Jan", "2025", "Jan", "2026")
 			},
 		},
-		"no rows of the current month yet": {
-			rows:    []waldurtest.Row{row("LUMI", "CSC", "CPU", "hours", 1, "10.01", "10.00"), row("LUMI", "CSC", "GPU", "hours", 2, "11.00", "10.00")},
-			summary: "Components in 2026-10: 1 of 2 over its allocation.",
+		"a component without a row in the newest month": {
+			rows: []waldurtest.Row{
+				row("LUMI", "CSC", "CPU", "hours", 1, "10.01", "10.00"),
+				row("LUMI", "CSC", "GPU", "hours", 0, "11.00", "10.00"), row("LUMI", "CSC", "GPU", "hours", 1, "8.00", "10.00"),
+			},
+			summary: "As of 2026-11-23. Components: 2. Over their limit: 1. From 80 to 100 %: 0.",
 			svg: func(c *chart) error {
-				return same("panels", c.titles(), "CPU in hours: LUMI · CSC", "GPU in hours: LUMI · CSC")
+				return errors.Join(
+					same("panels", c.titles(), "GPU in hours: LUMI · CSC", "CPU in hours: LUMI · CSC"),
+					same("colors of GPU", c.Panels[0].colors()[9:], "consumed", "nearly", "over to-date"),
+					same("colors of CPU", c.Panels[1].colors()[9:], "consumed", "over", "consumed to-date"),
+				)
 			},
 		},
 		"an allocation that changes and pauses": {
@@ -370,7 +417,7 @@ func TestAccExampleUsageReport(t *testing.T) {
 				row("LUMI", "CSC", "CPU", "hours", 5, "5.00", "10.00"), row("LUMI", "CSC", "CPU", "hours", 4, "-5.00", "20.00"),
 				row("LUMI", "CSC", "CPU", "hours", 3, "5.00", "-20.00"), row("LUMI", "CSC", "CPU", "hours", 0, "15.00", "20.00"),
 			},
-			summary: "Components in 2026-11 to date: 0 of 1 over their allocation.",
+			summary: "As of 2026-11-23. Components: 1. Over their limit: 0. From 80 to 100 %: 0.",
 			svg: func(c *chart) error {
 				allocations := c.Panels[0].allocations()
 				if len(allocations) != 1 {
@@ -388,10 +435,11 @@ func TestAccExampleUsageReport(t *testing.T) {
 				row("a | b\n</text><b>&amp;", "x\x1b[31m\u202ey", longName, "", 0, "1.00", "0.00"),
 				row("a | b\n</text><b>&amp;", "x\x1b[31m\u202ey", strings.Repeat("W", 20), strings.Repeat("<", 20), 0, "1.00", "0.00"),
 			},
-			summary: "Components in 2026-11 to date: 0 of 2 over their allocation.",
+			summary: "As of 2026-11-23. Components: 2. Over their limit: 0. From 80 to 100 %: 0.",
 			markdown: []string{
-				`| a \| b \</text\>\<b\>\&amp; | x \[31m y | ` + longName + " |  |" + strings.Repeat(" 0.00 |", 11) + " 1.00 |\n",
+				`| a \| b \</text\>\<b\>\&amp; | x \[31m y | ` + longName + " |  | | |" + strings.Repeat(" 0.00 |", 11) + " 1.00 |\n",
 			},
+			csv: []string{`"a | b </text><b>&amp;","x [31m y","` + longName + `","",,,,0.00`},
 			svg: func(c *chart) error {
 				return errors.Join(
 					same("panels", c.titles(),
@@ -400,6 +448,19 @@ func TestAccExampleUsageReport(t *testing.T) {
 					same("long name", c.Panels[0].texts(), "A component whose name goes o…", "a | b </text><b>&amp;", "x [31m y"),
 					same("wide name", c.Panels[1].texts()[:2], strings.Repeat("W", 15)+"…", "in "+strings.Repeat("<", 7)+"…"),
 				)
+			},
+		},
+		"names that a spreadsheet would evaluate": {
+			rows: []waldurtest.Row{
+				row("=1+1", "+1", "-1", "@SUM(1)", 0, "1.00", "0.00"),
+				row("\t=1+1", "\r+1", `"=1+1`, "x", 0, "1.00", "0.00"),
+				row("a;=1+1", "a,\t-1", `a"; +1`, "a-b", 0, "1.00", "0.00"),
+			},
+			summary: "As of 2026-11-23. Components: 3. Over their limit: 0. From 80 to 100 %: 0.",
+			csv: []string{
+				`"'=1+1","'+1","'-1","'@SUM(1)",,,,`,
+				`"'=1+1","'+1","""'=1+1","x",,,,`,
+				`"a;'=1+1","a,' -1","a"";' +1","a-b",,,,`,
 			},
 		},
 	} {
@@ -411,9 +472,10 @@ func TestAccExampleUsageReport(t *testing.T) {
 			testExample(t, server, "usage-report", withFunctions(), acctest.TestStep{ConfigVariables: variables, ConfigStateChecks: []statecheck.StateCheck{
 				output("summary", knownvalue.StringExact(test.summary)),
 				output("markdown", containing(test.markdown...)),
+				output("csv", containing(test.csv...)),
 				output("svg", knownvalue.StringFunc(func(svg string) error {
 					chart, err := parseChart(svg)
-					if err != nil {
+					if err != nil || test.svg == nil {
 						return err
 					}
 					return test.svg(chart)
@@ -421,6 +483,23 @@ func TestAccExampleUsageReport(t *testing.T) {
 			}})
 		})
 	}
+}
+
+func TestAccExampleUsageReportWithoutRows(t *testing.T) {
+	testExample(t, waldurtest.Start(t, nil), "usage-report", withFunctions(), acctest.TestStep{ExpectError: inLines("No Rows in Waldur")})
+}
+
+// TestAccExampleUsageReportOnTheFirstOfAMonth: it ends with last month, of which Waldur has rows.
+func TestAccExampleUsageReportOnTheFirstOfAMonth(t *testing.T) {
+	last := waldur.MonthOf(time.Now()).Add(-1)
+	row := waldurtest.ContractRows()[0]
+	row.BillingPeriod = last.FirstDay()
+	testExample(t, waldurtest.Start(t, []waldurtest.Row{row}), "usage-report", withFunctions(), acctest.TestStep{
+		ConfigVariables: config.Variables{"number_of_months": config.IntegerVariable(2)},
+		ConfigStateChecks: []statecheck.StateCheck{
+			output("markdown", containing(fmt.Sprintf("# Usage by component, %s to %s\n", last.Add(-1), last), fmt.Sprintf("| %s | %s |\n", last.Add(-1), last))),
+		},
+	})
 }
 
 // TestAccExampleUsageReportIsPrintedOnce: by the output command, but not by the apply.
@@ -432,11 +511,37 @@ func TestAccExampleUsageReportIsPrintedOnce(t *testing.T) {
 	tf := newTerraform(t, "", urlVariable+"="+server.URL, tokenVariable+"="+waldurtest.Token, "TF_VAR_now=2026-11-23T12:00:00Z")
 	tf.copyExample("usage-report")
 	out, err := tf.run("apply", "-auto-approve")
-	if err != nil || !strings.Contains(out, "2 of 10 over their allocation") || strings.Contains(out, "LUMI") {
+	if err != nil || !strings.Contains(out, "Over their limit: 3.") || strings.Contains(out, "LUMI") {
 		t.Fatalf("apply: %v\n%s", err, out)
 	}
 	if out, err := tf.run("output", "-raw", "markdown"); err != nil || strings.Count(out, "| LUMI |") != 3 {
 		t.Fatalf("output: %v\n%s", err, out)
+	}
+}
+
+// TestAccGuideUsageReports applies configurations of the guide.
+func TestAccGuideUsageReports(t *testing.T) {
+	guide := string(read(t, filepath.Join("..", "..", "templates", "guides", "usage-reports.md.tmpl")))
+	month := waldur.MonthOf(time.Now())
+	row := waldurtest.ContractRows()[0]
+	row.BillingPeriod, row.TotalConsumed = month.FirstDay(), "12.50"
+	other := row
+	other.OfferingUUID, other.TotalConsumed = strings.Repeat("a", 32), "0.05"
+	server := waldurtest.Start(t, []waldurtest.Row{row, other})
+	for block, want := range map[string]string{
+		`output "consumed"`: fmt.Sprintf(`"%s" = [ 0, ] "%s" = [ 12.55, ]`, month.Add(-1), month),
+		`output "totals"`:   "total_consumed = 12.55",
+		`output "cell"`:     `cell = "\"'=1+1\""`,
+	} {
+		t.Run(block, func(t *testing.T) {
+			configuration := fenced(t, guide, "hcl", block)
+			skipUnsupported(t, configuration)
+			tf := newTerraform(t, "terraform {\n  required_providers {\n    waldur = { source = \"terraform.local/waldur/waldur\" }\n  }\n}\n"+configuration,
+				urlVariable+"="+server.URL, tokenVariable+"="+waldurtest.Token)
+			if out, err := tf.run("apply", "-auto-approve"); err != nil || !strings.Contains(out, want) {
+				t.Errorf("%v, want %q in\n%s", err, want, out)
+			}
+		})
 	}
 }
 
@@ -469,6 +574,11 @@ type panel struct {
 		Name string `xml:",chardata"`
 		Unit string `xml:"tspan"`
 	} `xml:"text"`
+	Share []struct {
+		Class string `xml:"class,attr"`
+		Width string `xml:"width,attr"`
+		Title string `xml:"title"`
+	} `xml:"rect"`
 	Bars []struct {
 		Class string `xml:"class,attr"`
 		Title string `xml:"title"`
@@ -501,7 +611,7 @@ func (c *chart) titles() []string {
 	return titles
 }
 
-// texts returns component, unit, offering and provider, as far as the panel shows them.
+// texts returns component, unit, offering, provider, percentage and limit, as far as the panel shows them.
 func (p *panel) texts() []string {
 	var texts []string
 	for _, text := range p.Texts {
@@ -511,6 +621,15 @@ func (p *panel) texts() []string {
 		}
 	}
 	return texts
+}
+
+// share returns the classes, widths and titles of the bar for the share of the limit that is used.
+func (p *panel) share() []string {
+	var share []string
+	for _, bar := range p.Share {
+		share = append(share, strings.TrimSpace(bar.Class+" "+bar.Width+" "+bar.Title))
+	}
+	return share
 }
 
 func (p *panel) colors() []string {

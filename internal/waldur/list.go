@@ -35,7 +35,7 @@ const (
 // [*RequestError].
 func (c *Client) ListComponentUsageMonthly(ctx context.Context, q Query) (rows []*ComponentUsage, total int, err error) {
 	if q.Latest {
-		if q.BillingPeriod, err = c.latestMonth(ctx, &q); err != nil {
+		if q.BillingPeriod, err = c.latestMonth(ctx); err != nil {
 			return nil, 0, err
 		}
 	}
@@ -72,7 +72,7 @@ func (c *Client) ListComponentUsageMonthly(ctx context.Context, q Query) (rows [
 // latestMonth returns this month in UTC, or last month if that has rows and this
 // month has none yet. It looks at all rows that the user may see, so that filters
 // which select nothing this month do not select old rows.
-func (c *Client) latestMonth(ctx context.Context, q *Query) (Month, error) {
+func (c *Client) latestMonth(ctx context.Context) (Month, error) {
 	this := MonthOf(time.Now())
 	last := this.Add(-1)
 	newest := &Query{Start: last, columns: columnsByName("billing_period")}
@@ -112,7 +112,7 @@ func (c *Client) consumeWholeLimitPeriods(ctx context.Context, q *Query, rows []
 	return err
 }
 
-// selectRows returns all rows that the filters of a query select, each once, in no
+// selectRows returns all rows that the filters of a query select, each once, in any
 // order, and the last request.
 //
 // A pass reads all pages once. A reading merges passes until it has as many rows
@@ -138,17 +138,17 @@ func (c *Client) selectRows(ctx context.Context, q *Query) ([]*ComponentUsage, R
 	waits := exponential(firstWait, maxChangeWaitFactor*firstWait, 0.2)
 	for changes := 0; ; {
 		r := &reading{client: c, query: q}
-		rows, err := r.read(ctx)
+		err := r.read(ctx)
 		if err == nil && q.Consistent {
-			var again map[Key]*ComponentUsage
-			if again, err = r.read(ctx); err == nil && !maps.EqualFunc(rows, again, (*ComponentUsage).equal) {
+			first := r.rows
+			if err = r.read(ctx); err == nil && !maps.EqualFunc(first, r.rows, (*ComponentUsage).equal) {
 				err = dataChangedError("two readings in a row differ")
 			}
 		}
 		c.logger().DebugContext(ctx, "Waldur read", slog.Int("rows", len(r.rows)), slog.Int("count", r.count),
 			slog.Int("passes", r.passes), slog.Bool("complete", err == nil))
 		if err == nil {
-			return slices.Collect(maps.Values(rows)), r.request, nil
+			return r.list, r.request, nil
 		}
 		if _, changed := errors.AsType[dataChangedError](err); changed {
 			if changes++; changes < maxChanges && sleep(ctx, waits.NextBackOff()) == nil {
@@ -168,8 +168,9 @@ type reading struct {
 	mu      sync.Mutex
 	request Request // of the last page
 	rows    map[Key]*ComponentUsage
-	count   int // of rows, by X-Result-Count, the same on every page
-	bytes   int // of the responses
+	list    []*ComponentUsage // the rows as they arrived, which is nearly in order
+	count   int               // of rows, by X-Result-Count, the same on every page
+	bytes   int               // of the responses
 }
 
 // dataChangedError describes how a reading shows that the data changed.
@@ -182,7 +183,7 @@ func (e dataChangedError) Error() string { return string(e) }
 func (r *reading) incomplete(err error, changes int) error {
 	request, cause := r.request, err
 	if failed, ok := errors.AsType[*RequestError](err); ok {
-		if r.passes == 0 || !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, context.Canceled) {
+		if r.passes == 0 || !errors.Is(err, context.DeadlineExceeded) {
 			return err
 		}
 		request, cause = failed.Request, failed.Err
@@ -193,21 +194,21 @@ func (r *reading) incomplete(err error, changes int) error {
 }
 
 // read makes passes until it has as many rows as the server counts.
-func (r *reading) read(ctx context.Context) (map[Key]*ComponentUsage, error) {
-	r.rows = nil
+func (r *reading) read(ctx context.Context) error {
+	r.rows, r.list = nil, nil
 	for range maxPasses {
 		if err := r.pass(ctx); err != nil {
-			return nil, err
+			return err
 		}
 		if len(r.rows) < r.count {
 			continue
 		}
 		if len(r.query.months()) == 0 && !inOneMonth(r.rows) {
-			return nil, dataChangedError("a new month began")
+			return dataChangedError("a new month began")
 		}
-		return r.rows, nil
+		return nil
 	}
-	return nil, errors.New("the pages repeat some rows and leave out others, even when they are read again")
+	return errors.New("the pages repeat some rows and leave out others, even when they are read again")
 }
 
 func inOneMonth(rows map[Key]*ComponentUsage) bool {
@@ -241,7 +242,8 @@ func (r *reading) pass(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if first.pages() > maxPages {
+	pages := first.pages()
+	if pages > maxPages {
 		return &RequestError{Request: first.request, Err: &TooManyRowsError{
 			Count: strconv.Itoa(first.count), Limit: fmt.Sprintf("%d pages, of which the first has %d rows", maxPages, first.distinct()),
 		}}
@@ -256,7 +258,7 @@ func (r *reading) pass(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(maxRequests)
 	var ended atomic.Bool
-	for number := 2; number <= first.pages() && !ended.Load() && ctx.Err() == nil; number++ {
+	for number := 2; number <= pages && !ended.Load(); number++ {
 		group.Go(func() error {
 			next, err := r.client.page(ctx, r.query, pageRequest{number: number, size: size, order: request.order})
 			if isPastEnd(err) {
@@ -288,10 +290,14 @@ func (r *reading) add(p *page) error {
 	}
 	for _, row := range p.rows {
 		key := row.key()
-		if known, ok := r.rows[key]; ok && !known.equal(row) {
+		known, ok := r.rows[key]
+		if ok && !known.equal(row) {
 			return dataChangedError("a row changed")
 		}
-		r.rows[key] = row
+		if !ok {
+			r.rows[key] = row
+			r.list = append(r.list, row)
+		}
 	}
 	if len(r.rows) > r.count {
 		return dataChangedError("there are more rows than the server counts")

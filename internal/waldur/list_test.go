@@ -290,6 +290,11 @@ func TestListIsExactOrAnError(t *testing.T) {
 		if diff := difference(got, expected(rows, order), fields); diff != "" {
 			rt.Fatal(diff)
 		}
+		for _, column := range waldur.Columns {
+			if len(fields) > 0 && !slices.Contains(fields, column.Name) && slices.ContainsFunc(got, func(u *waldur.ComponentUsage) bool { return !column.IsNull(u) }) {
+				rt.Fatalf("%s is not among the fields %q, but has values", column.Name, fields)
+			}
+		}
 	})
 	if lists < errs {
 		t.Fatalf("only %d lists, %d errors", lists, errs)

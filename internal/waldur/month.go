@@ -77,9 +77,11 @@ func (m Month) Compare(other Month) int { return cmp.Compare(m.count, other.coun
 func (m Month) firstOf(n int64) Month { return Month{count: m.count - m.count%n} }
 
 // String returns the month as YYYY-MM, the form of Waldur's filters.
-func (m Month) String() string {
-	return fmt.Sprintf("%04d-%02d", m.count/12, m.count%12+1)
-}
+func (m Month) String() string { return m.firstDay().Format(monthLayout) }
 
 // FirstDay returns the month as YYYY-MM-01, the form of a row's billing period.
-func (m Month) FirstDay() string { return m.String() + "-01" }
+func (m Month) FirstDay() string { return m.firstDay().Format(firstDayLayout) }
+
+func (m Month) firstDay() time.Time {
+	return time.Date(int(m.count/12), time.Month(m.count%12+1), 1, 0, 0, 0, 0, time.UTC)
+}

@@ -109,8 +109,9 @@ type Column struct {
 	// copy sets the field of a row to the value of another row.
 	copy func(to, from *ComponentUsage)
 
-	// compare orders two rows by the field, ascending. It is not called with nil.
-	compare func(a, b *ComponentUsage) int
+	// compare returns a negative number if a comes before b, a positive number if a
+	// comes after b, and 0 if both have the same value. Nil comes last in both directions.
+	compare func(a, b *ComponentUsage, descending bool) int
 }
 
 const (
@@ -131,10 +132,23 @@ func column[T any](name string, nullable bool, description string, field func(*C
 	}
 	return &Column{
 		Name: name, Description: description, Kind: kind, Nullable: nullable,
-		Value:   func(u *ComponentUsage) any { return *field(u) },
-		IsNull:  func(u *ComponentUsage) bool { return *field(u) == nil },
-		copy:    func(to, from *ComponentUsage) { *field(to) = *field(from) },
-		compare: func(a, b *ComponentUsage) int { return compare(**field(a), **field(b)) },
+		Value:  func(u *ComponentUsage) any { return *field(u) },
+		IsNull: func(u *ComponentUsage) bool { return *field(u) == nil },
+		copy:   func(to, from *ComponentUsage) { *field(to) = *field(from) },
+		compare: func(a, b *ComponentUsage, descending bool) int {
+			x, y := *field(a), *field(b)
+			switch {
+			case x == y: // both nil, or the same row
+				return 0
+			case x == nil:
+				return 1
+			case y == nil:
+				return -1
+			case descending:
+				return compare(*y, *x)
+			}
+			return compare(*x, *y)
+		},
 	}
 }
 
@@ -199,21 +213,7 @@ func (u *ComponentUsage) key() Key {
 
 // equal reports whether two rows have the same values in all columns.
 func (u *ComponentUsage) equal(other *ComponentUsage) bool {
-	return !slices.ContainsFunc(Columns, func(c *Column) bool { return compareNullable(c, u, other) != 0 })
-}
-
-// compareNullable orders two rows by a column, ascending, with null after all
-// values.
-func compareNullable(c *Column, a, b *ComponentUsage) int {
-	switch aNull, bNull := c.IsNull(a), c.IsNull(b); {
-	case aNull && bNull:
-		return 0
-	case aNull:
-		return 1
-	case bNull:
-		return -1
-	}
-	return c.compare(a, b)
+	return !slices.ContainsFunc(Columns, func(c *Column) bool { return c.compare(u, other, false) != 0 })
 }
 
 // Ordering is a column to order rows by. Rows without a value come last in
@@ -221,15 +221,6 @@ func compareNullable(c *Column, a, b *ComponentUsage) int {
 type Ordering struct {
 	Column     *Column
 	Descending bool
-}
-
-// compare returns a negative number if a comes before b, a positive number
-// if a comes after b, and 0 if both have the same value.
-func (o Ordering) compare(a, b *ComponentUsage) int {
-	if o.Descending && !o.Column.IsNull(a) && !o.Column.IsNull(b) {
-		return o.Column.compare(b, a)
-	}
-	return compareNullable(o.Column, a, b)
 }
 
 // orderBy returns an order by columns: months descending, all others ascending.
@@ -248,7 +239,7 @@ func sortRows(rows []*ComponentUsage, order []Ordering) {
 
 func compareRows(order []Ordering, a, b *ComponentUsage) int {
 	for _, ordering := range order {
-		if c := ordering.compare(a, b); c != 0 {
+		if c := ordering.Column.compare(a, b, ordering.Descending); c != 0 {
 			return c
 		}
 	}

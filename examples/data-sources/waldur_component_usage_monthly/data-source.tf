@@ -1,42 +1,32 @@
-# Components of all offerings that used 80 % of their allocation or more this
-# month (in UTC), the fullest first.
+# The limits of all offerings of which 80 % or more are used, the fullest first. Each
+# limit is compared with the consumption in its own period, such as the year.
 data "waldur_component_usage_monthly" "nearly_full" {
+  billing_period    = "latest" # this month, or last month until Waldur has summed up this one
+  usage_period      = "limit_period"
   min_usage_percent = 80
   order_by          = ["-usage_percent"]
-
-  lifecycle {
-    postcondition {
-      condition     = self.total_count > 0
-      error_message = "Waldur has no rows for this month."
-    }
-  }
+  require_rows      = true
 }
 
 output "nearly_full" {
   value = [
     for s in data.waldur_component_usage_monthly.nearly_full.summaries :
-    "${s.offering_name}, ${s.component_name}: ${s.usage_percent} %"
+    join(", ", compact([s.service_provider_name, s.offering_name, s.component_name, "${s.usage_percent} %"]))
   ]
 }
 
-# One component of all offerings, from January to June.
+# The cores of each organization's offerings, from January to June.
 data "waldur_component_usage_monthly" "cores" {
   start          = "2026-01"
   end            = "2026-06"
   component_type = "cores"
-  fields         = ["offering_name", "billing_period", "total_consumed"]
-
-  lifecycle {
-    postcondition {
-      condition     = self.total_count > 0
-      error_message = "Waldur has no usage of cores in these months. Is component_type correct?"
-    }
-  }
+  group_by       = ["service_provider_name", "billing_period"]
+  require_rows   = true
 }
 
 output "cores_by_month" {
   value = {
     for s in data.waldur_component_usage_monthly.cores.summaries :
-    s.billing_period => "${s.offering_name}: ${s.total_consumed}"...
+    s.billing_period => join(": ", compact([s.service_provider_name, "${s.total_consumed} ${s.measured_unit}"]))...
   }
 }
