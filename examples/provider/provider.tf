@@ -6,9 +6,8 @@ terraform {
   }
 }
 
-# The token is in the environment variable WALDUR_ACCESS_TOKEN.
 provider "waldur" {
-  url = "https://waldur.example.com" # or the environment variable WALDUR_API_URL
+  profile = "prod" # that waldur-cli login saved; without it, the environment or the profile default
 }
 
 # The rows of this month at or over 80 % of their allocation.
@@ -17,9 +16,10 @@ data "waldur_component_usage_monthly" "nearly_full" {
   order_by          = ["-usage_percent"]
 }
 
+# Providers choose the names, so control characters and commands of pipelines are replaced.
 output "nearly_full" {
   value = [
     for s in data.waldur_component_usage_monthly.nearly_full.summaries :
-    "${s.offering_name}, ${s.component_name}: ${s.usage_percent} %"
+    replace("${s.offering_name}, ${s.component_name}: ${s.usage_percent} %", "/\\pC|::|##/", " ")
   ]
 }

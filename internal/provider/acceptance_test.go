@@ -485,7 +485,7 @@ terraform {
 }
 provider "waldur" {}
 data "waldur_component_usage_monthly" "this" {}
-`, []string{"Missing Waldur Address and Token", "The Waldur address and token are not set, and the profile default is not saved.", "waldur-cli login", "WALDUR_API_URL and WALDUR_ACCESS_TOKEN", "url and token in the provider block"}},
+`, []string{"Missing Waldur Address and Token", "The Waldur address and token are not set, and the profile \"default\" is not saved: there is no file", "waldur-cli login", "WALDUR_API_URL and WALDUR_ACCESS_TOKEN", "url and token in the provider block"}},
 		"an unknown address": {strings.Replace(read(""), fmt.Sprintf("%q", server.URL), "terraform_data.address.output", 1) + `
 resource "terraform_data" "address" {
   input = plantimestamp()

@@ -4,6 +4,7 @@
 package provider
 
 import (
+	"bytes"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
@@ -48,23 +49,32 @@ func parseCertificates(text string) ([]*x509.Certificate, error) {
 	return certificates, nil
 }
 
-const pemBegin = "-----BEGIN "
+const (
+	byteOrderMark = "\ufeff"
+	pemBegin      = "-----BEGIN "
+	pemEnd        = "-----END "
+)
 
 // parsePEM returns the blocks of a PEM text, of which there is at least one. Package
 // encoding/pem skips damaged blocks without a word; here they are errors.
 func parsePEM(text string) ([]*pem.Block, error) {
-	parts := strings.Split(strings.TrimPrefix(text, "\ufeff"), pemBegin)
-	if len(parts) == 1 {
-		if !strings.Contains(strings.TrimSpace(text), "\n") && strings.TrimSpace(text) != "" {
-			return nil, errors.New("must be text in PEM format, not the name of a file; to read a file, use file(\"NAME\")")
-		}
-		return nil, errors.New("must be text in PEM format; there is no line that begins with " + pemBegin)
+	parts := strings.Split(strings.TrimPrefix(text, byteOrderMark), pemBegin)
+	switch {
+	case len(parts) == 1 && text != "" && len(text) < 256 && !strings.Contains(text, "\n"):
+		return nil, errors.New("must be text in PEM format, not the name of a file; to read a file, use file(\"NAME\")")
+	case len(parts) == 1:
+		return nil, errors.New("must be text in PEM format; it has no line that begins with " + pemBegin)
+	case strings.Contains(parts[0], pemEnd):
+		return nil, errors.New("has a damaged block before the first one, without a line that begins with " + pemBegin)
 	}
 	var blocks []*pem.Block
 	for i, part := range parts[1:] {
-		block, _ := pem.Decode([]byte(pemBegin + part))
-		if block == nil {
+		block, rest := pem.Decode([]byte(pemBegin + part))
+		switch {
+		case block == nil:
 			return nil, fmt.Errorf("has a damaged block %d, which is not valid PEM", i+1)
+		case bytes.Contains(rest, []byte(pemEnd)):
+			return nil, fmt.Errorf("has a damaged block after block %d, without a line that begins with "+pemBegin, i+1)
 		}
 		blocks = append(blocks, block)
 	}
@@ -90,12 +100,13 @@ func parseKey(text string) (string, error) {
 	if keys != 1 {
 		return "", fmt.Errorf("must contain one private key; it has %d", keys)
 	}
-	return strings.TrimPrefix(text, "\ufeff"), nil
+	return text, nil
 }
 
 // clientCertificate returns the certificate of a client and its key, both in PEM
 // format and valid by themselves.
 func clientCertificate(certificates, key string) (tls.Certificate, error) {
+	certificates, key = strings.TrimPrefix(certificates, byteOrderMark), strings.TrimPrefix(key, byteOrderMark)
 	pair, err := tls.X509KeyPair([]byte(certificates), []byte(key))
 	if err != nil {
 		return pair, errors.New("is not the key of the certificate in client_cert_pem, or cannot be read")

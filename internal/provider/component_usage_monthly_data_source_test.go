@@ -162,7 +162,7 @@ func TestReadErrors(t *testing.T) {
 		"a status beyond 599":       {fault: status(600, nil, ""), retries: 2, title: "Waldur Server Error", parts: []string{"600"}},
 		"403":                       {fault: said(403, "No."), title: "Access Denied by Waldur", parts: []string{`403 Forbidden: "No."`, "role"}},
 		"a proxy's refusal":         {fault: waldurtest.HTML(403), title: "Access Denied by a Proxy", parts: []string{`403 Forbidden: "Waldur"`, "HTML page", "proxy or firewall"}},
-		"404 as JSON":               {fault: said(404, "Not found."), title: "Waldur Usage Endpoint Not Found", parts: []string{"8.0.8", "Check url", urlVariable}},
+		"404 as JSON":               {fault: said(404, "Not found."), title: "Waldur Usage Endpoint Not Found", parts: []string{"8.0.8", "Check url in the provider block."}},
 		"404 as HTML":               {fault: waldurtest.HTML(404), title: "Waldur Usage Endpoint Not Found", parts: []string{"8.0.8", "Check url"}},
 		"200 as HTML":               {fault: waldurtest.HTML(200), title: "HTML Page Instead of Waldur API", parts: []string{`an HTML page, "Waldur", instead of JSON`, "web front end", "Check url"}},
 		"no array":                  {fault: waldurtest.Body("application/json", "{}"), title: "Unexpected Response from Waldur", parts: []string{"not a JSON array", "Check url"}},
@@ -198,11 +198,11 @@ func TestReadErrors(t *testing.T) {
 		"a column left out":         {fault: waldurtest.EditRows(setField("limit_amount", "7")), arguments: map[string]tftypes.Value{"fields": set(text("offering_name"))}, title: "Unexpected Row from Waldur", parts: []string{"limit_amount must be", "Report it to the operator of the Waldur server."}, absent: "leave it out"},
 		"a column to leave out":     {fault: waldurtest.EditRows(setField("limit_amount", "7")), title: "Unexpected Row from Waldur", parts: []string{"limit_amount must be", "If you do not need the column, leave it out with fields."}},
 		"a redirect":                {fault: waldurtest.Redirect(302, "https://elsewhere.example/api/"), title: "Redirect Not Followed", parts: []string{"302 Found, a redirect to https://elsewhere.example/api/", "The token was not sent", "login page"}},
-		"another address":           {fault: waldurtest.Redirect(301, "https://elsewhere.example/up"+waldurtest.Path+"?page=1"), title: "Redirect Not Followed", parts: []string{"set url in the provider block, or " + urlVariable + `, to "https://elsewhere.example/up".`}},
+		"another address":           {fault: waldurtest.Redirect(301, "https://elsewhere.example/up"+waldurtest.Path+"?page=1"), title: "Redirect Not Followed", parts: []string{`set url in the provider block to "https://elsewhere.example/up".`}},
 		"a hanging server":          {fault: waldurtest.Hang(), arguments: map[string]tftypes.Value{"timeouts": timeoutsBlock("300ms")}, title: "Read from Waldur Timed Out", parts: []string{"No response within 300ms, the limit of the whole read (timeouts.read).", "timeouts.read, now 300ms", "raise it"}},
 		"a hasty provider":          {fault: waldurtest.Delay(time.Minute), timeout: "700ms", title: "Request to Waldur Timed Out", parts: []string{"No complete response within 700ms", "Check that the server is running", "request_timeout"}},
 		"a cut response":            {fault: waldurtest.CutBody(), title: "Incomplete Response from Waldur", parts: []string{"The response ended after ", "page_size"}},
-		"a closed connection":       {fault: waldurtest.HangUp(), title: "Cannot Connect to Waldur", parts: []string{"The connection failed: EOF.", "Check that the server is running and that url is correct."}},
+		"a closed connection":       {fault: waldurtest.HangUp(), title: "Cannot Connect to Waldur", parts: []string{"The connection failed: EOF.", "Check that the server is running and that the address is correct."}},
 		"a wrong count":             {fault: waldurtest.SetHeader("X-Result-Count", "11"), title: "Incomplete List from Waldur", parts: []string{"Received 10 of the 11 rows that the server counts", "no rows are silently missing", "narrow the filters"}},
 	} {
 		t.Run(name, func(t *testing.T) {

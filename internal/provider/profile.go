@@ -22,16 +22,17 @@ import (
 	"terraform-provider-waldur/internal/waldur"
 )
 
-// profile is the login to a server that waldur-cli saved.
+// profile is the login to a server that waldur-cli saved. Its fields are exported so
+// that package fmt prints the token as a placeholder.
 type profile struct {
-	name   string
-	file   string
-	url    *url.URL
-	token  waldur.Token
-	public bool // others can read the file
+	Name   string
+	File   string
+	URL    *url.URL
+	Token  waldur.Token
+	Public bool // others can read the file
 }
 
-func (p *profile) String() string { return fmt.Sprintf("profile %q in %s", p.name, p.file) }
+func (p *profile) String() string { return fmt.Sprintf("profile %q in %s", p.Name, p.File) }
 
 // errNoProfile reports a profile that is not saved.
 var errNoProfile = errors.New("is not saved")
@@ -40,7 +41,7 @@ var errNoProfile = errors.New("is not saved")
 func profileFile() (string, error) {
 	folder, err := os.UserConfigDir()
 	if err != nil {
-		return "", fmt.Errorf("the folder of waldur-cli's profiles is not known: %w", err)
+		return "", err
 	}
 	if runtime.GOOS == "windows" {
 		return filepath.Join(folder, "waldur-cli", "config", "credentials.toml"), nil
@@ -54,7 +55,7 @@ func profileFile() (string, error) {
 func readProfile(name string) (*profile, error) {
 	file, err := profileFile()
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("the profile %q %w: the folder for it is not known, because %w", name, errNoProfile, err)
 	}
 	text, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
@@ -72,20 +73,24 @@ func readProfile(name string) (*profile, error) {
 		return nil, fmt.Errorf("the profile %q cannot be read: %s is not valid TOML%s", name, file, line)
 	}
 	profiles, _ := content["profiles"].(map[string]any)
-	values, found := profiles[name].(map[string]any)
-	if !found {
+	values, _ := profiles[name].(map[string]any)
+	switch profiles[name].(type) {
+	case nil:
 		names := cmp.Or(strings.Join(slices.Sorted(maps.Keys(profiles)), ", "), "none")
 		return nil, fmt.Errorf("the profile %q %w in %s: the profiles there are %s", name, errNoProfile, file, names)
+	case map[string]any:
+	default:
+		return nil, fmt.Errorf("the profile %q in %s cannot be used: it is not a table", name, file)
 	}
-	p := &profile{name: name, file: file}
-	if p.url, err = profileValue(values, "api_url", waldur.ParseURL); err == nil {
-		p.token, err = profileValue(values, "token", waldur.ParseToken)
+	p := &profile{Name: name, File: file}
+	if p.URL, err = profileValue(values, "api_url", waldur.ParseURL); err == nil {
+		p.Token, err = profileValue(values, "token", waldur.ParseToken)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("the profile %q in %s cannot be used: %w", name, file, err)
 	}
 	if info, err := os.Stat(file); err == nil && runtime.GOOS != "windows" {
-		p.public = info.Mode().Perm()&0o077 != 0
+		p.Public = info.Mode().Perm()&0o077 != 0
 	}
 	return p, nil
 }

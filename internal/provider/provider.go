@@ -73,8 +73,11 @@ type providerModel struct {
 type connection struct {
 	client *waldur.Client
 
-	// tokenSource says where the token came from, such as "the provider block".
-	tokenSource string
+	// urlSource says where the address came from, such as "url in the provider block".
+	urlSource string
+
+	// renewToken says where the token came from and how to replace it.
+	renewToken string
 
 	// missing are errors of reads: an address or a token that is not set. It is no error
 	// to configure a provider that reads nothing.
@@ -88,11 +91,13 @@ func (p *waldurProvider) Metadata(_ context.Context, _ provider.MetadataRequest,
 
 func (p *waldurProvider) Schema(_ context.Context, _ provider.SchemaRequest, resp *provider.SchemaResponse) {
 	resp.Schema = schema.Schema{
-		MarkdownDescription: "Reads the monthly usage and allocation of each offering's components from the marketplace of [Waldur](https://waldur.com): every row, exactly, in a stable order, or an error that says what to do.",
+		MarkdownDescription: "Reads the monthly usage and allocation of each offering's components from the marketplace of [Waldur](https://waldur.com): " +
+			"every row, exactly, in a stable order, or an error that says what to do.",
 		Attributes: map[string]schema.Attribute{
 			"url": schema.StringAttribute{
 				Optional: true, Validators: []validator.String{parsedWith(waldur.ParseURL)},
-				MarkdownDescription: "Address of the Waldur server, such as `https://waldur.example.com`, with or without a trailing `/` or `/api`. A path prefix is kept. " +
+				MarkdownDescription: "Address of the Waldur server, such as `https://waldur.example.com`, with or without a trailing `/`, " +
+					"`/api` or the endpoint's path. A path prefix is kept. " +
 					"You can set the environment variable `" + urlVariable + "` instead.",
 			},
 			"token": schema.StringAttribute{
@@ -102,17 +107,21 @@ func (p *waldurProvider) Schema(_ context.Context, _ provider.SchemaRequest, res
 			},
 			"profile": schema.StringAttribute{
 				Optional: true, Validators: []validator.String{parsedWith(parseFilterText)},
-				MarkdownDescription: "Name of a profile that `waldur-cli login` saved, which gives both address and token. The environment variables are then not used. Conflicts with `url` and `token`. " +
-					"Default, if neither an address nor a token is set anywhere: the environment variable `" + profileVariable + "`, otherwise the profile `" + defaultProfile + "`.",
+				MarkdownDescription: "Name of a profile that `waldur-cli login` saved, which gives both address and token. " +
+					"The environment variables are then not used. Conflicts with `url` and `token`. " +
+					"Default, if neither an address nor a token is set anywhere: the environment variable `" +
+					profileVariable + "`, otherwise the profile `" + defaultProfile + "`.",
 			},
 			"headers": schema.MapAttribute{
 				Optional: true, Sensitive: true, ElementType: types.StringType, Validators: []validator.Map{headersValidator{}},
-				MarkdownDescription: "HTTP headers to send with every request, for a gateway in front of Waldur, such as Cloudflare Access, oauth2-proxy or IAP. " +
+				MarkdownDescription: "HTTP headers to send with every request, for a gateway in front of Waldur, " +
+					"such as Cloudflare Access, oauth2-proxy or IAP. " +
 					"`Authorization` and headers that HTTP or the provider itself needs cannot be set.",
 			},
 			"client_cert_pem": schema.StringAttribute{
 				Optional: true, Validators: []validator.String{parsedWith(parseCertificates)},
-				MarkdownDescription: "Certificate in PEM format for a gateway that requires a client certificate, followed by intermediate certificates if there are any. Requires `client_key_pem`.",
+				MarkdownDescription: "Certificate in PEM format for a gateway that requires a client certificate, " +
+					"followed by intermediate certificates if there are any. Requires `client_key_pem`.",
 			},
 			"client_key_pem": schema.StringAttribute{
 				Optional: true, Sensitive: true, Validators: []validator.String{parsedWith(parseKey)},
@@ -123,7 +132,8 @@ func (p *waldurProvider) Schema(_ context.Context, _ provider.SchemaRequest, res
 				MarkdownDescription: "Certificates of private certificate authorities in PEM format, to trust in addition to the system's.",
 			},
 			"insecure": schema.BoolAttribute{
-				Optional: true, MarkdownDescription: "Skip certificate verification. Anyone who intercepts the connection can then read the token. For tests only. Default: `false`.",
+				Optional: true, MarkdownDescription: "Skip certificate verification. Anyone who intercepts the connection can then read the token. " +
+					"For tests only. Default: `false`.",
 			},
 			"request_timeout": schema.StringAttribute{
 				Optional: true, Validators: []validator.String{parsedWith(parseDuration)},
@@ -131,7 +141,8 @@ func (p *waldurProvider) Schema(_ context.Context, _ provider.SchemaRequest, res
 			},
 			"max_retries": schema.NumberAttribute{
 				Optional: true, Validators: []validator.Number{wholeNumberBetween(0, 10)},
-				MarkdownDescription: "Maximum number of retries of a request after a connection error that can pass, a 408, 425 or 429 response, or any 5xx response except 501, from 0 to 10. " +
+				MarkdownDescription: "Maximum number of retries of a request after a connection error that can pass, a 408, 425 or 429 response, " +
+					"or any 5xx response except 501, from 0 to 10. " +
 					"Waits start at about half a second and grow to at most 30 seconds. A `Retry-After` header of up to a minute takes precedence. Default: `4`.",
 			},
 		},
@@ -152,7 +163,7 @@ func (p *waldurProvider) Configure(ctx context.Context, req provider.ConfigureRe
 	client := &waldur.Client{
 		UserAgent:          fmt.Sprintf("Terraform/%s (+https://www.terraform.io) terraform-provider-waldur/%s", req.TerraformVersion, p.version),
 		Headers:            config.headers(ctx, diags),
-		Certificates:       config.certificates(diags),
+		Certificate:        config.certificate(diags),
 		RootCAs:            parseArgument(config.CACertPEM, path.Root("ca_cert_pem"), parseAuthorities, diags),
 		InsecureSkipVerify: config.Insecure.ValueBool(),
 		RequestTimeout:     parseArgument(config.RequestTimeout, path.Root("request_timeout"), parseDuration, diags),
@@ -167,7 +178,8 @@ func (p *waldurProvider) Configure(ctx context.Context, req provider.ConfigureRe
 	if client.URL != nil {
 		proxy, err := waldur.ProxyFromEnvironment(client.URL)
 		if err != nil {
-			diags.AddError("Invalid Proxy Variable", sentence(err)+"\n\nUntil then nothing is sent, because requests would bypass the proxy. If Waldur needs no proxy, add its host to NO_PROXY.")
+			diags.AddError("Invalid Proxy Variable", sentence(err)+"\n\nNothing is sent until that is corrected. "+
+				"If Waldur needs no proxy, add its host to NO_PROXY.")
 		}
 		client.Proxy = proxy
 		warnOfTransport(client, diags)
@@ -190,14 +202,17 @@ func (m *providerModel) login(c *connection, diags *diag.Diagnostics) {
 	case m.Profile.IsNull() && anywhere:
 		c.client.URL = setting(m.URL, "url", urlVariable, "Address", waldur.ParseURL, c, diags)
 		c.client.Token = setting(m.Token, "token", tokenVariable, "Token", waldur.ParseToken, c, diags)
-		c.tokenSource = "the provider block"
+		c.urlSource, c.renewToken = "url in the provider block", "The token came from the provider block: set the new one there."
+		if m.URL.IsNull() {
+			c.urlSource = "the environment variable " + urlVariable
+		}
 		if m.Token.IsNull() {
-			c.tokenSource = "the environment variable " + tokenVariable
+			c.renewToken = "The token came from the environment variable " + tokenVariable + ": set the new one there."
 		}
 	case !m.Profile.IsNull():
-		c.useProfile(m.Profile.ValueString(), "Correct profile in the provider block.", diags)
+		c.useProfile(m.Profile.ValueString(), "Correct the argument profile in the provider block, or log in with waldur-cli.", diags)
 	case isSet(profileVariable):
-		c.useProfile(strings.TrimSpace(os.Getenv(profileVariable)), "Correct the environment variable "+profileVariable+", or set profile in the provider block.", diags)
+		c.useProfile(strings.TrimSpace(os.Getenv(profileVariable)), "Correct the environment variable "+profileVariable+", or log in with waldur-cli.", diags)
 	default:
 		c.useDefaultProfile(diags)
 	}
@@ -214,26 +229,29 @@ func (c *connection) useProfile(name, advice string, diags *diag.Diagnostics) {
 }
 
 // useDefaultProfile takes them from the default profile. If it cannot be used, reads
-// fail.
+// fail: nobody asked for this profile.
 func (c *connection) useDefaultProfile(diags *diag.Diagnostics) {
 	p, err := readProfile(defaultProfile)
-	if err == nil {
+	switch {
+	case err == nil:
 		c.use(p, diags)
-		return
+	case errors.Is(err, errNoProfile):
+		c.missing.AddError("Missing Waldur Address and Token", sentence(fmt.Errorf("the Waldur address and token are not set, and %w", err))+"\n\n"+setLogin)
+	default:
+		c.missing.AddError("Unusable Waldur Profile", sentence(err)+"\n\nCorrect the profile. "+setLogin)
 	}
-	cause := sentence(err)
-	if errors.Is(err, errNoProfile) {
-		cause = "The Waldur address and token are not set, and the profile " + defaultProfile + " is not saved."
-	}
-	c.missing.AddError("Missing Waldur Address and Token", cause+"\n\nLog in with `waldur-cli login`, which saves the profile. "+
-		"Or set the environment variables "+urlVariable+" and "+tokenVariable+", or url and token in the provider block.")
 }
 
+const setLogin = "Log in with waldur-cli login, which saves the profile " + defaultProfile + ". " +
+	"Or set the environment variables " + urlVariable + " and " + tokenVariable + ", or url and token in the provider block."
+
 func (c *connection) use(p *profile, diags *diag.Diagnostics) {
-	c.client.URL, c.client.Token, c.tokenSource = p.url, p.token, "the "+p.String()
-	if p.public {
+	c.client.URL, c.client.Token = p.URL, p.Token
+	c.urlSource = "api_url of the " + p.String()
+	c.renewToken = "The token came from the " + p.String() + ": log in again with waldur-cli."
+	if p.Public {
 		diags.AddAttributeWarning(path.Root("profile"), "Profiles Readable by Others",
-			fmt.Sprintf("Other users of this machine can read %s, which contains tokens.\n\nRun chmod 600 %s.", p.file, p.file))
+			fmt.Sprintf("Other users of this machine can read %s, which contains tokens.\n\nRun chmod 600 %s.", p.File, p.File))
 	}
 }
 
@@ -246,8 +264,12 @@ func setting[T any](argument types.String, name, variable, title string, parse f
 		return parseArgument(argument, path.Root(name), parse, diags)
 	}
 	if !isSet(variable) {
-		c.missing.AddError("Missing Waldur "+title, fmt.Sprintf("The Waldur %s is not set.\n\n"+
-			"Set %s in the provider block, or the environment variable %s. Address and token must both be set there, or both come from a profile of waldur-cli.", strings.ToLower(title), name, variable))
+		advice := fmt.Sprintf("Set the environment variable %s, or %s in the provider block. "+
+			"Or leave both address and token to a profile of waldur-cli.", variable, name)
+		if isSet(profileVariable) {
+			advice += " The environment variable " + profileVariable + " is not used while an address or a token is set."
+		}
+		c.missing.AddError("Missing Waldur "+title, fmt.Sprintf("The Waldur %s is not set.\n\n%s", strings.ToLower(title), advice))
 		return value
 	}
 	value, err := parse(os.Getenv(variable))
@@ -268,8 +290,8 @@ func (m *providerModel) headers(ctx context.Context, diags *diag.Diagnostics) ht
 	return headers
 }
 
-// certificates returns the client's certificate, if it is set.
-func (m *providerModel) certificates(diags *diag.Diagnostics) []tls.Certificate {
+// certificate returns the client's certificate, or nil if it is not set.
+func (m *providerModel) certificate(diags *diag.Diagnostics) *tls.Certificate {
 	certificate, key := m.ClientCertPEM, m.ClientKeyPEM
 	switch {
 	case certificate.IsNull() && key.IsNull():
@@ -285,7 +307,7 @@ func (m *providerModel) certificates(diags *diag.Diagnostics) []tls.Certificate 
 	if err != nil {
 		addInvalidValue(diags, path.Root("client_key_pem"), err)
 	}
-	return []tls.Certificate{pair}
+	return &pair
 }
 
 // refuseUnknown reports arguments whose values are known only after apply.
@@ -306,7 +328,8 @@ func refuseUnknown(req provider.ConfigureRequest, diags *diag.Diagnostics) {
 			advice += ", or leave it out and set the environment variable " + variable
 		}
 		diags.AddAttributeError(path.Root(name), "Unknown Value for "+name,
-			fmt.Sprintf("The value of %s is known only after apply, but the provider needs it during plan.\n\n%s. Or first apply the resources that it depends on, with -target.", name, advice))
+			fmt.Sprintf("The value of %s is known only after apply, but the provider needs it during plan.\n\n%s. "+
+				"Or first apply the resources that it depends on, with -target.", name, advice))
 	}
 }
 
@@ -318,7 +341,8 @@ func warnOfTransport(client *waldur.Client, diags *diag.Diagnostics) {
 	}
 	if client.InsecureSkipVerify {
 		diags.AddAttributeWarning(path.Root("insecure"), "Certificate Verification Is Off",
-			"With insecure = true, any server can impersonate Waldur and read the token.\n\nIf the certificate comes from a private authority, set ca_cert_pem instead.")
+			"With insecure = true, any server can impersonate Waldur and read the token.\n\n"+
+				"If the certificate comes from a private authority, set ca_cert_pem instead.")
 	}
 }
 

@@ -7,10 +7,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -28,10 +30,11 @@ var filterArguments = []string{
 }
 
 const (
-	checkURL     = "Check url in the provider block, or " + urlVariable + ". If a proxy, firewall or VPN is involved, check that too."
 	checkGateway = "If a gateway in front of Waldur requires headers of its own, set headers in the provider block."
 	checkProxy   = "The proxy is set by HTTPS_PROXY or HTTP_PROXY. If Waldur needs no proxy, add its host to NO_PROXY."
-	checkRunning = "Check that the server is running and that url is correct. If a proxy, firewall or VPN is involved, check that too."
+	proxyLogin   = "The proxy requires a user and a password, or does not accept those that it got. " +
+		"Write them into its address, as in http://user:password@proxy.example.com:3128, and percent-encode special characters. "
+	checkRunning = "Check that the server is running and that the address is correct. If a proxy, firewall or VPN is involved, check that too."
 	reportFault  = "This is a bug in the provider. Please report it."
 	readLess     = "Read less: narrow the filters, for example to one offering_uuid or to fewer months."
 )
@@ -110,10 +113,10 @@ func (f *readFailure) explain(failed *waldur.RequestError) (title, advice string
 	case *waldur.ProxyError:
 		title, advice = "Proxy Refused to Connect", checkProxy
 		if err.StatusCode == http.StatusProxyAuthRequired {
-			advice = "The proxy requires a user and a password, as in http://user:password@proxy.example.com:3128, or others than those. " + checkProxy
+			advice = proxyLogin + checkProxy
 		}
 	case *waldur.SchemeError:
-		return "Wrong Scheme in Waldur Address", explainScheme(err)
+		return "Wrong Scheme in Waldur Address", f.explainScheme(err)
 	case *waldur.ClientCertificateError:
 		return "Client Certificate Not Accepted", explainClientCertificate(err)
 	case *waldur.StatusError:
@@ -121,26 +124,34 @@ func (f *readFailure) explain(failed *waldur.RequestError) (title, advice string
 	case *waldur.RedirectError:
 		return "Redirect Not Followed", f.explainRedirect(err)
 	case *waldur.HTMLError:
-		return "HTML Page Instead of Waldur API", "This looks like a web front end, which returns a page for any address, or like a gateway. " + checkURL + " " + checkGateway
+		return "HTML Page Instead of Waldur API", "This looks like a web front end, which returns a page for any address, " +
+			"or like a gateway. " + f.checkURL() + " " + checkGateway
 	case *waldur.FilterIgnoredError:
-		return "Filters Ignored by Waldur", "The server returned rows that were not requested. A proxy may have removed the query. " + checkURL
+		return "Filters Ignored by Waldur", "The server returned rows that were not requested. A proxy may have removed the query. " + f.checkURL()
 	case *waldur.CountError:
-		return "No Usable X-Result-Count Header", "Without this header, the provider cannot tell whether rows are missing. Waldur always sends it, so a proxy may have changed it: configure the proxy to pass it on. " + checkURL
+		return "No Usable X-Result-Count Header", "Without this header, the provider cannot tell whether rows are missing. " +
+			"Waldur always sends it, so a proxy may have changed it: configure the proxy to pass it on. " + f.checkURL()
 	case *waldur.TooManyRowsError:
 		return "Too Many Rows to Read", readLess
 	case *waldur.NoRowsError:
 		return "No Rows in Waldur", f.explainNoRows()
 	case *waldur.LimitPeriodError:
-		return "Unknown Limit Period", "The provider cannot tell which months to add up for this limit, and a guess would be a wrong number. Leave out usage_period, or select other components with the filters. " +
+		return "Unknown Limit Period", "The provider cannot tell which months to add up for this limit, and a guess would be a wrong number. " +
+			"Leave out usage_period, or select other components with the filters. " +
 			"If your Waldur has this limit period, please report it."
 	case *waldur.RowError:
 		return "Unexpected Row from Waldur", f.explainRow(err)
 	case *waldur.BodyError:
-		return explainBody(err)
+		return f.explainBody(err)
 	default:
 		return "Unexpected Read Error", reportFault
 	}
 	return title, advice + f.outOfTime(failed.OutOfTime)
+}
+
+// checkURL advises to check the address where it was set.
+func (f *readFailure) checkURL() string {
+	return "Check " + f.connection.urlSource + ". If a proxy, firewall or VPN is involved, check that too."
 }
 
 // outOfTime says that retries were left, but no time.
@@ -158,7 +169,8 @@ func (f *readFailure) explainIncomplete(err *waldur.IncompleteError) (title, adv
 	case timedOut && connection.Previous != nil:
 		return f.explainTimeout(connection.Previous)
 	case err.Changes > 0:
-		return "Waldur Data Keeps Changing", stopped + fmt.Sprintf("Waldur may be writing usage: run the command again later, or raise timeouts.read (now %s).", f.timeout)
+		return "Waldur Data Keeps Changing", stopped +
+			fmt.Sprintf("Waldur may be writing usage: run the command again later, or raise timeouts.read (now %s).", f.timeout)
 	case timedOut:
 		return f.explainTimeout(nil)
 	}
@@ -170,17 +182,20 @@ func (f *readFailure) explainTimeout(previous error) (title, advice string) {
 	if previous != nil {
 		return "Read from Waldur Timed Out", advice + "Earlier attempts failed: fix the cause of that first. " + checkRunning
 	}
-	return "Read from Waldur Timed Out", advice + "If the server is slow, raise it, as in timeouts { read = \"15m\" }. Or read less: narrow the filters, or set fields."
+	return "Read from Waldur Timed Out", advice + "If the server is slow, raise it, as in timeouts { read = \"15m\" }. " +
+		"Or read less: narrow the filters, or set fields."
 }
 
 // explainNoRows names what can be the reason, the most likely one first.
 func (f *readFailure) explainNoRows() string {
 	var reasons []string
 	if f.query.Start.IsZero() && f.query.End.IsZero() && !f.query.Latest {
-		reasons = append(reasons, "Waldur sums up usage once a day, so the first day of a month has no rows until that job has run: billing_period = \"latest\" then reads last month.")
+		reasons = append(reasons, "Waldur sums up usage once a day, so the first day of a month has no rows until that job has run: "+
+			"billing_period = \"latest\" then reads last month.")
 	}
 	if len(f.query.Filters()) > 0 {
-		reasons = append(reasons, "A filter may be wrong: component_type is the identifier of a component and not its name, and customer_uuid is the organization that provides the offerings.")
+		reasons = append(reasons, "A filter may be wrong: component_type is the identifier of a component and not its name, "+
+			"and customer_uuid is the organization that provides the offerings.")
 	}
 	reasons = append(reasons, "The token's user may see no offerings: it needs a role in the organization of the offerings, or must be staff.")
 	return strings.Join(reasons, "\n\n")
@@ -194,23 +209,25 @@ func (f *readFailure) explainRow(err *waldur.RowError) string {
 	return advice
 }
 
-func explainBody(err *waldur.BodyError) (title, advice string) {
+func (f *readFailure) explainBody(err *waldur.BodyError) (title, advice string) {
 	switch {
 	case err.TooLarge:
 		return "Response from Waldur Too Large", "A page of 300 rows usually has about 200 KB. Lower page_size, or leave out columns with fields."
 	case err.Encoded:
-		return "Response in Unusable Encoding", "The provider requests JSON that is plain or compressed with gzip. A proxy may have changed the body or the Content-Encoding header. " + checkURL
+		return "Response in Unusable Encoding", "The provider requests JSON that is plain or compressed with gzip. " +
+			"A proxy may have changed the body or the Content-Encoding header. " + f.checkURL()
 	}
-	return "Unexpected Response from Waldur", "The response is not the list of rows that Waldur's API documents. " + checkURL
+	return "Unexpected Response from Waldur", "The response is not the list of rows that Waldur's API documents. " + f.checkURL()
 }
 
 func (f *readFailure) explainRedirect(err *waldur.RedirectError) string {
-	advice := "That address is not the Waldur API; it may be a login page. " + checkURL + " " + checkGateway
+	advice := "That address is not the Waldur API; it may be a login page. " + f.checkURL() + " " + checkGateway
 	if err.Root != "" {
-		advice = fmt.Sprintf("If Waldur has moved there, set url in the provider block, or %s, to %q.", urlVariable, err.Root)
+		advice = fmt.Sprintf("If Waldur has moved there, set %s to %q.", f.connection.urlSource, err.Root)
 	}
 	if isUnencrypted(f.connection.client.URL) {
-		return "The token was not sent to the new address, but unencrypted to the old one: anyone on the network path could read it, so replace the token. " + advice
+		return "The token was not sent to the new address. But it was sent to the old address without encryption: " +
+			"anyone on the network path could read it, so replace it. " + advice
 	}
 	return "The token was not sent to the new address. " + advice
 }
@@ -218,27 +235,33 @@ func (f *readFailure) explainRedirect(err *waldur.RedirectError) string {
 func (f *readFailure) explainStatus(err *waldur.StatusError, outOfTime bool) (title, advice string) {
 	switch code := err.StatusCode; {
 	case err.HTML && (code == http.StatusUnauthorized || code == http.StatusForbidden):
-		return "Access Denied by a Proxy", "The response is an HTML page, so it does not come from Waldur's API, but from a proxy or firewall in front of it. " + checkURL + " " + checkGateway
+		return "Access Denied by a Proxy", "The response is an HTML page, so it does not come from Waldur's API, " +
+			"but from a proxy or firewall in front of it. " + f.checkURL() + " " + checkGateway
 	case code == http.StatusUnauthorized:
 		return "Token Refused by Waldur", f.explainUnauthorized(err.Detail)
 	case code == http.StatusForbidden && strings.Contains(err.Detail, "active session"):
-		return "Access Denied by Waldur", "Log in to Waldur in a browser once with this user, then run the command again. Waldur accepts an OIDC access token only for a user who has logged in before."
+		return "Access Denied by Waldur", "Log in to Waldur in a browser once with this user, then run the command again. " +
+			"Waldur accepts an OIDC access token only for a user who has logged in before."
 	case code == http.StatusForbidden:
-		return "Access Denied by Waldur", "The token is valid, but its user may not read usage. Use the token of a user with a role in the organization of the offerings, or of staff."
+		return "Access Denied by Waldur", "The token is valid, but its user may not read usage. Use the token of a user with a role " +
+			"in the organization of the offerings, or of staff."
 	case code == http.StatusBadRequest:
 		return "Request Refused by Waldur", "This version of Waldur may not be supported. Please report it."
 	case code == http.StatusProxyAuthRequired:
-		return "Proxy Refused to Connect", "The proxy requires a user and a password, as in http://user:password@proxy.example.com:3128, or others than those. " + checkProxy
+		return "Proxy Refused to Connect", proxyLogin + checkProxy
 	case code == http.StatusNotFound:
-		return "Waldur Usage Endpoint Not Found", "Either Waldur is older than 8.0.8, the first version with this endpoint, or the address is wrong. " + checkURL
+		return "Waldur Usage Endpoint Not Found", "Either Waldur is older than 8.0.8, the first version with this endpoint, " +
+			"or the address is wrong. " + f.checkURL()
 	case code == http.StatusTooManyRequests:
-		return "Rate Limited by Waldur", retryLater(err, outOfTime, "raise max_retries in the provider block, or read less: narrow the filters") + f.outOfTime(outOfTime)
+		return "Rate Limited by Waldur",
+			retryLater(err, outOfTime, "raise max_retries in the provider block, or read less: narrow the filters") + f.outOfTime(outOfTime)
 	case code == http.StatusRequestTimeout || code == http.StatusTooEarly:
 		return "Request to Waldur Timed Out", retryLater(err, outOfTime, "lower page_size") + f.outOfTime(outOfTime)
 	case code >= http.StatusInternalServerError:
-		return "Waldur Server Error", "The server, or a proxy in front of it, failed. " + retryLater(err, outOfTime, "ask the operator of the Waldur server. If large pages time out, lower page_size") + f.outOfTime(outOfTime)
+		return "Waldur Server Error", "The server, or a proxy in front of it, failed. " +
+			retryLater(err, outOfTime, "ask the operator of the Waldur server. If large pages time out, lower page_size") + f.outOfTime(outOfTime)
 	}
-	return "Unexpected Response from Waldur", checkURL
+	return "Unexpected Response from Waldur", f.checkURL()
 }
 
 // retryLater advises to run the command again: after the wait that the server asked
@@ -261,55 +284,84 @@ func retryLater(err *waldur.StatusError, outOfTime bool, otherwise string) strin
 	return advice + ", or " + otherwise + "."
 }
 
-func explainScheme(err *waldur.SchemeError) string {
+func (f *readFailure) explainScheme(err *waldur.SchemeError) string {
 	if err.Scheme == "https" {
-		return "Check the port in url. If the server has no TLS, begin url with http; the token is then sent unencrypted. If a proxy or gateway is involved, check that too."
+		return "Check the port in " + f.connection.urlSource + ". If the server has no TLS, begin the address with http; the token is then sent unencrypted."
 	}
-	return "Begin url with https, or check its port. The token may have been sent unencrypted: if others could read it, replace it."
+	advice := "Begin " + f.connection.urlSource + " with https, or correct its port."
+	if isUnencrypted(f.connection.client.URL) {
+		advice += " The token was sent without encryption: anyone on the network path could read it, so replace it."
+	}
+	return advice
 }
 
 func explainClientCertificate(err *waldur.ClientCertificateError) string {
 	if err.Sent {
-		return "Check that the gateway trusts the authority of the certificate in client_cert_pem, and that the certificate has not expired."
+		return "Check that the server, or the gateway in front of it, trusts the authority of the certificate in client_cert_pem, " +
+			"and that the certificate has not expired."
 	}
-	return "Set client_cert_pem and client_key_pem in the provider block to a certificate that the gateway trusts, and to its key."
+	return "Set client_cert_pem in the provider block to a certificate that the server, or the gateway in front of it, trusts, and client_key_pem to its key."
 }
 
 // explainUnauthorized says what can be wrong with the token. The server sends the
 // same text for several causes.
 func (f *readFailure) explainUnauthorized(detail string) string {
-	renew := " The token came from " + f.connection.tokenSource + ": set the new one there."
+	renew := " " + f.connection.renewToken
 	switch kind := f.connection.client.Token.Kind(); {
 	case strings.Contains(strings.ToLower(detail), "introspection"):
-		return "Waldur could not check the token with its identity provider, which may be temporarily down. Run the command again later. If it fails again, ask the operator of the Waldur server, or use a personal access token."
+		return "Waldur could not check the token with its identity provider, which may be temporarily down. Run the command again later. " +
+			"If it fails again, ask the operator of the Waldur server, or use a personal access token." + renew
 	case kind == waldur.PersonalAccessToken && strings.Contains(detail, "JWT"):
 		return "Personal access tokens may be switched off on this server. Ask its operator, or use the API token in the user's profile in Waldur." + renew
 	case kind == waldur.PersonalAccessToken:
-		return "The personal access token may have expired or been revoked, it may not be allowed from this network, or its user may be inactive or may not use such tokens. Check it in the user's profile in Waldur, or create a new one there." + renew
+		return "The personal access token may have expired or been revoked, it may not be allowed from this network, " +
+			"or its user may be inactive or may not use such tokens. Check it in the user's profile in Waldur, or create a new one there." + renew
 	case kind == waldur.OIDCToken:
 		return "The OIDC access token may have expired, or its user may be inactive. Get a new one from the identity provider." + renew
 	}
-	return "An API token expires 30 to 60 minutes after its last use by default. A new one is in the user's profile in Waldur. For pipelines, create a personal access token (w_…) there instead." + renew
+	return "An API token expires 30 to 60 minutes after its last use by default. A new one is in the user's profile in Waldur. " +
+		"For pipelines, create a personal access token (w_…) there instead." + renew
 }
 
 func (f *readFailure) explainConnection(err *waldur.ConnectionError) (title, advice string) {
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
 		return f.explainTimeout(err.Previous)
-	case err.Untrusted():
-		return "Server Certificate Not Trusted", "If the certificate comes from a private authority, set ca_cert_pem in the provider block, for example to file(\"ca.pem\"). If it has expired, renew it; if it is for another host, correct url."
 	case err.Proxy != "":
-		return "Cannot Connect to Proxy", fmt.Sprintf("Check that the proxy %s is running. %s", err.Proxy, checkProxy)
+		return "Cannot Connect to Proxy", f.explainProxy(err)
+	case err.Untrusted():
+		return "Server Certificate Not Trusted", "If the certificate comes from a private authority, set ca_cert_pem in the provider block, " +
+			"for example to file(\"ca.pem\"). If it has expired, renew it; if it is for another host, correct the address."
 	case err.Alert != "":
-		return "TLS Handshake Refused by Server", "The server, or a gateway in front of it, may require a client certificate: set client_cert_pem and client_key_pem in the provider block. Or it accepts only other versions of TLS."
+		return "TLS Handshake Refused by Server", "The server, or a gateway in front of it, may require a client certificate that it trusts: " +
+			"check client_cert_pem and client_key_pem in the provider block. " +
+			"Or it does not know the host in the address, or accepts only other versions of TLS."
+	case err.Unreadable() && strings.Contains(err.Text, "certificate"):
+		return "Server Certificate Not Readable", "Ask the operator of the Waldur server for a certificate in a valid form. " +
+			"See Troubleshooting in the provider's documentation for settings that accept some others."
 	case err.Unreadable():
-		return "Server Certificate Not Readable", "Ask the operator of the Waldur server for a certificate in a valid form. See Troubleshooting in the provider's documentation for settings that accept some others."
+		return "TLS Handshake Failed", "The server's TLS does not fit the provider's. See Troubleshooting in the provider's documentation. " + checkRunning
 	case err.Handshake && !err.TimedOut:
-		return "TLS Handshake Interrupted", "The connection ended in the TLS handshake, which old firewalls can cause. See Troubleshooting in the provider's documentation. " + checkRunning
+		return "TLS Handshake Interrupted", "The server may not speak TLS at this port. Or an old firewall ended the connection: " +
+			"see Troubleshooting in the provider's documentation. " + checkRunning
 	case err.TimedOut:
 		return "Request to Waldur Timed Out", checkRunning + " If the server is slow, raise request_timeout in the provider block, or lower page_size."
 	case err.Partial:
-		return "Incomplete Response from Waldur", "Run the command again. If it fails again, check the proxy or load balancer in front of Waldur, or lower page_size."
+		return "Incomplete Response from Waldur", "Run the command again. If it fails again, check the proxy or load balancer in front of Waldur, " +
+			"or lower page_size."
+	case f.connection.client.URL.Scheme == "http" && (errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET)):
+		return "Cannot Connect to Waldur", checkRunning + " If the server speaks TLS at this port, begin the address with https."
 	}
 	return "Cannot Connect to Waldur", checkRunning
+}
+
+// explainProxy names the proxy first: the server was not reached.
+func (f *readFailure) explainProxy(err *waldur.ConnectionError) string {
+	switch {
+	case err.Untrusted():
+		return "If the certificate of the proxy comes from a private authority, set ca_cert_pem in the provider block. " + checkProxy
+	case err.Handshake:
+		return "The address of the proxy begins with https, so the proxy itself must speak TLS. Most proxies do not: begin it with http then. " + checkProxy
+	}
+	return fmt.Sprintf("Check that the proxy %s is running. %s", err.Proxy, checkProxy)
 }

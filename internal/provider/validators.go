@@ -102,7 +102,8 @@ func addInvalidValue(diags *diag.Diagnostics, at path.Path, err error) {
 
 // addConflict reports two arguments that cannot be set together.
 func addConflict(diags *diag.Diagnostics, argument, other, advice string) {
-	diags.AddAttributeError(path.Root(argument), "Conflicting Arguments", fmt.Sprintf("%s and %s cannot be set together.\n\n%s", argument, other, advice))
+	diags.AddAttributeError(path.Root(argument), "Invalid Combination of Arguments",
+		fmt.Sprintf("%s and %s cannot be set together.\n\n%s", argument, other, advice))
 }
 
 // argumentName returns a path without indices of lists and values of sets, such as
@@ -211,8 +212,9 @@ func percentThreshold(number types.Number) *waldur.Decimal {
 // reservedHeaders cannot be set: HTTP needs them for the connection, or the
 // provider for reading completely.
 var reservedHeaders = []string{
-	"Authorization", "Proxy-Authorization", "Proxy-Connection", "Host", "Content-Length", "Content-Type", "Transfer-Encoding", "Connection", "Keep-Alive", "Te",
-	"Trailer", "Upgrade", "Expect", "Accept", "Accept-Encoding", "Cache-Control", "Range", "If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since", "If-Range",
+	"Authorization", "Proxy-Authorization", "Proxy-Connection", "Host", "Content-Length", "Content-Type", "Transfer-Encoding",
+	"Connection", "Keep-Alive", "Te", "Trailer", "Upgrade", "Expect", "Accept", "Accept-Encoding", "Cache-Control", "Range",
+	"If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since", "If-Range",
 }
 
 // headersValidator accepts names and values that can be sent as HTTP headers. Its
@@ -229,13 +231,14 @@ func (headersValidator) ValidateMap(_ context.Context, req validator.MapRequest,
 		case !httpguts.ValidHeaderFieldName(name):
 			addInvalidValue(&resp.Diagnostics, req.Path, fmt.Errorf("has %q, which is not the name of an HTTP header", name))
 		case slices.Contains(reservedHeaders, canonical):
-			addInvalidValue(&resp.Diagnostics, req.Path, fmt.Errorf("has %q, which cannot be set", name))
+			addInvalidValue(&resp.Diagnostics, req.Path, fmt.Errorf("has %q, which cannot be set: HTTP or the provider itself needs it", name))
 		case known[canonical]:
 			addInvalidValue(&resp.Diagnostics, req.Path, fmt.Errorf("has %q twice, in different cases", canonical))
 		case value.IsNull():
 			addInvalidValue(&resp.Diagnostics, req.Path, fmt.Errorf("has no value for %q", name))
 		case !value.IsUnknown() && !httpguts.ValidHeaderFieldValue(value.ValueString()):
-			addInvalidValue(&resp.Diagnostics, req.Path, fmt.Errorf("has a value for %q with a line break or another character that HTTP does not allow", name))
+			addInvalidValue(&resp.Diagnostics, req.Path, fmt.Errorf("has a value for %q with a line break or another character that HTTP does not allow; "+
+				"trimspace() removes a line break at the end", name))
 		}
 		known[canonical] = true
 	}

@@ -19,7 +19,6 @@ import (
 	"maps"
 	"math/rand/v2"
 	"net/http"
-	"net/http/httptrace"
 	"net/url"
 	"strconv"
 	"strings"
@@ -79,8 +78,8 @@ type Client struct {
 	// Proxy is the proxy to use, as [ProxyFromEnvironment] returns it. Nil means none.
 	Proxy *url.URL
 
-	// Certificates are the client's, for servers that require one.
-	Certificates []tls.Certificate
+	// Certificate is the client's, for servers that require one. Nil means none.
+	Certificate *tls.Certificate
 
 	// RootCAs are the certificate authorities to trust. Nil means the system's.
 	RootCAs *x509.CertPool
@@ -96,6 +95,8 @@ type Client struct {
 	transport *http.Transport
 	redactor  *redactor
 	slots     chan struct{} // one element for each request under way
+
+	certificateAsked atomic.Bool // a server asked for a client certificate
 
 	mu        sync.Mutex
 	heldUntil time.Time // no request is sent earlier, because of a Retry-After header
@@ -249,7 +250,7 @@ func (c *Client) attempt(ctx context.Context, method string, address *url.URL, p
 	limit := cmp.Or(c.RequestTimeout, defaultRequestTimeout)
 	attemptCtx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	var inHandshake atomic.Bool
+	var reached progress
 	failure := func(err error) error {
 		switch {
 		case ctx.Err() != nil:
@@ -257,13 +258,9 @@ func (c *Client) attempt(ctx context.Context, method string, address *url.URL, p
 		case attemptCtx.Err() != nil:
 			return &ConnectionError{Text: fmt.Sprintf("no complete response within %s", limit), TimedOut: true}
 		}
-		return c.connectionError(err, inHandshake.Load())
+		return c.connectionError(err, &reached)
 	}
-	traced := httptrace.WithClientTrace(attemptCtx, &httptrace.ClientTrace{
-		TLSHandshakeStart: func() { inHandshake.Store(true) },
-		TLSHandshakeDone:  func(_ tls.ConnectionState, err error) { inHandshake.Store(err != nil) },
-	})
-	req, err := http.NewRequestWithContext(traced, method, address.String(), nil)
+	req, err := http.NewRequestWithContext(reached.traced(attemptCtx), method, address.String(), nil)
 	if err != nil {
 		return nil, failure(err)
 	}

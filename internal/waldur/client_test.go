@@ -98,7 +98,8 @@ func TestTokenScheme(t *testing.T) {
 func TestRedactorRemovesAPrefixAtACut(t *testing.T) {
 	t.Parallel()
 	const token = "s3cret-token.of_some~length"
-	r := &redactor{secrets: []secret{{token, "(token)"}}}
+	r := &redactor{}
+	r.add(token, "(token)")
 	for text, want := range map[string]string{
 		"before " + token + " after":  "before (token) after",
 		"before " + token:             "before (token)",

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net"
 	"slices"
 	"strings"
 	"time"
@@ -50,11 +51,15 @@ type StatusError struct {
 	Status     string        // such as "401 Unauthorized"
 	Detail     string        // the server's text, or the title of an HTML page
 	HTML       bool          // the body is an HTML page, of a web front end or a proxy
+	Encoding   string        // the body's Content-Encoding, if that cannot be decoded
 	RetryAfter time.Duration // from the Retry-After header, or 0
 }
 
 func (e *StatusError) Error() string {
-	if e.Detail == "" {
+	switch {
+	case e.Encoding != "":
+		return fmt.Sprintf("the server responded with %s and a body that cannot be read: its Content-Encoding is %q", e.Status, e.Encoding)
+	case e.Detail == "":
 		return "the server responded with " + e.Status
 	}
 	return fmt.Sprintf("the server responded with %s: %q", e.Status, e.Detail)
@@ -192,31 +197,31 @@ func (e *ProxyError) Error() string {
 	return fmt.Sprintf("the proxy %s responded with %s", e.Proxy, e.Status)
 }
 
-// SchemeError reports a server that speaks plain HTTP where the address begins with
-// https, or TLS where it begins with http.
+// SchemeError reports a server that does not speak TLS where the address begins with
+// https, or speaks TLS where it begins with http.
 type SchemeError struct {
 	Scheme string // of the address
 }
 
 func (e *SchemeError) Error() string {
 	if e.Scheme == "https" {
-		return "the address begins with https, but the server at this port speaks plain HTTP"
+		return "the address begins with https, but the server does not speak TLS at this port"
 	}
-	return "the address begins with http, but the server at this port speaks TLS"
+	return "the address begins with http, but the server speaks TLS at this port"
 }
 
 // ClientCertificateError reports a server that requires a certificate of the client
 // and got none, or does not accept the one that it got.
 type ClientCertificateError struct {
-	Alert string // the server's TLS alert, such as "certificate required"
-	Sent  bool   // the client has a certificate
+	Reason string // the server's words, such as "certificate required"
+	Sent   bool   // the client has a certificate
 }
 
 func (e *ClientCertificateError) Error() string {
 	if e.Sent {
-		return fmt.Sprintf("the server did not accept the client certificate (TLS alert: %s)", e.Alert)
+		return fmt.Sprintf("the server did not accept the client certificate: %q", e.Reason)
 	}
-	return fmt.Sprintf("the server requires a client certificate (TLS alert: %s)", e.Alert)
+	return fmt.Sprintf("the server requires a client certificate: %q", e.Reason)
 }
 
 // ConnectionError reports a request without a complete response: the connection
@@ -256,10 +261,14 @@ func (e *ConnectionError) Untrusted() bool {
 	return untrusted
 }
 
-// Unreadable reports whether the server's certificate or another part of the TLS
-// handshake has a form that package crypto/tls does not accept.
+// Unreadable reports whether package crypto/tls refused something in the TLS handshake,
+// such as the form of the server's certificate.
 func (e *ConnectionError) Unreadable() bool {
-	return e.Handshake && e.Err != nil && strings.HasPrefix(e.Err.Error(), "tls: ")
+	err := e.Err
+	if operation, ok := errors.AsType[*net.OpError](err); ok && operation.Op == "proxyconnect" {
+		err = operation.Err
+	}
+	return e.Handshake && err != nil && strings.HasPrefix(err.Error(), "tls: ")
 }
 
 // mayPass reports whether another attempt may succeed.

@@ -4,80 +4,138 @@
 package waldur
 
 import (
-	"cmp"
 	"encoding/base64"
-	"encoding/json"
+	"fmt"
 	"html"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf16"
 )
 
 // redactor removes secrets from texts of the server, which may repeat them. It is
 // used by reference, so that printing what holds it does not print the secrets.
 type redactor struct{ secrets []secret }
 
+// secret is a text to remove, and what to write instead.
+type secret struct {
+	characters  [][]string // the forms of each character, as formsOf returns them
+	placeholder string
+}
+
+// minSecret is the number of characters of the shortest secret to remove, and of the
+// shortest beginning of one at the end of a text. Shorter ones reveal nothing, and
+// occur in words.
+const minSecret = 4
+
 // newRedactor returns a redactor of a client's secrets.
 func newRedactor(c *Client) *redactor {
 	r := &redactor{}
-	if c.Token != "" {
-		r.secrets = append(r.secrets, secret{string(c.Token), redactedToken})
-	}
+	r.add(string(c.Token), redactedToken)
 	for _, values := range c.Headers {
 		for _, value := range values {
 			r.add(value, "(header)")
 		}
 	}
-	if c.Proxy != nil && c.Proxy.User != nil {
-		user, password := c.Proxy.User.Username(), ""
-		password, _ = c.Proxy.User.Password()
-		r.add(password, "(proxy password)")
-		r.add(base64.StdEncoding.EncodeToString([]byte(user+":"+password)), "(proxy credentials)")
+	if c.Proxy != nil {
+		if password, ok := c.Proxy.User.Password(); ok {
+			pair := c.Proxy.User.Username() + ":" + password
+			r.add(password, "(proxy password)")
+			r.add(pair, "(proxy credentials)")
+			r.add(base64.StdEncoding.EncodeToString([]byte(pair)), "(proxy credentials)")
+		}
 	}
-	slices.SortFunc(r.secrets, func(a, b secret) int { return cmp.Compare(len(b.text), len(a.text)) })
 	return r
 }
 
-// add adds a secret of any characters: as it is, and as JSON, URLs and HTML escape it.
-// A value shorter than minPrefix is not secret.
-func (r *redactor) add(value, placeholder string) {
-	if len(value) < minPrefix {
-		return
+func (r *redactor) add(text, placeholder string) {
+	s := secret{placeholder: placeholder}
+	for _, c := range strings.TrimSpace(text) { // net/http sends a header without the space around it
+		s.characters = append(s.characters, formsOf(c))
 	}
-	quoted, _ := json.Marshal(value) // escapes what HTML does not allow, too
-	encodings := []string{
-		value, strings.Trim(string(quoted), `"`), strings.Trim(strconv.Quote(value), `"`),
-		url.QueryEscape(value), url.PathEscape(value), html.EscapeString(value),
-	}
-	slices.Sort(encodings)
-	for _, encoding := range slices.Compact(encodings) {
-		r.secrets = append(r.secrets, secret{encoding, placeholder})
+	if len(s.characters) >= minSecret {
+		r.secrets = append(r.secrets, s)
 	}
 }
 
-// secret is a text to remove, and what to write instead.
-type secret struct{ text, placeholder string }
-
-// minPrefix is the shortest prefix of a secret that is removed from the end of a
-// text. Shorter ones reveal nothing, and occur in words.
-const minPrefix = 4
+// formsOf returns a character as it is, and as JSON, URLs and HTML may escape it.
+// Nothing escapes letters and digits of ASCII.
+func formsOf(c rune) []string {
+	text := string(c)
+	if c < unicode.MaxASCII && (unicode.IsLetter(c) || unicode.IsDigit(c)) {
+		return []string{text}
+	}
+	var unicodeEscape strings.Builder
+	for _, unit := range utf16.Encode([]rune{c}) {
+		_, _ = fmt.Fprintf(&unicodeEscape, `\u%04x`, unit)
+	}
+	percent := ""
+	for _, b := range []byte(text) {
+		percent += fmt.Sprintf("%%%02x", b)
+	}
+	upperUnicode := strings.ReplaceAll(strings.ToUpper(unicodeEscape.String()), `\U`, `\u`)
+	forms := []string{
+		text, percent, strings.ToUpper(percent), `\` + text, unicodeEscape.String(), upperUnicode, html.EscapeString(text),
+		fmt.Sprintf("&#%d;", c), fmt.Sprintf("&#%03d;", c), fmt.Sprintf("&#x%x;", c), fmt.Sprintf("&#x%X;", c),
+	}
+	switch c {
+	case ' ':
+		forms = append(forms, "+")
+	case '\t':
+		forms = append(forms, `\t`)
+	case '"':
+		forms = append(forms, "&quot;")
+	case '\'':
+		forms = append(forms, "&apos;")
+	}
+	for _, form := range slices.Clone(forms) { // net/http quotes what is not HTTP
+		quoted := strconv.Quote(form)
+		forms = append(forms, quoted[1:len(quoted)-1])
+	}
+	return forms
+}
 
 // redact replaces the secrets in a text with placeholders. At the end, where the
-// text may have been cut, it also replaces a prefix of a secret.
+// text may have been cut, it also replaces the beginning of a secret.
 func (r *redactor) redact(text string) string {
-	for _, s := range r.secrets {
-		text = strings.ReplaceAll(text, s.text, s.placeholder)
-	}
-	for _, s := range r.secrets {
-		for n := min(len(s.text)-1, len(text)); n >= minPrefix; n-- {
-			if strings.HasSuffix(text, s.text[:n]) {
-				return text[:len(text)-n] + s.placeholder
+	var kept strings.Builder
+	for text != "" {
+		length, written := 1, text[:1]
+		for _, s := range r.secrets {
+			if n := s.startOf(text); n > length {
+				length, written = n, s.placeholder
 			}
 		}
+		kept.WriteString(written)
+		text = text[length:]
 	}
-	return text
+	return kept.String()
+}
+
+// startOf returns the length of the secret at the start of a text, in whatever form,
+// or 0 if it is not there.
+func (s secret) startOf(text string) int {
+	ends := []int{0} // of the characters so far: a text such as \\ can be read in two ways
+	for i, forms := range s.characters {
+		var next []int
+		for _, end := range ends {
+			for _, form := range forms {
+				switch rest := text[end:]; {
+				case strings.HasPrefix(rest, form):
+					next = append(next, end+len(form))
+				case i >= minSecret && strings.HasPrefix(form, rest):
+					return len(text)
+				}
+			}
+		}
+		if len(next) == 0 {
+			return 0
+		}
+		slices.Sort(next)
+		ends = slices.Compact(next)
+	}
+	return ends[len(ends)-1]
 }
 
 // maxExcerpt is the maximum length in bytes of a server's text in an error.

@@ -5,6 +5,7 @@ package waldur
 
 import (
 	"bytes"
+	"compress/flate"
 	"compress/gzip"
 	"errors"
 	"fmt"
@@ -52,7 +53,7 @@ func readBody(resp *http.Response, redactor *redactor) ([]byte, error) {
 	body.Grow(int(min(max(resp.ContentLength, 0), maxBodyBytes)) + bytes.MinRead)
 	_, err := body.ReadFrom(io.LimitReader(resp.Body, maxBodyBytes+1))
 	switch {
-	case errors.Is(err, gzip.ErrHeader), errors.Is(err, gzip.ErrChecksum):
+	case isNotGzip(err):
 		return nil, &BodyError{Problem: `has the Content-Encoding "gzip", but is not compressed in that way`, Encoded: true}
 	case body.Len() > maxBodyBytes:
 		return nil, &BodyError{Problem: fmt.Sprintf("is larger than %d MiB", maxBodyBytes>>20), TooLarge: true}
@@ -68,12 +69,46 @@ func readBody(resp *http.Response, redactor *redactor) ([]byte, error) {
 	return body.Bytes(), err
 }
 
+// isNotGzip reports whether a body that is labelled as gzip has another form.
+func isNotGzip(err error) bool {
+	_, corrupt := errors.AsType[flate.CorruptInputError](err)
+	return corrupt || errors.Is(err, gzip.ErrHeader) || errors.Is(err, gzip.ErrChecksum)
+}
+
+// wantsTLS has the texts of servers that got plain HTTP at a port for TLS: Go and
+// Caddy, nginx, Apache, and Tomcat.
+var wantsTLS = regexp.MustCompile(`HTTP request to an HTTPS server|plain HTTP request was sent to HTTPS port|` +
+	`speaking plain HTTP to an SSL-enabled|host and port requires TLS`)
+
+// nginx has these texts, in a page, for clients without a certificate and with a bad one.
+const (
+	wantsCertificate   = "No required SSL certificate was sent"
+	refusesCertificate = "The SSL certificate error"
+)
+
+// badRequest returns the error of a 400 response that is about the connection, or nil.
+func badRequest(body []byte, root *url.URL) error {
+	switch {
+	case root.Scheme == "http" && wantsTLS.Match(body):
+		return &SchemeError{Scheme: root.Scheme}
+	case bytes.Contains(body, []byte(wantsCertificate)):
+		return &ClientCertificateError{Reason: wantsCertificate}
+	case bytes.Contains(body, []byte(refusesCertificate)):
+		return &ClientCertificateError{Reason: refusesCertificate, Sent: true}
+	}
+	return nil
+}
+
 // statusError returns the error of a response with a status other than 200. root is
 // the root of the API, and path the path of the request below it.
 func statusError(resp *http.Response, root *url.URL, path string, redactor *redactor) error {
 	var body []byte
-	if resp.StatusCode >= http.StatusOK { // the body of a 101 response is the connection
-		body, _ = io.ReadAll(io.LimitReader(resp.Body, maxErrorBodyBytes))
+	encoding := resp.Header.Get("Content-Encoding") // net/http removes a gzip that it decodes
+	if resp.StatusCode >= http.StatusOK {           // the body of a 101 response is the connection
+		var err error
+		if body, err = io.ReadAll(io.LimitReader(resp.Body, maxErrorBodyBytes)); isNotGzip(err) {
+			encoding = "gzip"
+		}
 	}
 	status := redactor.excerpt(resp.Status)
 	if location := resp.Header.Get("Location"); location != "" && resp.StatusCode/100 == 3 {
@@ -83,7 +118,15 @@ func statusError(resp *http.Response, root *url.URL, path string, redactor *reda
 		}
 		return e
 	}
+	if resp.StatusCode == http.StatusBadRequest {
+		if err := badRequest(body, root); err != nil {
+			return err
+		}
+	}
 	e := &StatusError{StatusCode: resp.StatusCode, Status: status, HTML: isHTML(resp.Header, body)}
+	if encoding != "" && !strings.EqualFold(encoding, "identity") {
+		e.Encoding, body = redactor.excerpt(encoding), nil
+	}
 	detail, problems := parseProblem(body)
 	switch {
 	case e.HTML:
@@ -106,9 +149,9 @@ func statusError(resp *http.Response, root *url.URL, path string, redactor *reda
 }
 
 // parseProblem parses the body of an error of the Django REST framework: an object
-// whose members are texts or lists of texts. It returns the texts of members that
-// are not parameters, such as {"detail": "…"}, and those by refused parameter, as in
-// {"PARAMETER": ["…"], …}. It returns a body of any other form as the detail.
+// whose members are texts or lists of texts. Only lists are about parameters, as in
+// {"PARAMETER": ["…"], …}. It returns them by parameter, and all other texts, such as
+// {"detail": "…"}, as one. It returns a body of any other form as that text.
 func parseProblem(body []byte) (detail string, problems map[string]string) {
 	var object map[string]jsontext.Value
 	if json.Unmarshal(body, &object) != nil {
@@ -117,22 +160,21 @@ func parseProblem(body []byte) (detail string, problems map[string]string) {
 	problems = map[string]string{}
 	var details []string
 	for _, name := range slices.Sorted(maps.Keys(object)) {
+		var text string
 		var texts []string
-		if json.Unmarshal(object[name], &texts) != nil {
-			var text string
-			if json.Unmarshal(object[name], &text) != nil {
-				return string(body), nil
-			}
-			texts = []string{text}
-		}
-		switch name {
-		case "detail", "errors", "non_field_errors":
-			details = append(details, texts...)
-		default:
+		isText, isList := json.Unmarshal(object[name], &text) == nil, json.Unmarshal(object[name], &texts) == nil
+		switch {
+		case !isText && !isList:
+			return string(body), nil
+		case slices.Contains([]string{"detail", "error", "errors", "message", "non_field_errors"}, name):
+			details = append(details, strings.TrimSpace(strings.Join(texts, " ")+" "+text))
+		case isList:
 			problems[name] = strings.Join(texts, " ")
+		default:
+			details = append(details, name+": "+text)
 		}
 	}
-	return strings.Join(details, " "), problems
+	return strings.TrimSpace(strings.Join(details, " ")), problems
 }
 
 var titleTag = regexp.MustCompile(`(?is)<title[^>]*>(.*?)</title>`)

@@ -11,9 +11,11 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"os"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/net/http/httpproxy"
@@ -38,11 +40,19 @@ func (c *Client) newTransport() *http.Transport {
 		IdleConnTimeout:        90 * time.Second,
 		MaxResponseHeaderBytes: 256 << 10,
 		TLSClientConfig: &tls.Config{
-			RootCAs:            c.RootCAs,
-			Certificates:       c.Certificates,
-			InsecureSkipVerify: c.InsecureSkipVerify, //nolint:gosec // the user's choice, with a warning
+			RootCAs:              c.RootCAs,
+			GetClientCertificate: c.clientCertificate,
+			InsecureSkipVerify:   c.InsecureSkipVerify, //nolint:gosec // the user's choice, with a warning
 		},
 	}
+}
+
+// clientCertificate returns the certificate for a server that asks for one, or an empty
+// one. Package crypto/tls would send none that is not of an authority that the server
+// names, and the error of the server would say less.
+func (c *Client) clientCertificate(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+	c.certificateAsked.Store(true)
+	return cmp.Or(c.Certificate, &tls.Certificate{}), nil
 }
 
 // checkProxyConnect returns a [*ProxyError] if a proxy refuses to connect to the
@@ -54,30 +64,49 @@ func (c *Client) checkProxyConnect(_ context.Context, proxy *url.URL, _ *http.Re
 	return &ProxyError{Proxy: proxy.Host, StatusCode: resp.StatusCode, Status: c.redactor.excerpt(resp.Status)}
 }
 
+// progress is how far an attempt came.
+type progress struct {
+	handshake atomic.Bool // in a TLS handshake, with an https proxy or with the server
+	connected atomic.Bool // the connection to the server can be used
+}
+
+// traced returns a context for an attempt that keeps its progress.
+func (p *progress) traced(ctx context.Context) context.Context {
+	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		TLSHandshakeStart: func() { p.handshake.Store(true) },
+		TLSHandshakeDone:  func(_ tls.ConnectionState, err error) { p.handshake.Store(err != nil) },
+		GotConn:           func(httptrace.GotConnInfo) { p.connected.Store(true) },
+	})
+}
+
 // connectionError returns the error of an attempt that got no response.
-func (c *Client) connectionError(err error, inHandshake bool) error {
+func (c *Client) connectionError(err error, reached *progress) error {
 	if refusal, ok := errors.AsType[*ProxyError](err); ok {
 		return refusal
 	}
-	https := c.URL.Scheme == "https"
-	switch {
-	case errors.Is(err, http.ErrSchemeMismatch): // plain HTTP instead of a handshake
-		return &SchemeError{Scheme: c.URL.Scheme}
-	case !https && strings.Contains(err.Error(), `malformed HTTP response "\x15\x03`): // a TLS alert
-		return &SchemeError{Scheme: c.URL.Scheme}
+	e := &ConnectionError{
+		Err: err, Text: "the connection failed: " + cmp.Or(c.redactor.excerpt(err.Error()), "unknown cause"), Handshake: reached.handshake.Load(),
 	}
-	e := &ConnectionError{Err: err, Text: "the connection failed: " + cmp.Or(c.redactor.excerpt(err.Error()), "unknown cause"), Handshake: inHandshake}
+	if c.Proxy != nil && !e.Handshake && !reached.connected.Load() {
+		e.Proxy = c.Proxy.Host
+	}
 	var operation *net.OpError
-	if errors.As(err, &operation) {
+	for rest := err; errors.As(rest, &operation); rest = operation.Err {
 		switch operation.Op {
 		case "proxyconnect", "socks connect":
 			e.Proxy = c.Proxy.Host
 		case "remote error": // a TLS alert
-			e.Alert = strings.TrimPrefix(operation.Err.Error(), "tls: ")
-			if isAboutCertificate(e.Alert) {
-				return &ClientCertificateError{Alert: c.redactor.excerpt(e.Alert), Sent: len(c.Certificates) > 0}
-			}
+			e.Alert = c.redactor.excerpt(strings.TrimPrefix(operation.Err.Error(), "tls: "))
 		}
+	}
+	_, noTLS := errors.AsType[tls.RecordHeaderError](err)
+	switch {
+	case e.Proxy != "":
+		return e
+	case e.Handshake && noTLS || c.URL.Scheme == "http" && strings.Contains(err.Error(), `malformed HTTP response "\x15\x03`): // a TLS alert
+		return &SchemeError{Scheme: c.URL.Scheme}
+	case isAboutCertificate(e.Alert) || e.Alert == "handshake failure" && c.certificateAsked.Load():
+		return &ClientCertificateError{Reason: e.Alert, Sent: c.Certificate != nil}
 	}
 	return e
 }
@@ -90,13 +119,14 @@ func isAboutCertificate(alert string) bool {
 
 // ProxyFromEnvironment returns the proxy for a server, or nil for none. As in
 // package net/http, it is in the variable HTTPS_PROXY or HTTP_PROXY, unless NO_PROXY
-// covers the server, and servers on the machine itself use none. Unlike there, a value
+// covers the server, and servers on the machine itself use none; the lower-case names of
+// these variables win. Unlike there, a value
 // that is not a URL is an error, since requests would then bypass the proxy. The error
 // does not repeat the value, which may contain a password.
 func ProxyFromEnvironment(server *url.URL) (*url.URL, error) {
-	variable := strings.ToUpper(server.Scheme) + "_PROXY"
+	variable := strings.ToLower(server.Scheme) + "_proxy"
 	if os.Getenv(variable) == "" {
-		variable = strings.ToLower(variable)
+		variable = strings.ToUpper(variable)
 	}
 	config := httpproxy.FromEnvironment()
 	value := config.HTTPProxy
@@ -113,7 +143,8 @@ func ProxyFromEnvironment(server *url.URL) (*url.URL, error) {
 	}
 	proxy, err := url.Parse(value)
 	if err != nil || proxy.Hostname() == "" || strings.Trim(proxy.Path, "/") != "" || strings.ContainsAny(value, "?#") {
-		return nil, fmt.Errorf("the environment variable %s is not the URL of a proxy. Write it like http://user:password@proxy.example.com:3128, and percent-encode special characters in the password", variable)
+		return nil, fmt.Errorf("the environment variable %s is not the URL of a proxy. Write it like http://user:password@proxy.example.com:3128, "+
+			"and percent-encode special characters in the password", variable)
 	}
 	switch proxy.Scheme {
 	case "http", "https", "socks5", "socks5h":

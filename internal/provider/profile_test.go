@@ -1,0 +1,393 @@
+// Copyright (c) The terraform-provider-waldur authors
+// SPDX-License-Identifier: MPL-2.0
+
+package provider
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
+	"github.com/hashicorp/terraform-plugin-go/tftypes"
+
+	"terraform-provider-waldur/internal/waldur"
+	"terraform-provider-waldur/internal/waldurtest"
+)
+
+// saveProfiles saves a file of waldur-cli for the rest of the test, and returns its path.
+func saveProfiles(t *testing.T, text string) string {
+	t.Helper()
+	folder := map[string]string{"darwin": "HOME", "windows": "AppData"}[runtime.GOOS]
+	t.Setenv(cmp.Or(folder, "XDG_CONFIG_HOME"), t.TempDir())
+	file, err := profileFile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// profiles returns the text of a file with a profile for each server.
+func profiles(servers map[string]*waldurtest.Server, tokens map[string]string) string {
+	text := ""
+	for name, server := range servers {
+		text += fmt.Sprintf("[profiles.%s]\napi_url = %q\ntoken = %q\nproject = \"0f1c\"\n\n", name, server.URL, tokens[name])
+	}
+	return text
+}
+
+// TestOneSourceGivesAddressAndToken: no server ever gets the token of another.
+func TestOneSourceGivesAddressAndToken(t *testing.T) {
+	servers, tokens := map[string]*waldurtest.Server{}, map[string]string{}
+	for _, name := range []string{"default", "north", "south", "other"} {
+		servers[name], tokens[name] = waldurtest.Start(t, nil), "5ecre7-of-"+name
+		servers[name].SetToken(tokens[name], waldurtest.TokenActive)
+	}
+	saved := map[string]*waldurtest.Server{"default": servers["default"], "north": servers["north"], "south": servers["south"]}
+	file := saveProfiles(t, profiles(saved, tokens))
+	url, token := servers["other"].URL, tokens["other"]
+	type values = map[string]string
+	for name, test := range map[string]struct {
+		arguments, env values
+		reads          string   // the server that is read
+		parts          []string // of the error of the read
+		at             string   // the argument of the error of configuring, if parts are of that one
+	}{
+		"nothing":                       {reads: "default"},
+		"a blank variable":              {env: values{profileVariable: " "}, reads: "default"},
+		"the variable":                  {env: values{profileVariable: "south"}, reads: "south"},
+		"the argument":                  {arguments: values{"profile": "north"}, reads: "north"},
+		"the argument and the variable": {arguments: values{"profile": "north"}, env: values{profileVariable: "south"}, reads: "north"},
+		"the argument and all others":   {arguments: values{"profile": "north"}, env: values{profileVariable: "south", urlVariable: url, tokenVariable: token}, reads: "north"},
+		"url and token":                 {arguments: values{"url": url, "token": token}, reads: "other"},
+		"url and token, and a profile":  {arguments: values{"url": url, "token": token}, env: values{profileVariable: "south"}, reads: "other"},
+		"both from variables":           {env: values{urlVariable: url, tokenVariable: token, profileVariable: "south"}, reads: "other"},
+		"url and a variable":            {arguments: values{"url": url}, env: values{tokenVariable: token}, reads: "other"},
+		"token and a variable":          {arguments: values{"token": token}, env: values{urlVariable: url}, reads: "other"},
+		"url alone":                     {arguments: values{"url": url}, parts: []string{"Missing Waldur Token: The Waldur token is not set.", "Set the environment variable WALDUR_ACCESS_TOKEN, or token in the provider block."}},
+		"a variable's url alone":        {env: values{urlVariable: url}, parts: []string{"Missing Waldur Token: "}},
+		"token alone":                   {arguments: values{"token": token}, parts: []string{"Missing Waldur Address: The Waldur address is not set.", "Set the environment variable WALDUR_API_URL, or url in the provider block."}},
+		"a variable's token alone":      {env: values{tokenVariable: token}, parts: []string{"Missing Waldur Address: "}},
+		"url alone and a profile": {arguments: values{"url": url}, env: values{profileVariable: "south"},
+			parts: []string{"Missing Waldur Token: ", "WALDUR_PROFILE is not used while an address or a token is set."}},
+		"profile and url":       {arguments: values{"profile": "north", "url": url}, at: "profile", parts: []string{"Invalid Combination of Arguments: profile and url cannot be set together."}},
+		"profile and token":     {arguments: values{"profile": "north", "token": token}, at: "profile", parts: []string{"profile and token cannot be set together."}},
+		"an empty profile":      {arguments: values{"profile": ""}, at: "profile", parts: []string{"must not be empty"}},
+		"an unknown argument":   {arguments: values{"profile": "nroth"}, at: "profile", parts: []string{`Unusable Waldur Profile: The profile "nroth" is not saved in ` + file + ": the profiles there are default, north, south.", "Correct the argument profile"}},
+		"an unknown variable":   {env: values{profileVariable: "nroth"}, at: "profile", parts: []string{`The profile "nroth" is not saved in ` + file, "Correct the environment variable WALDUR_PROFILE"}},
+		"an unknown capital":    {arguments: values{"profile": "North"}, at: "profile", parts: []string{`"North" is not saved`}},
+		"a path as the profile": {arguments: values{"profile": "profiles.north"}, at: "profile", parts: []string{`"profiles.north" is not saved`}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, variable := range []string{urlVariable, tokenVariable, profileVariable} {
+				t.Setenv(variable, test.env[variable])
+			}
+			for _, server := range servers {
+				server.ResetRequests()
+			}
+			arguments := map[string]tftypes.Value{"max_retries": tftypes.NewValue(tftypes.Number, 0)}
+			for name, value := range test.arguments {
+				arguments[name] = text(value)
+			}
+			c := newProtocolClient(t)
+			diags := c.configure(arguments)
+			switch {
+			case test.at != "":
+				if !reported(diags, tfprotov6.DiagnosticSeverityError, test.at, test.parts...) {
+					t.Errorf("want an error at %s with %q, got: %s", test.at, test.parts, describe(diags))
+				}
+			case len(diags) > 0:
+				t.Fatal(describe(diags))
+			default:
+				_, diags = c.read(t.Context(), nil)
+				if test.reads != "" && hasError(diags) || test.reads == "" && !reported(diags, tfprotov6.DiagnosticSeverityError, "", test.parts...) {
+					t.Errorf("want %q, got: %s", test.parts, describe(diags))
+				}
+			}
+			if strings.Contains(describe(diags), "5ecre7") {
+				t.Errorf("a token shows: %s", describe(diags))
+			}
+			for name, server := range servers {
+				requests := server.Requests()
+				if (len(requests) > 0) != (name == test.reads) {
+					t.Errorf("%d requests to %s", len(requests), name)
+				}
+				for _, request := range requests {
+					if got := request.Header.Get("Authorization"); got != "Token "+tokens[name] {
+						t.Errorf("%s got %s", name, got)
+					}
+				}
+			}
+		})
+	}
+}
+
+// TestBrokenProfiles are errors that give the file and the profile, and never a token.
+func TestBrokenProfiles(t *testing.T) {
+	const token = "5ecre7000000000000000000000000000000000"
+	const address = "api_url = \"https://waldur.example.com\"\n"
+	const unusable = " cannot be used: "
+	for name, test := range map[string]struct{ text, part string }{
+		"no quotes":                    {"[profiles.default]\n" + address + "token = " + token + "\n", "is not valid TOML in line 3."},
+		"a quote too few":              {"[profiles.default]\n" + address + "token = \"" + token + "\n", "is not valid TOML in line 3."},
+		"cut in the token":             {"[profiles.default]\n" + address + "token = \"" + token[:20], "is not valid TOML in line 3."},
+		"the token twice":              {"[profiles.default]\n" + address + "token = \"" + token + "\"\ntoken = \"" + token + "\"\n", "is not valid TOML in line 4."},
+		"the token as a key":           {"[profiles.default]\n" + address + token + " \"\"\n", "is not valid TOML in line 3."},
+		"the token as a table":         {"[profiles.default]\n" + address + "[profiles.default." + token, "is not valid TOML in line 3."},
+		"JSON":                         {`{"profiles":{"default":{"token":"` + token + `"}}}`, "is not valid TOML in line 1."},
+		"a byte that is not UTF-8":     {"[profiles.default]\n" + address + "token = \"" + token + "\xff\"\n", "is not valid TOML"},
+		"no token":                     {"[profiles.default]\n" + address, unusable + "it has no token."},
+		"no address":                   {"[profiles.default]\ntoken = \"" + token + "\"\n", unusable + "it has no api_url."},
+		"an empty token":               {"[profiles.default]\n" + address + "token = \"\"\n", unusable + "its token must not be empty."},
+		"an empty address":             {"[profiles.default]\napi_url = \"\"\ntoken = \"" + token + "\"\n", unusable + "its api_url must not be empty."},
+		"a token in quotes":            {"[profiles.default]\n" + address + "token = '\"" + token + "\"'\n", unusable + "its token must not be in quotes"},
+		"a token with its scheme":      {"[profiles.default]\n" + address + "token = \"Bearer " + token + "\"\n", unusable + "its token must not begin with the word Bearer"},
+		"an address without scheme":    {"[profiles.default]\napi_url = \"waldur.example.com\"\ntoken = \"" + token + "\"\n", unusable + "its api_url must begin with https://"},
+		"an address with a password":   {"[profiles.default]\napi_url = \"https://me:" + token + "@waldur.example.com\"\ntoken = \"" + token + "\"\n", unusable + "its api_url must not have user info"},
+		"a token that is a number":     {"[profiles.default]\n" + address + "token = 57325273\n", unusable + "its token is not a string."},
+		"a token that is a list":       {"[profiles.default]\n" + address + "token = [\"" + token + "\"]\n", unusable + "its token is not a string."},
+		"an address that is a table":   {"[profiles.default]\ntoken = \"" + token + "\"\n[profiles.default.api_url]\n", unusable + "its api_url is not a string."},
+		"a profile that is a text":     {"[profiles]\ndefault = \"" + token + "\"\n", unusable + "it is not a table."},
+		"a profile that is a list":     {"[[profiles.default]]\n" + address + "token = \"" + token + "\"\n", unusable + "it is not a table."},
+		"profiles that are a text":     {"profiles = \"" + token + "\"\n", "is not saved in FILE: the profiles there are none."},
+		"no profiles":                  {"", "is not saved in FILE: the profiles there are none."},
+		"values outside of a profile":  {address + "token = \"" + token + "\"\n", "is not saved in FILE: the profiles there are none."},
+		"another profile, also broken": {"[profiles.\"my.prod\"]\n[profiles.lab]\n", "is not saved in FILE: the profiles there are lab, my.prod."},
+	} {
+		t.Run(name, func(t *testing.T) {
+			file := saveProfiles(t, test.text)
+			part := strings.ReplaceAll(test.part, "FILE", file)
+			byArgument := newProtocolClient(t).configure(map[string]tftypes.Value{"profile": text("default")})
+			if !reported(byArgument, tfprotov6.DiagnosticSeverityError, "profile", `Unusable Waldur Profile: The profile "default"`, file, strings.TrimPrefix(part, "is not saved in "+file)) ||
+				!strings.Contains(describe(byArgument), part) {
+				t.Errorf("by argument: want %q, got %s", part, describe(byArgument))
+			}
+			c := newProtocolClient(t)
+			if diags := c.configure(nil); len(diags) > 0 {
+				t.Errorf("without argument: got %s", describe(diags))
+			}
+			_, byDefault := c.read(t.Context(), nil)
+			if !reported(byDefault, tfprotov6.DiagnosticSeverityError, "", part, "waldur-cli login", urlVariable, tokenVariable) || !strings.Contains(describe(byDefault), file) {
+				t.Errorf("by default: want %q, got %s", part, describe(byDefault))
+			}
+			for _, diags := range [][]*tfprotov6.Diagnostic{byArgument, byDefault} {
+				if shown := describe(diags); strings.Contains(shown, token[:8]) || strings.Contains(shown, "57325273") {
+					t.Errorf("the token shows: %s", shown)
+				}
+			}
+		})
+	}
+}
+
+// TestFilesThatAreNoFiles cannot be read, or are as if they were not there.
+func TestFilesThatAreNoFiles(t *testing.T) {
+	file := saveProfiles(t, "")
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	missing := func(parts ...string) {
+		t.Helper()
+		diags := newProtocolClient(t).configure(map[string]tftypes.Value{"profile": text("prod")})
+		if !reported(diags, tfprotov6.DiagnosticSeverityError, "profile", parts...) {
+			t.Errorf("want %q, got %s", parts, describe(diags))
+		}
+	}
+	missing(`The profile "prod" is not saved: there is no file ` + file)
+	if err := os.Mkdir(file, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	missing(`The profile "prod" cannot be read: `, file)
+	if err := os.RemoveAll(filepath.Dir(file)); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Dir(file), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	missing(`The profile "prod" is not saved: there is no file ` + file)
+	c := newProtocolClient(t)
+	if diags := c.configure(nil); len(diags) > 0 {
+		t.Error(describe(diags))
+	}
+	_, diags := c.read(t.Context(), nil)
+	if !reported(diags, tfprotov6.DiagnosticSeverityError, "", "Missing Waldur Address and Token: The Waldur address and token are not set, and the profile \"default\" is not saved", "Log in with waldur-cli login", urlVariable, tokenVariable, "url and token in the provider block") {
+		t.Errorf("got %s", describe(diags))
+	}
+}
+
+func TestProfilesThatOthersCanReadAreAWarning(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("permissions of Windows are not those of Unix")
+	}
+	server := waldurtest.Start(t, nil)
+	file := saveProfiles(t, profiles(map[string]*waldurtest.Server{"default": server}, map[string]string{"default": waldurtest.Token}))
+	for mode, warns := range map[os.FileMode]bool{0o600: false, 0o400: false, 0o640: true, 0o604: true, 0o644: true, 0o620: true} {
+		if err := os.Chmod(file, mode); err != nil {
+			t.Fatal(err)
+		}
+		c := newProtocolClient(t)
+		diags := c.configure(nil)
+		if got := reported(diags, tfprotov6.DiagnosticSeverityWarning, "profile", "Profiles Readable by Others", "Run chmod 600 "+file); got != warns || hasError(diags) || len(diags) > 1 {
+			t.Errorf("%o: got %s", mode, describe(diags))
+		}
+		if _, diags := c.read(t.Context(), nil); hasError(diags) {
+			t.Errorf("%o: got %s", mode, describe(diags))
+		}
+	}
+}
+
+// TestTheFileOfProfiles is where waldur-cli has it.
+func TestTheFileOfProfiles(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("these are the folders of Linux")
+	}
+	for _, test := range []struct{ home, xdg, want string }{
+		{"/home/ada", "/etc/ada", "/etc/ada/waldur-cli/credentials.toml"},
+		{"/home/ada", "", "/home/ada/.config/waldur-cli/credentials.toml"},
+		{"", "/etc/ada", "/etc/ada/waldur-cli/credentials.toml"},
+		{"", "", ""},
+	} {
+		t.Setenv("HOME", test.home)
+		t.Setenv("XDG_CONFIG_HOME", test.xdg)
+		if got, err := profileFile(); got != test.want || (err != nil) != (test.want == "") {
+			t.Errorf("HOME=%s XDG_CONFIG_HOME=%s: got %q, %v", test.home, test.xdg, got, err)
+		}
+	}
+	c := newProtocolClient(t) // without a home, as in some containers
+	if diags := c.configure(nil); len(diags) > 0 {
+		t.Error(describe(diags))
+	}
+	if _, diags := c.read(t.Context(), nil); !reported(diags, tfprotov6.DiagnosticSeverityError, "", "Missing Waldur Address and Token", "are not set", "HOME") {
+		t.Errorf("got %s", describe(diags))
+	}
+}
+
+// TestAProfileIsPrintedWithoutItsToken by all verbs of package fmt.
+func TestAProfileIsPrintedWithoutItsToken(t *testing.T) {
+	saveProfiles(t, "[profiles.default]\napi_url = \"https://waldur.example.com\"\ntoken = \"5ecre7\"\n")
+	p, err := readProfile(defaultProfile)
+	if err != nil || p.Token != waldur.Token("5ecre7") {
+		t.Fatal(err)
+	}
+	encoded, err := json.Marshal(p)
+	if shown := fmt.Sprintf("%s %v %+v %#v %s", p, *p, *p, p, encoded); err != nil || strings.Contains(shown, "5ecre7") {
+		t.Errorf("the token shows: %s, %v", shown, err)
+	}
+}
+
+// TestRefusedTokensNameTheirSource sends a token that the server does not know.
+func TestRefusedTokensNameTheirSource(t *testing.T) {
+	server := waldurtest.Start(t, nil)
+	file := saveProfiles(t, profiles(map[string]*waldurtest.Server{"prod": server}, map[string]string{"prod": "5ecre7"}))
+	for source, want := range map[string]string{
+		"block":    "The token came from the provider block: set the new one there.",
+		"variable": "The token came from the environment variable WALDUR_ACCESS_TOKEN: set the new one there.",
+		"profile":  `The token came from the profile "prod" in ` + file + ": log in again with waldur-cli.",
+	} {
+		t.Run(source, func(t *testing.T) {
+			arguments := map[string]tftypes.Value{}
+			switch source {
+			case "block":
+				arguments["url"], arguments["token"] = text(server.URL), text("5ecre7")
+			case "variable":
+				t.Setenv(tokenVariable, "5ecre7")
+				arguments["url"] = text(server.URL)
+			case "profile":
+				arguments["profile"] = text("prod")
+			}
+			for _, detail := range []string{"Invalid token.", "Introspection endpoint error.", "Token has expired."} {
+				server.SetFaults(waldurtest.Status(401, nil, fmt.Sprintf(`{"detail":%q}`, detail)))
+				c := newProtocolClient(t)
+				if diags := c.configure(arguments); len(diags) > 0 {
+					t.Fatal(describe(diags))
+				}
+				if _, diags := c.read(t.Context(), nil); !reported(diags, tfprotov6.DiagnosticSeverityError, "", "Token Refused by Waldur", detail, want) || strings.Contains(describe(diags), "5ecre7") {
+					t.Errorf("got %s", describe(diags))
+				}
+			}
+			server.SetFaults(waldurtest.HTML(200))
+			where := map[string]string{"block": "Check url in the provider block.", "variable": "Check url in the provider block.", "profile": `Check api_url of the profile "prod" in ` + file}[source]
+			c := newProtocolClient(t)
+			c.configure(arguments)
+			if _, diags := c.read(t.Context(), nil); !reported(diags, tfprotov6.DiagnosticSeverityError, "", "HTML Page Instead of Waldur API", where) {
+				t.Errorf("want %q, got %s", where, describe(diags))
+			}
+		})
+	}
+}
+
+// TestAccProfiles reads two servers with two blocks, and no token in Terraform. It runs
+// the binary, because one process for each block is what tells the blocks apart.
+func TestAccProfiles(t *testing.T) {
+	servers, tokens := map[string]*waldurtest.Server{}, map[string]string{"north": "a11ce", "south": "b0b"}
+	for name, token := range tokens {
+		servers[name] = recorded(t)
+		servers[name].SetToken(token, waldurtest.TokenActive)
+	}
+	servers["south"].Update(func(rows []waldurtest.Row) []waldurtest.Row { return rows[:len(rows)-3] })
+	saveProfiles(t, profiles(servers, tokens))
+	t.Setenv(urlVariable, "https://not.used.example.com")
+	tf := newTerraform(t, plain[:strings.Index(plain, "data ")]+`
+provider "waldur" {
+  alias   = "north"
+  profile = "north"
+}
+
+provider "waldur" {
+  alias   = "south"
+  profile = "south"
+}
+
+data "waldur_component_usage_monthly" "north" {
+  provider = waldur.north
+  start    = "2000-01"
+}
+
+data "waldur_component_usage_monthly" "south" {
+  provider = waldur.south
+  start    = "2000-01"
+}
+
+output "rows" {
+  value = "${data.waldur_component_usage_monthly.north.total_count} ${data.waldur_component_usage_monthly.south.total_count}"
+}
+`)
+	if out, err := tf.run("plan"); err != nil || !strings.Contains(out, `"35 32"`) {
+		t.Errorf("plan: %v\n%s", err, out)
+	}
+	for name, server := range servers {
+		if requests := server.Requests(); len(requests) == 0 || slices.ContainsFunc(requests, func(r waldurtest.Request) bool { return r.Header.Get("Authorization") != "Token "+tokens[name] }) {
+			t.Errorf("%s got %v", name, requests)
+		}
+	}
+}
+
+// TestAccWithoutLogin: a provider that reads nothing needs no login, and a check warns.
+func TestAccWithoutLogin(t *testing.T) {
+	const missing = "Missing Waldur Address and Token"
+	accept(t, "data \"waldur_component_usage_monthly\" \"none\" {\n  count = 0\n}\n")
+	refuse(t, "data \"waldur_component_usage_monthly\" \"one\" {}\n", missing)
+	tf := newTerraform(t, plain[:strings.Index(plain, "data ")]+`
+check "quota" {
+  data "waldur_component_usage_monthly" "this" {}
+  assert {
+    condition     = data.waldur_component_usage_monthly.this.total_count > 0
+    error_message = "No rows."
+  }
+}
+`)
+	if out, err := tf.run("plan"); err != nil || !strings.Contains(out, "Warning: "+missing) || strings.Contains(out, "Error: ") {
+		t.Errorf("a check: %v\n%s", err, out)
+	}
+}

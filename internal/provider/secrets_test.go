@@ -1,0 +1,101 @@
+// Copyright (c) The terraform-provider-waldur authors
+// SPDX-License-Identifier: MPL-2.0
+
+package provider
+
+import (
+	"bytes"
+	"encoding/base64"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"terraform-provider-waldur/internal/waldurtest"
+)
+
+// TestAccSecretsAreNowhere searches all files that a run writes, with all logs on, for
+// a header, the password of a proxy, the key of a client and the token of a profile.
+// The server repeats all but the key.
+func TestAccSecretsAreNowhere(t *testing.T) {
+	const token, header, password = "w_5ecre7-t0ken", `5ecre7 "h&eader"`, "5ecre7-p/assword"
+	basic := base64.StdEncoding.EncodeToString([]byte("bot:" + password))
+	certificate, clientKey := newAuthority(t, "Gateway").issue(t)
+	key := keyPEM(t, clientKey)
+	server := recorded(t)
+	server.SetToken(token, waldurtest.TokenActive)
+	target, err := url.Parse(server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	forward := httputil.NewSingleHostReverseProxy(target)
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Host != "waldur.example.com" || r.Header.Get("Proxy-Authorization") != "Basic "+basic || r.Header.Get("X-Key") != header {
+			t.Errorf("the proxy got %s with %v", r.Host, r.Header)
+		}
+		forward.ServeHTTP(w, r)
+	}))
+	t.Cleanup(proxy.Close)
+	file := saveProfiles(t, fmt.Sprintf("[profiles.default]\napi_url = \"http://waldur.example.com\"\ntoken = %q\n", token))
+	outside := filepath.Dir(file)
+	for name, content := range map[string]string{"header": header, "client.pem": certPEM(certificate), "client.key": key} {
+		if err := os.WriteFile(filepath.Join(outside, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	logs := filepath.Join(t.TempDir(), "terraform.log")
+	tf := newTerraform(t, plain+fmt.Sprintf(`
+provider "waldur" {
+  headers         = { "X-Key" = file("%[1]s/header") }
+  client_cert_pem = file("%[1]s/client.pem")
+  client_key_pem  = file("%[1]s/client.key")
+}
+`, filepath.ToSlash(outside)), "HTTP_PROXY=http://bot:"+url.QueryEscape(password)+"@"+strings.TrimPrefix(proxy.URL, "http://"), "TF_LOG=TRACE", "TF_LOG_PATH="+logs)
+
+	secrets := []string{token, header, `5ecre7 \"h`, password, url.QueryEscape(password), basic, strings.Split(key, "\n")[1]}
+	check := func(place string, text []byte) {
+		t.Helper()
+		for _, secret := range secrets {
+			if bytes.Contains(text, []byte(secret)) {
+				t.Errorf("%q is in %s", secret, place)
+			}
+		}
+	}
+	for _, step := range [][]string{{"plan", "-out=saved.plan"}, {"show", "saved.plan"}, {"show", "-json", "saved.plan"}, {"apply", "saved.plan"}, {"show", "-json"}, {"output"}} {
+		out, err := tf.run(step...)
+		if err != nil {
+			t.Fatalf("%s: %v\n%s", step, err, out)
+		}
+		check(step[0], []byte(out))
+	}
+	server.SetFaults(waldurtest.Status(403, nil, fmt.Sprintf("{\"detail\":%q}", strings.Join(secrets[:6], ", "))))
+	out, err := tf.run("plan")
+	if err == nil || !strings.Contains(out, "(token), (header), ") || !strings.Contains(out, "(proxy password), (proxy password), (proxy credentials)") {
+		t.Errorf("plan of a refused request: %v\n%s", err, out)
+	}
+	check("the error", []byte(out))
+	if log := read(t, logs); !bytes.Contains(log, []byte("Waldur request")) || !bytes.Contains(log, []byte("403 Forbidden")) || !bytes.Contains(log, []byte("TRACE")) {
+		t.Error("the log was not written")
+	}
+	for _, root := range []string{tf.dir, logs} {
+		err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+			if err == nil && entry.Type().IsRegular() {
+				for _, secret := range secrets {
+					if contains(t, path, secret) {
+						t.Errorf("%q is in %s", secret, filepath.Base(path))
+					}
+				}
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}

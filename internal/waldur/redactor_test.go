@@ -1,0 +1,168 @@
+// Copyright (c) The terraform-provider-waldur authors
+// SPDX-License-Identifier: MPL-2.0
+
+package waldur_test
+
+import (
+	"bytes"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+
+	"terraform-provider-waldur/internal/waldur"
+	"terraform-provider-waldur/internal/waldurtest"
+)
+
+// TestHeadersReachTheGateway with every request, and change nothing else of it.
+func TestHeadersReachTheGateway(t *testing.T) {
+	t.Parallel()
+	server := waldurtest.Start(t, tiedRows(700))
+	c := client(t, server)
+	c.Headers = http.Header{"Cf-Access-Client-Id": {"robot.access"}, "X-Empty": {""}}
+	if _, _, err := c.ListComponentUsageMonthly(t.Context(), allMonths); err != nil {
+		t.Fatal(err)
+	}
+	for _, request := range server.Requests() {
+		if got := request.Header; got.Get("Cf-Access-Client-Id") != "robot.access" || !slices.Equal(got["X-Empty"], []string{""}) ||
+			got.Get("Authorization") != "Token "+waldurtest.Token || got.Get("Accept") != "application/json" {
+			t.Errorf("got %v", got)
+		}
+	}
+	if n := len(server.Requests()); n < 3 {
+		t.Errorf("%d requests for 3 pages", n)
+	}
+}
+
+// TestHeadersAreInNoErrorAndNoLog, however the server repeats them. Each form is written
+// out here, because the code under test must not say what is right.
+func TestHeadersAreInNoErrorAndNoLog(t *testing.T) {
+	t.Parallel()
+	const secret = `k3y+/="<&'> \é` // nothing before the first + is long enough to be secret by itself
+	for name, form := range map[string]string{
+		"as it is":                   secret,
+		"JSON":                       `k3y+/=\"<&'> \\é`,
+		"JSON of PHP":                `k3y+\/=\"<&'> \\\u00e9`,
+		"JSON that HTML may contain": `k3y+/=\"\u003c\u0026'\u003e \\é`,
+		"JSON in upper case":         `k3y+/=\"\u003C\u0026\u0027\u003E \\\u00E9`,
+		"a query":                    `k3y%2B%2F%3D%22%3C%26%27%3E+%5C%C3%A9`,
+		"a path":                     `k3y+%2F=%22%3C&%27%3E%20%5C%C3%A9`,
+		"a query in lower case":      `k3y%2b%2f%3d%22%3c%26%27%3e%20%5c%c3%a9`,
+		"a query of JavaScript":      `k3y%2B%2F%3D%22%3C%26'%3E%20%5C%C3%A9`,
+		"HTML of Go":                 `k3y+/=&#34;&lt;&amp;&#39;&gt; \é`,
+		"HTML of Python":             `k3y+/=&quot;&lt;&amp;&#x27;&gt; \é`,
+		"HTML of PHP":                `k3y+/=&quot;&lt;&amp;&#039;&gt; \é`,
+		"HTML of Handlebars":         `k3y+/&#x3D;&quot;&lt;&amp;&apos;&gt; \é`,
+		"HTML of a Go template":      `k3y&#43;/=&#34;&lt;&amp;&#39;&gt; \&#233;`,
+	} {
+		for place, fault := range map[string]waldurtest.Fault{
+			"a text":     waldurtest.Status(418, nil, "before "+form+" after"),
+			"its cut":    waldurtest.Status(418, nil, "before "+form[:len(form)-2]),
+			"a redirect": waldurtest.Raw("HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: https://elsewhere.example/?q=" + form + "&x\r\n\r\n"),
+			"no HTTP":    waldurtest.Raw("HTTP/1.1 200 OK\r\nx " + form + "\r\n\r\n"),
+			"a page":     waldurtest.Body("text/html", "<title>before "+form+" after</title>"),
+		} {
+			t.Run(name+" in "+place, func(t *testing.T) {
+				t.Parallel()
+				server := waldurtest.Start(t, nil)
+				server.SetFaults(fault)
+				c := client(t, server)
+				c.Headers = http.Header{"X-Key": {" " + secret + " "}} // sent without the spaces
+				logger, log := logs()
+				c.Logger = logger
+				_, _, err := c.ListComponentUsageMonthly(t.Context(), allMonths)
+				if err == nil || len(log.texts) == 0 {
+					t.Fatalf("got the error %v and %d lines", err, len(log.texts))
+				}
+				if !strings.Contains(err.Error(), "(header)") {
+					t.Errorf("the server's text is missing: %v", err)
+				}
+				for _, text := range append(log.texts, err.Error(), fmt.Sprintf("%+v", err)) {
+					if strings.Contains(text, "k3y") {
+						t.Errorf("the header shows: %s", text)
+					}
+				}
+			})
+		}
+	}
+}
+
+// TestShortHeadersAreWords: a value such as 1 occurs in every text.
+func TestShortHeadersAreWords(t *testing.T) {
+	t.Parallel()
+	server := waldurtest.Start(t, nil)
+	server.SetFaults(waldurtest.Status(403, nil, `{"detail":"Not before 10:00, robots."}`))
+	c := client(t, server)
+	c.Headers = http.Header{"X-Version": {"10"}, "X-Name": {"robot"}}
+	if _, _, err := c.ListComponentUsageMonthly(t.Context(), allMonths); err == nil || !strings.HasSuffix(err.Error(), `"Not before 10:00, (header)s."`) {
+		t.Fatalf("got %v", err)
+	}
+}
+
+// TestTheLongestSecretIsRemoved where one is the beginning of another.
+func TestTheLongestSecretIsRemoved(t *testing.T) {
+	t.Parallel()
+	server := waldurtest.Start(t, nil)
+	server.SetFaults(waldurtest.Status(403, nil, `{"detail":"secret-and-more, secret, \\\\\\\\."}`))
+	for range 5 { // the order of headers varies
+		c := client(t, server)
+		c.Headers = http.Header{"A": {"secret"}, "B": {"secret-and-more"}, "C": {`\\\\`}}
+		if _, _, err := c.ListComponentUsageMonthly(t.Context(), allMonths); err == nil || !strings.HasSuffix(err.Error(), `"(header), (header), (header)."`) {
+			t.Fatalf("got %v", err)
+		}
+	}
+}
+
+// TestAShortProxyPasswordIsRemovedWithItsUser, and not from words.
+func TestAShortProxyPasswordIsRemovedWithItsUser(t *testing.T) {
+	t.Parallel()
+	server := waldurtest.StartTLS(t, nil)
+	c, _ := proxied(t, server, func(int64) string { return "HTTP/1.1 407 bot:ref refused\r\nContent-Length: 0\r\n\r\n" })
+	c.Proxy.User = url.UserPassword("bot", "ref")
+	_, _, err := c.ListComponentUsageMonthly(t.Context(), allMonths)
+	if _, ok := errors.AsType[*waldur.ProxyError](err); !ok || !strings.HasSuffix(err.Error(), "responded with 407 (proxy credentials) refused") {
+		t.Fatalf("got %v", err)
+	}
+}
+
+// TestPrintingAClientShowsNoSecret, however it is printed and whether or not it was used.
+func TestPrintingAClientShowsNoSecret(t *testing.T) {
+	t.Parallel()
+	server := waldurtest.StartTLS(t, nil)
+	c, _ := proxied(t, server, func(int64) string { return "" })
+	c.Proxy.User = url.UserPassword("bot", "s3cret-password")
+	c.Headers = http.Header{"X-Key": {"s3cret-header"}}
+	c.Certificate = &tls.Certificate{Certificate: [][]byte{[]byte("s3cret-certificate")}, PrivateKey: []byte("s3cret-key")}
+	for range 2 {
+		encoded, err := json.Marshal(map[string]any{"client": c})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var log bytes.Buffer
+		slog.New(slog.NewJSONHandler(&log, nil)).Info("printed", "client", c)
+		slog.New(slog.NewTextHandler(&log, nil)).Info("printed", "client", c)
+		holder := struct {
+			Client *waldur.Client
+			hidden *waldur.Client
+		}{c, c}
+		printed := fmt.Sprintf("%s %v %+v %#v %q %x %d", c, c, c, c, c, c, c) + fmt.Sprintf("%v %+v %#v", holder, holder, holder)
+		for _, text := range []string{printed, string(encoded), log.String()} {
+			if !strings.Contains(text, "Waldur client of https://waldur.example.com/api/") {
+				t.Errorf("got %s", text)
+			}
+			for _, secret := range []string{"s3cret", fmt.Sprintf("%x", "s3cret"), fmt.Sprint([]byte("s3cret"))[1:14], waldurtest.Token} {
+				if strings.Contains(text, secret) {
+					t.Errorf("a secret shows: %s", text)
+				}
+			}
+		}
+		c.MaxRetries = 0
+		_, _, _ = c.ListComponentUsageMonthly(t.Context(), allMonths) // used from now on
+	}
+}

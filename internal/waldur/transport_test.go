@@ -1,0 +1,551 @@
+// Copyright (c) The terraform-provider-waldur authors
+// SPDX-License-Identifier: MPL-2.0
+
+package waldur_test
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"math/big"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"terraform-provider-waldur/internal/waldur"
+	"terraform-provider-waldur/internal/waldurtest"
+)
+
+// proxyPassword has characters that URLs, JSON and HTML escape.
+const proxyPassword = `s3c/r%t "&'=`
+
+// TestProxyFromEnvironment sets environment variables, so it does not run in parallel.
+func TestProxyFromEnvironment(t *testing.T) {
+	const secret = "s3cret"
+	for name, test := range map[string]struct {
+		server string // https://waldur.example.com if empty
+		env    map[string]string
+		want   string // the proxy
+		err    string // a part of the error
+	}{
+		"none":                              {},
+		"a URL":                             {env: map[string]string{"HTTPS_PROXY": "http://bot:s3cret@proxy.example:3128"}, want: "http://bot:s3cret@proxy.example:3128"},
+		"no scheme":                         {env: map[string]string{"HTTPS_PROXY": "proxy.example:3128"}, want: "http://proxy.example:3128"},
+		"no scheme, with a password":        {env: map[string]string{"HTTPS_PROXY": "bot:s3cret@proxy.example:3128/"}, want: "http://bot:s3cret@proxy.example:3128/"},
+		"a lower-case name":                 {env: map[string]string{"https_proxy": "http://proxy.example:3128"}, want: "http://proxy.example:3128"},
+		"both names":                        {env: map[string]string{"HTTPS_PROXY": "http://s3cret%@upper.example", "https_proxy": "http://lower.example"}, want: "http://lower.example"},
+		"a percent-encoded password":        {env: map[string]string{"HTTPS_PROXY": "http://bot:s3c%2Fret%25@proxy.example:3128"}, want: "http://bot:s3c%2Fret%25@proxy.example:3128"},
+		"https":                             {env: map[string]string{"HTTPS_PROXY": "https://proxy.example"}, want: "https://proxy.example"},
+		"SOCKS":                             {env: map[string]string{"HTTPS_PROXY": "socks5h://proxy.example:1080"}, want: "socks5h://proxy.example:1080"},
+		"http for an https server":          {env: map[string]string{"HTTP_PROXY": "http://proxy.example"}},
+		"http for an http server":           {server: "http://waldur.example.com", env: map[string]string{"HTTP_PROXY": "http://proxy.example"}, want: "http://proxy.example"},
+		"https for an http server":          {server: "http://waldur.example.com", env: map[string]string{"HTTPS_PROXY": "http://s3cret%@proxy.example"}},
+		"NO_PROXY":                          {env: map[string]string{"HTTPS_PROXY": "http://proxy.example", "NO_PROXY": ".example.com"}},
+		"NO_PROXY for another host":         {env: map[string]string{"HTTPS_PROXY": "http://proxy.example", "NO_PROXY": "elsewhere.example"}, want: "http://proxy.example"},
+		"NO_PROXY for all":                  {env: map[string]string{"HTTPS_PROXY": "http://bot:s3cret%@proxy.example", "NO_PROXY": "*"}},
+		"loopback":                          {server: "https://127.0.0.1:8443", env: map[string]string{"HTTPS_PROXY": "http://bot:s3cret%@proxy.example"}},
+		"%":                                 {env: map[string]string{"HTTPS_PROXY": "http://bot:s3cret%@proxy.example:3128"}, err: "HTTPS_PROXY is not the URL of a proxy"},
+		"% without scheme":                  {env: map[string]string{"HTTPS_PROXY": "bot:s3cret%@proxy.example:3128"}, err: "percent-encode special characters"},
+		"/":                                 {env: map[string]string{"HTTPS_PROXY": "http://bot:s3cret/@proxy.example:3128"}, err: "HTTPS_PROXY is not the URL of a proxy"},
+		"/ after a digit":                   {env: map[string]string{"HTTPS_PROXY": "http://bot:1/s3cret@proxy.example:3128"}, err: "HTTPS_PROXY is not the URL of a proxy"},
+		"/ without scheme":                  {env: map[string]string{"HTTPS_PROXY": "bot:s3cret/@proxy.example:3128"}, err: "HTTPS_PROXY is not the URL of a proxy"},
+		`\`:                                 {env: map[string]string{"HTTPS_PROXY": `http://DOMAIN\bot:s3cret@proxy.example:3128`}, err: "HTTPS_PROXY is not the URL of a proxy"},
+		`\ without scheme`:                  {env: map[string]string{"HTTPS_PROXY": `DOMAIN\bot:s3cret@proxy.example:3128`}, err: "HTTPS_PROXY is not the URL of a proxy"},
+		"#":                                 {env: map[string]string{"HTTPS_PROXY": "http://bot:s3cret#@proxy.example:3128"}, err: "HTTPS_PROXY is not the URL of a proxy"},
+		"# after a digit":                   {env: map[string]string{"HTTPS_PROXY": "http://bot:1#s3cret@proxy.example:3128"}, err: "HTTPS_PROXY is not the URL of a proxy"},
+		"# without scheme":                  {env: map[string]string{"HTTPS_PROXY": "bot:s3cret#@proxy.example:3128"}, err: "HTTPS_PROXY is not the URL of a proxy"},
+		"?":                                 {env: map[string]string{"HTTPS_PROXY": "http://bot:1?s3cret@proxy.example:3128"}, err: "HTTPS_PROXY is not the URL of a proxy"},
+		"no host":                           {env: map[string]string{"HTTPS_PROXY": "http://"}, err: "HTTPS_PROXY is not the URL of a proxy"},
+		"a line break":                      {env: map[string]string{"HTTPS_PROXY": "http://bot:s3cret@proxy.example\n"}, err: "HTTPS_PROXY is not the URL of a proxy"},
+		"another scheme":                    {env: map[string]string{"HTTPS_PROXY": "ftp://bot:s3cret@proxy.example"}, err: "HTTPS_PROXY must begin with http://, https://, socks5:// or socks5h://"},
+		"% in a lower-case name":            {env: map[string]string{"https_proxy": "http://bot:s3cret%@proxy.example"}, err: "https_proxy is not the URL of a proxy"},
+		"% in one of both names":            {env: map[string]string{"HTTPS_PROXY": "http://upper.example", "https_proxy": "http://s3cret%@lower.example"}, err: "https_proxy is not the URL of a proxy"},
+		"% in HTTP_PROXY":                   {server: "http://waldur.example.com", env: map[string]string{"HTTP_PROXY": "http://bot:s3cret%@proxy.example"}, err: "HTTP_PROXY is not the URL of a proxy"},
+		"%, covered by NO_PROXY":            {env: map[string]string{"HTTPS_PROXY": "http://bot:s3cret%@proxy.example", "NO_PROXY": "waldur.example.com"}},
+		"%, covered by lower-case no_proxy": {env: map[string]string{"HTTPS_PROXY": "http://bot:s3cret%@proxy.example", "no_proxy": "waldur.example.com"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, variable := range []string{"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"} {
+				t.Setenv(variable, test.env[variable])
+			}
+			if test.server == "" {
+				test.server = "https://waldur.example.com"
+			}
+			server, err := waldur.ParseURL(test.server)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := waldur.ProxyFromEnvironment(server)
+			switch {
+			case test.err != "" && (err == nil || !strings.Contains(err.Error(), test.err) || strings.Contains(err.Error(), secret)):
+				t.Errorf("got %v, %v; want an error with %q and without the password", got, err, test.err)
+			case test.err == "" && (err != nil || (got == nil) != (test.want == "") || got != nil && got.String() != test.want):
+				t.Errorf("got %v, %v; want %q", got, err, test.want)
+			}
+		})
+	}
+}
+
+// proxied returns a client of https://waldur.example.com behind a proxy that answers
+// to CONNECT, and a counter of these requests. If answer returns "", the proxy
+// connects to the server.
+func proxied(t *testing.T, server *waldurtest.Server, answer func(n int64) string) (*waldur.Client, *atomic.Int64) {
+	t.Helper()
+	var connects atomic.Int64
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodConnect || r.Host != "waldur.example.com:443" {
+			t.Errorf("the proxy got %s %s", r.Method, r.Host)
+		}
+		conn, buffered, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			panic(err)
+		}
+		defer func() { _ = conn.Close() }()
+		if response := answer(connects.Add(1)); response != "" {
+			_, _ = conn.Write([]byte(response))
+			return
+		}
+		_, _ = conn.Write([]byte("HTTP/1.1 200 Connection established\r\n\r\n"))
+		through(conn, buffered, strings.TrimPrefix(server.URL, "https://"))
+	}))
+	t.Cleanup(proxy.Close)
+	c := client(t, server)
+	c.URL = &url.URL{Scheme: "https", Host: "waldur.example.com", Path: "/api/"}
+	c.Proxy = &url.URL{Scheme: "http", Host: strings.TrimPrefix(proxy.URL, "http://"), User: url.UserPassword("bot", proxyPassword)}
+	c.InsecureSkipVerify, c.MaxRetries = true, 3
+	return c, &connects
+}
+
+// through copies a connection to an address, until one side ends.
+func through(client net.Conn, buffered *bufio.ReadWriter, address string) {
+	server, err := net.Dial("tcp", address)
+	if err != nil {
+		return
+	}
+	go func() {
+		_, _ = io.Copy(server, buffered)
+		_ = server.Close()
+	}()
+	_, _ = io.Copy(client, server)
+}
+
+func TestRequestsGoThroughTheProxy(t *testing.T) {
+	t.Parallel()
+	server := waldurtest.StartTLS(t, waldurtest.ContractRows())
+	c, connects := proxied(t, server, func(int64) string { return "" })
+	rows, _, err := c.ListComponentUsageMonthly(t.Context(), allMonths)
+	if err != nil || len(rows) != 35 || connects.Load() == 0 || server.Requests()[0].Host != "waldur.example.com" {
+		t.Fatalf("got %d rows, %v, after %d connections through the proxy", len(rows), err, connects.Load())
+	}
+}
+
+// TestAProxyRefusesToConnect also repeats its credentials, as proxies do.
+func TestAProxyRefusesToConnect(t *testing.T) {
+	t.Parallel()
+	basic := base64.StdEncoding.EncodeToString([]byte("bot:" + proxyPassword))
+	server := waldurtest.StartTLS(t, waldurtest.ContractRows())
+	for name, test := range map[string]struct {
+		responses []string // then, it connects
+		connects  int64
+		want      string // in the error
+	}{
+		"403":                           {[]string{"403 Forbidden"}, 1, "responded with 403 Forbidden"},
+		"407":                           {[]string{"407 Proxy Authentication Required"}, 1, "responded with 407 Proxy Authentication Required"},
+		"503":                           {[]string{"503 Service Unavailable"}, 2, ""},
+		"503 for good":                  {[]string{"503 Busy", "503 Busy", "503 Busy", "503 Busy"}, 4, "(4 attempts): the proxy 127.0.0.1:"},
+		"204":                           {[]string{"204 No Content"}, 1, "responded with 204 No Content"},
+		"its credentials":               {[]string{"407 bot:" + proxyPassword + " refused"}, 1, "responded with 407 (proxy credentials) refused"},
+		"its password":                  {[]string{"407 " + proxyPassword + " refused"}, 1, "responded with 407 (proxy password) refused"},
+		"its header":                    {[]string{"407 Basic " + basic}, 1, "responded with 407 Basic (proxy credentials)"},
+		"its credentials, URL-encoded":  {[]string{"407 bot:" + url.QueryEscape(proxyPassword) + " refused"}, 1, "responded with 407 (proxy credentials) refused"},
+		"its credentials, path-encoded": {[]string{"407 bot%3A" + strings.ToLower(url.PathEscape(proxyPassword)) + " refused"}, 1, "responded with 407 (proxy credentials) refused"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c, connects := proxied(t, server, func(n int64) string {
+				if int(n) > len(test.responses) {
+					return ""
+				}
+				return "HTTP/1.1 " + test.responses[n-1] + "\r\nContent-Length: 0\r\n\r\n"
+			})
+			logger, log := logs()
+			c.Logger = logger
+			_, _, err := c.ListComponentUsageMonthly(t.Context(), allMonths)
+			if n := connects.Load(); n != test.connects {
+				t.Errorf("%d attempts to connect, want %d", n, test.connects)
+			}
+			if test.want == "" {
+				if err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			if refusal, ok := errors.AsType[*waldur.ProxyError](err); !ok || refusal.Proxy != c.Proxy.Host || !strings.Contains(err.Error(), test.want) {
+				t.Fatalf("got %v, want %q", err, test.want)
+			}
+			for _, text := range append(log.texts, err.Error()) {
+				if strings.Contains(text, "s3c") || strings.Contains(text, basic) {
+					t.Errorf("the password shows: %s", text)
+				}
+			}
+		})
+	}
+}
+
+// TestAProxyThatIsNotReached is told apart from a server that is not.
+func TestAProxyThatIsNotReached(t *testing.T) {
+	t.Parallel()
+	plain, secure := httptest.NewServer(http.NotFoundHandler()), waldurtest.StartTLS(t, nil)
+	t.Cleanup(plain.Close)
+	closing, silent := listen(t, func(net.Conn) {}), closed(t)
+	for name, test := range map[string]struct {
+		proxy     string
+		server    string
+		handshake bool
+		requests  int
+	}{
+		"down, for an http server":      {"http://" + silent, "http://waldur.example.com", false, 2},
+		"down, for an https server":     {"http://" + silent, "https://waldur.example.com", false, 2},
+		"closes, for an https server":   {"http://" + closing, "https://waldur.example.com", false, 2},
+		"SOCKS that is down":            {"socks5://" + silent, "https://waldur.example.com", false, 2},
+		"SOCKS that closes":             {"socks5://" + closing, "https://waldur.example.com", false, 2},
+		"https to a plain proxy":        {"https://" + plain.Listener.Addr().String(), "https://waldur.example.com", true, 1},
+		"https that is not trusted":     {"https://" + strings.TrimPrefix(secure.URL, "https://"), "https://waldur.example.com", true, 1},
+		"https that ends the handshake": {"https://" + closing, "https://waldur.example.com", true, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			proxy, err := url.Parse(test.proxy)
+			if err != nil {
+				t.Fatal(err)
+			}
+			server, err := waldur.ParseURL(test.server)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c := &waldur.Client{URL: server, Proxy: proxy, MaxRetries: 1, RetryWait: time.Millisecond}
+			_, _, err = c.ListComponentUsageMonthly(t.Context(), allMonths)
+			failed, connection := attempts(t, err)
+			if connection == nil || connection.Proxy != proxy.Host || connection.Handshake != test.handshake || failed != test.requests {
+				t.Fatalf("got %+v after %d attempts, want %d: %v", connection, failed, test.requests, err)
+			}
+		})
+	}
+}
+
+// attempts returns the number of attempts of a failed request, and its error if that is
+// one of the connection.
+func attempts(t *testing.T, err error) (int, *waldur.ConnectionError) {
+	t.Helper()
+	failed, ok := errors.AsType[*waldur.RequestError](err)
+	if !ok {
+		t.Fatalf("got %v", err)
+	}
+	connection, _ := errors.AsType[*waldur.ConnectionError](err)
+	return failed.Request.Attempts, connection
+}
+
+// listen returns the address of a server that reads what the client sends first, passes
+// the connection to serve, and then closes it.
+func listen(t *testing.T, serve func(net.Conn)) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = listener.Close() })
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer func() { _ = conn.Close() }()
+				_, _ = conn.Read(make([]byte, 64<<10))
+				serve(conn)
+			}()
+		}
+	}()
+	return listener.Addr().String()
+}
+
+// closed returns an address at which nothing listens.
+func closed(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = listener.Close() }()
+	return listener.Addr().String()
+}
+
+// TestWrongSchemes are told at the first attempt.
+func TestWrongSchemes(t *testing.T) {
+	t.Parallel()
+	answers := func(text string) string {
+		return listen(t, func(conn net.Conn) { _, _ = conn.Write([]byte(text)) })
+	}
+	page := func(title string) string {
+		return answers("HTTP/1.1 400 Bad Request\r\nContent-Type: text/html\r\n\r\n<html><head><title>400 " + title + "</title></head></html>")
+	}
+	for name, test := range map[string]struct{ scheme, address string }{
+		"https to Go":                   {"https", strings.TrimPrefix(waldurtest.Start(t, nil).URL, "http://")},
+		"https to a page of HTTP/0.9":   {"https", answers("<!DOCTYPE HTML>\n<html lang=\"en\"></html>")},
+		"https to SSH":                  {"https", answers("SSH-2.0-OpenSSH_9.6\r\n")},
+		"http to Go":                    {"http", strings.TrimPrefix(waldurtest.StartTLS(t, nil).URL, "https://")},
+		"http to nginx":                 {"http", page("The plain HTTP request was sent to HTTPS port")},
+		"http to Apache":                {"http", answers("HTTP/1.1 400 Bad Request\r\n\r\n<p>Reason: You're speaking plain HTTP to an SSL-enabled server port.<br />")},
+		"http to Tomcat":                {"http", answers("HTTP/1.1 400 \r\n\r\nBad Request\nThis combination of host and port requires TLS.\n")},
+		"http to a server of TLS 1.2":   {"http", answers("\x15\x03\x03\x00\x02\x02\x0a")},
+		"http to a server of old alert": {"http", answers("\x15\x03\x01\x00\x02\x02\x46")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := &waldur.Client{URL: &url.URL{Scheme: test.scheme, Host: test.address, Path: "/api/"}, MaxRetries: 3, RetryWait: time.Millisecond}
+			_, _, err := c.ListComponentUsageMonthly(t.Context(), allMonths)
+			scheme, ok := errors.AsType[*waldur.SchemeError](err)
+			if n, _ := attempts(t, err); !ok || scheme.Scheme != test.scheme || n != 1 {
+				t.Fatalf("got %v after %d attempts", err, n)
+			}
+		})
+	}
+	t.Run("the same text from https", func(t *testing.T) {
+		t.Parallel()
+		server := waldurtest.StartTLS(t, nil)
+		server.SetFaults(waldurtest.Status(400, nil, "The plain HTTP request was sent to HTTPS port"))
+		c := client(t, server)
+		c.InsecureSkipVerify = true
+		if _, _, err := c.ListComponentUsageMonthly(t.Context(), allMonths); err == nil || !strings.Contains(err.Error(), `400 Bad Request: "The plain`) {
+			t.Fatalf("got %v", err)
+		}
+	})
+}
+
+// TestHandshakesThatEnd may pass: an old firewall drops some of them.
+func TestHandshakesThatEnd(t *testing.T) {
+	t.Parallel()
+	reset := func(conn net.Conn) { _ = conn.(*net.TCPConn).SetLinger(0) }
+	for name, serve := range map[string]func(net.Conn){"EOF": func(net.Conn) {}, "connection reset by peer": reset} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := &waldur.Client{URL: &url.URL{Scheme: "https", Host: listen(t, serve), Path: "/api/"}, MaxRetries: 2, RetryWait: time.Millisecond}
+			_, _, err := c.ListComponentUsageMonthly(t.Context(), allMonths)
+			if n, connection := attempts(t, err); n != 3 || connection == nil || !connection.Handshake || !strings.Contains(connection.Text, name) {
+				t.Fatalf("got %+v after %d attempts", err, n)
+			}
+		})
+	}
+}
+
+// TestCertificatesThatGoRefusesToRead end the read at the first attempt.
+func TestCertificatesThatGoRefusesToRead(t *testing.T) {
+	t.Parallel()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	serial := []byte{0x01, 0x5e, 0x1a, 0x15, 0x5e, 0x1a, 0x15}
+	template := &x509.Certificate{SerialNumber: new(big.Int).SetBytes(serial), NotAfter: time.Now().Add(time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	negative := bytes.Replace(der, serial, append([]byte{0x81}, serial[1:]...), 1)
+	listener, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{negative}, PrivateKey: key}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = listener.Close() })
+	go func() {
+		for conn, err := listener.Accept(); err == nil; conn, err = listener.Accept() {
+			go func() { _ = conn.(*tls.Conn).Handshake() }()
+		}
+	}()
+	root, err := waldur.ParseURL("https://" + listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &waldur.Client{URL: root, MaxRetries: 3, RetryWait: time.Millisecond}
+	_, _, err = c.ListComponentUsageMonthly(t.Context(), allMonths)
+	if n, connection := attempts(t, err); n != 1 || connection == nil || !connection.Unreadable() || !strings.Contains(err.Error(), "negative serial number") {
+		t.Fatalf("got %v after %d attempts", err, n)
+	}
+}
+
+// TestBodiesThatTheEndOfTheConnectionEnds are complete, or are requested again.
+func TestBodiesThatTheEndOfTheConnectionEnds(t *testing.T) {
+	t.Parallel()
+	whole := func(version string) waldurtest.Fault { return untilClose(version, 1) }
+	cut := func(version string) waldurtest.Fault { return waldurtest.First(1, untilClose(version, 2)) }
+	for name, test := range map[string]struct {
+		faults   []waldurtest.Fault
+		requests int
+	}{
+		"HTTP/1.0":          {[]waldurtest.Fault{whole("HTTP/1.0")}, 1},
+		"Connection: close": {[]waldurtest.Fault{whole("HTTP/1.1")}, 1},
+		"HTTP/1.0, cut":     {[]waldurtest.Fault{cut("HTTP/1.0")}, 2},
+		"HTTP/1.1, cut":     {[]waldurtest.Fault{cut("HTTP/1.1")}, 2},
+		"nothing":           {[]waldurtest.Fault{waldurtest.First(1, untilClose("HTTP/1.1", 0))}, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := waldurtest.Start(t, waldurtest.ContractRows())
+			server.SetFaults(test.faults...)
+			c := client(t, server)
+			c.MaxRetries = 1
+			if rows, _, err := c.ListComponentUsageMonthly(t.Context(), allMonths); err != nil || len(rows) != 35 || len(server.Requests()) != test.requests {
+				t.Fatalf("got %d rows, %v after %d requests, want %d", len(rows), err, len(server.Requests()), test.requests)
+			}
+		})
+	}
+}
+
+// untilClose sends one of so many parts of the body without a Content-Length, or
+// nothing of it.
+func untilClose(version string, parts int) waldurtest.Fault {
+	return func(_ int, _ *http.Request, next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			response := httptest.NewRecorder()
+			next.ServeHTTP(response, r)
+			conn, _, err := http.NewResponseController(w).Hijack()
+			if err != nil {
+				panic(err)
+			}
+			defer func() { _ = conn.Close() }()
+			body := response.Body.Bytes()
+			if parts == 0 {
+				body = nil
+			} else {
+				body = body[:len(body)/parts]
+			}
+			_, _ = fmt.Fprintf(conn, "%s 200 OK\r\nConnection: close\r\nX-Result-Count: %s\r\n\r\n%s", version, response.Header().Get("X-Result-Count"), body)
+		})
+	}
+}
+
+// TestContentEncodings that are wrong or were not requested are named, with any status.
+func TestContentEncodings(t *testing.T) {
+	t.Parallel()
+	damaged := func(_ int, _ *http.Request, next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			response := httptest.NewRecorder()
+			waldurtest.Gzip()(0, r, next).ServeHTTP(response, r)
+			body := response.Body.Bytes()
+			for i := range body[10:] {
+				body[10+i] = 0xff
+			}
+			w.Header().Set("Content-Encoding", "gzip")
+			w.WriteHeader(response.Code)
+			_, _ = w.Write(body)
+		})
+	}
+	refused := waldurtest.Status(403, nil, `{"detail":"No."}`)
+	for name, test := range map[string]struct {
+		faults []waldurtest.Fault
+		want   string
+	}{
+		"gzip":              {[]waldurtest.Fault{waldurtest.SetHeader("Content-Encoding", "gzip")}, `has the Content-Encoding "gzip", but is not compressed in that way`},
+		"damaged gzip":      {[]waldurtest.Fault{damaged}, `has the Content-Encoding "gzip", but is not compressed in that way`},
+		"deflate":           {[]waldurtest.Fault{waldurtest.SetHeader("Content-Encoding", "deflate")}, `has the Content-Encoding "deflate", which was not requested`},
+		"x-gzip":            {[]waldurtest.Fault{waldurtest.SetHeader("Content-Encoding", "x-gzip")}, `has the Content-Encoding "x-gzip", which was not requested`},
+		"br":                {[]waldurtest.Fault{waldurtest.SetHeader("Content-Encoding", "br")}, `has the Content-Encoding "br", which was not requested`},
+		"403 in gzip":       {[]waldurtest.Fault{waldurtest.SetHeader("Content-Encoding", "gzip"), refused}, `403 Forbidden and a body that cannot be read: its Content-Encoding is "gzip"`},
+		"403 in br":         {[]waldurtest.Fault{waldurtest.SetHeader("Content-Encoding", "br"), refused}, `403 Forbidden and a body that cannot be read: its Content-Encoding is "br"`},
+		"403 in gzip, well": {[]waldurtest.Fault{waldurtest.Gzip(), refused}, `403 Forbidden: "No."`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := waldurtest.Start(t, waldurtest.ContractRows())
+			server.SetFaults(test.faults...)
+			c := client(t, server)
+			c.MaxRetries = 3
+			_, _, err := c.ListComponentUsageMonthly(t.Context(), allMonths)
+			if n := len(server.Requests()); err == nil || !strings.HasSuffix(err.Error(), test.want) || n != 1 {
+				t.Fatalf("got %v after %d requests, want %q", err, n, test.want)
+			}
+		})
+	}
+	server := waldurtest.Start(t, waldurtest.ContractRows())
+	server.SetFaults(waldurtest.SetHeader("Content-Encoding", "identity"))
+	if rows, _, err := client(t, server).ListComponentUsageMonthly(t.Context(), allMonths); err != nil || len(rows) != 35 {
+		t.Fatalf("identity: got %d rows, %v", len(rows), err)
+	}
+}
+
+// TestRetryAfterIsCountedFromTheServersClock, which is a quarter of an hour ahead or
+// behind.
+func TestRetryAfterIsCountedFromTheServersClock(t *testing.T) {
+	t.Parallel()
+	for name, difference := range map[string]time.Duration{"ahead": 15 * time.Minute, "behind": -15 * time.Minute} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			date := time.Now().Add(difference).UTC()
+			server := waldurtest.Start(t, waldurtest.ContractRows())
+			server.SetFaults(waldurtest.First(1, waldurtest.Status(503, http.Header{
+				"Date": {date.Format(http.TimeFormat)}, "Retry-After": {date.Add(time.Second).Format(http.TimeFormat)},
+			}, "")))
+			c := client(t, server)
+			c.MaxRetries = 1
+			started := time.Now()
+			rows, _, err := c.ListComponentUsageMonthly(t.Context(), allMonths)
+			if waited := time.Since(started); err != nil || len(rows) != 35 || waited < time.Second || waited > 30*time.Second {
+				t.Fatalf("got %d rows, %v after %s", len(rows), err, waited)
+			}
+		})
+	}
+}
+
+// TestTextsOfTheServerAreShown for any status, and are blamed on no filter.
+func TestTextsOfTheServerAreShown(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string]string{
+		`{"errors":["One.","Two."]}`:          `"One. Two."`,
+		`{"detail":["One."]}`:                 `"One."`,
+		`{"non_field_errors":["One."]}`:       `"One."`,
+		`{"message":"One.","code":"blocked"}`: `"code: blocked One."`,
+		`{"error":"One.","detail":null}`:      `"One."`,
+		`{"errors":[{"detail":"One."}]}`:      `"{\"errors\":[{\"detail\":\"One.\"}]}"`,
+		`["One."]`:                            `"[\"One.\"]"`,
+		`One.`:                                `"One."`,
+	} {
+		for _, status := range []int{400, 403, 409, 503} {
+			server := waldurtest.Start(t, nil)
+			server.SetFaults(waldurtest.Status(status, nil, body))
+			_, _, err := client(t, server).ListComponentUsageMonthly(t.Context(), allMonths)
+			if response, ok := errors.AsType[*waldur.StatusError](err); !ok || !strings.HasSuffix(err.Error(), want) || response.StatusCode != status {
+				t.Errorf("%d %s: got %v, want %s", status, body, err, want)
+			}
+		}
+	}
+}
+
+// TestGatewaysThatWantACertificate say so in a page, as nginx does.
+func TestGatewaysThatWantACertificate(t *testing.T) {
+	t.Parallel()
+	for text, sent := range map[string]bool{"No required SSL certificate was sent": false, "The SSL certificate error": true} {
+		server := waldurtest.Start(t, nil)
+		server.SetFaults(waldurtest.Status(400, http.Header{"Content-Type": {"text/html"}}, "<html><head><title>400 "+text+"</title></head></html>"))
+		c := client(t, server)
+		c.MaxRetries = 3
+		_, _, err := c.ListComponentUsageMonthly(t.Context(), allMonths)
+		refused, ok := errors.AsType[*waldur.ClientCertificateError](err)
+		if n := len(server.Requests()); !ok || refused.Sent != sent || !strings.HasSuffix(err.Error(), fmt.Sprintf("%q", text)) || n != 1 {
+			t.Errorf("got %v after %d requests", err, n)
+		}
+	}
+}
