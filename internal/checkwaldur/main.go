@@ -48,7 +48,8 @@ func run(getenv func(string) string, now time.Time, stdout, stderr io.Writer) in
 		return 2
 	}
 	if client.InsecureSkipVerify {
-		fmt.Fprintf(stderr, "Certificate verification is off: any server can impersonate Waldur and read the token. Unset %s to turn it on.\n", insecureVariable)
+		fmt.Fprintf(stderr, "Certificate verification is off: any server can impersonate Waldur and read the token. Unset "+
+			"%s to turn it on.\n", insecureVariable)
 	}
 	p := newProber(client, waldur.MonthOf(now))
 	p.open()

@@ -95,8 +95,8 @@ var usageValues = sync.OnceValue(func() map[string]bool {
 	for _, row := range usage() {
 		row.LimitPeriod = nil
 		fields := reflect.ValueOf(row)
-		for i := range fields.NumField() {
-			if value := reflect.Indirect(fields.Field(i)); value.IsValid() && !value.IsZero() {
+		for _, field := range fields.Fields() {
+			if value := reflect.Indirect(field); value.IsValid() && !value.IsZero() {
 				texts[fmt.Sprint(value)] = true
 			}
 		}

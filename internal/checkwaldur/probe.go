@@ -212,7 +212,8 @@ func statusProblem(code int, html bool) error {
 	case code >= http.StatusInternalServerError, code == http.StatusRequestTimeout, code == http.StatusTooEarly, code == http.StatusTooManyRequests:
 		return fmt.Errorf("the server is not available (HTTP %d). Run the check again later", code)
 	case html:
-		return fmt.Errorf("the response is an HTML page (HTTP %d). Set %s to the address of the API, not of a web front end; the API needs Waldur 8.0.8 or later",
+		return fmt.Errorf("the response is an HTML page (HTTP %d). Set %s to the address of the API, not of a web front end; the API needs "+
+			"Waldur 8.0.8 or later",
 			code, urlVariable)
 	case code == http.StatusUnauthorized, code == http.StatusForbidden:
 		return fmt.Errorf("the server refused the token (HTTP %d). Set %s to a valid token. A user's API token expires some time after its last use; "+

@@ -150,7 +150,7 @@ func (d *demo) chart(ctx context.Context, file string) error {
 		if err := d.start(ctx, e.terraform, e.folder, environ, "output", "-no-color", "-raw", "svg"); err != nil {
 			return err
 		}
-		return os.WriteFile(file, svg.Bytes(), 0o644) //nolint:gosec // like the other files of a checkout
+		return os.WriteFile(file, svg.Bytes(), 0o644)
 	})
 }
 
@@ -246,7 +246,8 @@ func (d *demo) waldur() (address, token string, err error) {
 	if address == "" {
 		set, missing = missing, set
 	}
-	return "", "", fmt.Errorf("the environment variable %s is set, but %s is not: set both to read that Waldur server, or neither to read the in-memory one", set, missing)
+	return "", "", fmt.Errorf("the environment variable %s is set, but %s is not: set both to read that Waldur server, or neither to "+
+		"read the in-memory one", set, missing)
 }
 
 // terraform returns the path of Terraform or OpenTofu.

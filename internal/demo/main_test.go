@@ -148,7 +148,7 @@ func TestServedWaldurCanBeRead(t *testing.T) {
 	var status string
 	d.stdout = &trigger{Writer: output, text: "export", pull: func() {
 		defer stop()
-		for _, line := range strings.Split(output.String(), "\n") {
+		for line := range strings.SplitSeq(output.String(), "\n") {
 			if setting, ok := strings.CutPrefix(strings.TrimSpace(line), "export "); ok {
 				name, value, _ := strings.Cut(setting, "=")
 				t.Setenv(name, value)

@@ -32,8 +32,9 @@ type component struct {
 	limit  int32  // in a period, 0 for none
 	period string // of the limit, "" for null, as on older servers
 
-	// consumed is the consumption of the current month, and inPeriod that since the period of the limit began, or
-	// 0 for no more than fits the growth. If the period begins with the current month, inPeriod counts.
+	// consumed is the consumption of the current month, and inPeriod that since the
+	// period of the limit began, or 0 for no more than fits the growth. If the period
+	// begins with the current month, inPeriod counts.
 	consumed, inPeriod float64
 
 	allocated float64 // in the current month, 0 for nothing
@@ -50,12 +51,16 @@ type component struct {
 // for: in the current month alone, it can look harmless.
 var marketplace = []offering{
 	{"Polarlys CPU", "Marketplace.Slurm", "Nordic Supercomputing", "HPC", []component{
-		{kind: "cpu_k_hours", name: "CPU k-hours", unit: "k-hours", billing: "limit", limit: 20000, period: "total", consumed: 2104.55, inPeriod: 18482.37, allocated: 20000, growth: 0.06, raisedAt: 6},
-		{kind: "gb_k_hours", name: "Scratch", unit: "GB-k-hours", billing: "limit", limit: 4000, period: "quarterly", consumed: 2604.5, inPeriod: 5140.4, allocated: 4000, growth: 0.3},
+		{kind: "cpu_k_hours", name: "CPU k-hours", unit: "k-hours", billing: "limit",
+			limit: 20000, period: "total", consumed: 2104.55, inPeriod: 18482.37, allocated: 20000, growth: 0.06, raisedAt: 6},
+		{kind: "gb_k_hours", name: "Scratch", unit: "GB-k-hours", billing: "limit",
+			limit: 4000, period: "quarterly", consumed: 2604.5, inPeriod: 5140.4, allocated: 4000, growth: 0.3},
 	}},
 	{"Polarlys GPU", "Marketplace.Slurm", "Nordic Supercomputing", "HPC", []component{
-		{kind: "gpu_hours", name: "GPU-hours", unit: "hours", billing: "limit", limit: 12000, period: "month", consumed: 14192.61, allocated: 12000, growth: 0.09, raisedAt: 4},
-		{kind: "gb_k_hours", name: "Flash storage", unit: "GB-k-hours", billing: "limit", limit: 900, period: "quarterly", consumed: 405.25, inPeriod: 792, allocated: 900, growth: 0.12},
+		{kind: "gpu_hours", name: "GPU-hours", unit: "hours", billing: "limit",
+			limit: 12000, period: "month", consumed: 14192.61, allocated: 12000, growth: 0.09, raisedAt: 4},
+		{kind: "gb_k_hours", name: "Flash storage", unit: "GB-k-hours", billing: "limit",
+			limit: 900, period: "quarterly", consumed: 405.25, inPeriod: 792, allocated: 900, growth: 0.12},
 	}},
 	{"Private cloud", "OpenStack.Tenant", "Järve Ülikool", "Cloud", []component{
 		{kind: "cores", name: "vCPU", unit: "cores", billing: "limit", consumed: 768, allocated: 1024, growth: 0.02},
@@ -77,7 +82,8 @@ var marketplace = []offering{
 		{kind: "sessions", name: "Sessions", unit: "", billing: "usage", period: "month", consumed: 5230, growth: 0.02, terms: true},
 	}},
 	{`Consultancy "gold" & training`, "Marketplace.Support", "Nordic Supercomputing", "Support", []component{
-		{kind: "hours", name: "Person hours", unit: "h", billing: "limit", limit: 600, period: "annual", consumed: 61.5, inPeriod: 573, allocated: 600, growth: 0.01},
+		{kind: "hours", name: "Person hours", unit: "h", billing: "limit",
+			limit: 600, period: "annual", consumed: 61.5, inPeriod: 573, allocated: 600, growth: 0.01},
 	}},
 }
 

@@ -150,7 +150,7 @@ func (e engine) works(t *testing.T, commands ...string) []string {
 		}
 	}
 	var hashes []string
-	for _, line := range strings.Split(read(t, filepath.Join(e.folder, ".terraform.lock.hcl")), "\n") {
+	for line := range strings.SplitSeq(read(t, filepath.Join(e.folder, ".terraform.lock.hcl")), "\n") {
 		if hash := strings.Trim(line, ` ",`); strings.HasPrefix(hash, "h1:") || strings.HasPrefix(hash, "zh:") {
 			hashes = append(hashes, hash)
 		}

@@ -49,7 +49,8 @@ func (billingPeriodFunction) Run(ctx context.Context, req function.RunRequest, r
 	}
 	t, err := time.Parse(time.RFC3339, timestamp)
 	if err != nil {
-		resp.Error = function.NewArgumentFuncError(0, fmt.Sprintf("timestamp must be an RFC 3339 timestamp such as \"2026-10-31T12:00:00Z\"; got %q", timestamp))
+		resp.Error = function.NewArgumentFuncError(0, fmt.Sprintf("timestamp must be an RFC 3339 timestamp such as "+
+			"\"2026-10-31T12:00:00Z\"; got %q", timestamp))
 		return
 	}
 	sum := int64(0)

@@ -70,36 +70,50 @@ func (d *componentUsageMonthlyDataSource) Metadata(_ context.Context, req dataso
 func (d *componentUsageMonthlyDataSource) Schema(_ context.Context, _ datasource.SchemaRequest, resp *datasource.SchemaResponse) {
 	month, id, text := parsedWith(waldur.ParseMonth), parsedWith(parseUUID), parsedWith(parseFilterText)
 	resp.Schema = schema.Schema{
-		MarkdownDescription: "Reads the monthly usage and allocation of each offering's components, as Waldur sums it up: every row that the token's user may see, exactly, in a stable order.",
+		MarkdownDescription: "Reads the monthly usage and allocation of each offering's components, as Waldur sums it up: every row that the token's " +
+			"user may see, exactly, in a stable order.",
 		Attributes: map[string]schema.Attribute{
-			"billing_period": optionalString("Month to read, as `YYYY-MM` or `YYYY-MM-01`. `\"latest\"` is the current month in UTC, or last month while Waldur has no rows at all for the current one. "+
-				"Conflicts with `start` and `end`. Default: the current month in UTC, unless `start` or `end` is set. API parameter: `billing_period`.", parsedWith(parseBillingPeriod)),
-			"start":          optionalString("First month to read, as `YYYY-MM` or `YYYY-MM-01`. Without `end`, all months from `start` to the newest are read. API parameter: `start`.", month),
-			"end":            optionalString("Last month to read, as `YYYY-MM` or `YYYY-MM-01`. Without `start`, all months from the oldest to `end` are read. API parameter: `end`.", month),
-			"offering_uuid":  optionalString("UUID of the offering to read, with or without dashes. API parameter: `offering_uuid`.", id),
-			"customer_uuid":  optionalString("UUID of the organization that **provides** the offerings to read (`service_provider_uuid` in the rows), with or without dashes. It is not the organization that consumes them. API parameter: `customer_uuid`.", id),
-			"project_uuid":   optionalString("UUID of the project that the offerings themselves belong to, on the **provider's** side, with or without dashes. It is not a project that consumes them. API parameter: `project_uuid`.", id),
+			"billing_period": optionalString("Month to read, as `YYYY-MM` or `YYYY-MM-01`. `\"latest\"` is the current month in UTC, or last month "+
+				"while Waldur has no rows at all for the current one. "+
+				"Conflicts with `start` and `end`. Default: the current month in UTC, unless `start` or `end` is set. API "+
+				"parameter: `billing_period`.", parsedWith(parseBillingPeriod)),
+			"start": optionalString("First month to read, as `YYYY-MM` or `YYYY-MM-01`. Without `end`, all months from `start` to the newest "+
+				"are read. API parameter: `start`.", month),
+			"end": optionalString("Last month to read, as `YYYY-MM` or `YYYY-MM-01`. Without `start`, all months from the oldest to `end` "+
+				"are read. API parameter: `end`.", month),
+			"offering_uuid": optionalString("UUID of the offering to read, with or without dashes. API parameter: `offering_uuid`.", id),
+			"customer_uuid": optionalString("UUID of the organization that **provides** the offerings to read (`service_provider_uuid` in the rows), "+
+				"with or without dashes. It is not the organization that consumes them. API parameter: `customer_uuid`.", id),
+			"project_uuid": optionalString("UUID of the project that the offerings themselves belong to, on the **provider's** side, with or "+
+				"without dashes. It is not a project that consumes them. API parameter: `project_uuid`.", id),
 			"offering_type":  optionalString("Plugin of the offerings to read, such as `Marketplace.Slurm`. API parameter: `offering_type`.", text),
 			"component_type": optionalString("Identifier of the component to read, such as `cpu_k_hours`. API parameter: `component_type`.", text),
 			"billing_type": optionalString("Billing type of the components to read: `fixed`, `usage`, `one`, `few` or `limit`. API parameter: `billing_type`.",
 				parsedWith(oneOf("fixed", "usage", "one", "few", "limit"))),
 			"require_rows": schema.BoolAttribute{
-				Optional: true, MarkdownDescription: "Fail if the filters select no rows, instead of returning an empty list. Rows that only `min_usage_percent` leaves out do not make it fail. Default: `false`.",
+				Optional: true, MarkdownDescription: "Fail if the filters select no rows, instead of returning an empty list. Rows that only " +
+					"`min_usage_percent` leaves out do not make it fail. Default: `false`.",
 			},
-			"usage_period": optionalString("Period of `total_consumed`. `\"month\"`: the month of the row. `\"limit_period\"`: the period that the row's limit holds for, up to that month: "+
-				"the month, the calendar quarter, the calendar year, or all months. `usage_percent` is then calculated from it. Conflicts with `start` and `end`. Default: `\"month\"`.",
+			"usage_period": optionalString("Period of `total_consumed`. `\"month\"`: the month of the row. `\"limit_period\"`: the period that the "+
+				"row's limit holds for, up to that month: "+
+				"the month, the calendar quarter, the calendar year, or all months. `usage_percent` is then calculated from it. Conflicts with "+
+				"`start` and `end`. Default: `\"month\"`.",
 				parsedWith(oneOf("month", limitPeriod))),
 			"group_by": schema.SetAttribute{
-				MarkdownDescription: "Names of the columns to group by, as in SQL: rows that are equal in these columns become one row. Text columns and `billing_period` are allowed. " +
-					"`measured_unit` and `limit_period` are always part of the group, so different units are never added. `total_consumed` is the exact sum. `total_allocated` is the sum if all rows of the group are of one month, otherwise null. " +
+				MarkdownDescription: "Names of the columns to group by, as in SQL: rows that are equal in these columns become one row. Text columns " +
+					"and `billing_period` are allowed. " +
+					"`measured_unit` and `limit_period` are always part of the group, so different units are never added. `total_consumed` is the " +
+					"exact sum. `total_allocated` is the sum if all rows of the group are of one month, otherwise null. " +
 					"`usage_percent` is calculated from the sums. All other columns are null. Conflicts with `fields`.",
 				Optional: true, ElementType: types.StringType, Validators: []validator.Set{elementsParsedWith(parseGroupColumn)},
 			},
 			"min_usage_percent": optionalNumber("Keep only rows with at least this `usage_percent`: `80` means 80 %. Rows without a percentage are left out. "+
 				"It is rounded to ten decimal places, so that `0.6 * 100` means 60.", percentValidator{}),
 			"order_by": schema.ListAttribute{
-				MarkdownDescription: "Names of the columns to order `summaries` by, in place of the API parameter `o`. A `-` before a name means descending. Nulls come last in both directions. " +
-					"Text is ordered by its Unicode code points. Ties, and all rows by default, are ordered by the newest month, then `offering_name`, `component_name`, `offering_uuid` and `component_type`.",
+				MarkdownDescription: "Names of the columns to order `summaries` by, in place of the API parameter `o`. A `-` before a name means " +
+					"descending. Nulls come last in both directions. " +
+					"Text is ordered by its Unicode code points. Ties, and all rows by default, are ordered by the newest month, then " +
+					"`offering_name`, `component_name`, `offering_uuid` and `component_type`.",
 				Optional: true, ElementType: types.StringType, Validators: []validator.List{elementsParsedWith(parseOrdering)},
 			},
 			"limit": optionalNumber("Maximum number of rows to return, at least 1. The first rows by `order_by` are returned.", wholeNumberAtLeast(1)),
@@ -108,13 +122,16 @@ func (d *componentUsageMonthlyDataSource) Schema(_ context.Context, _ datasource
 				Optional:            true, ElementType: types.StringType, Validators: []validator.Set{elementsParsedWith(parseColumn)},
 			},
 			"consistent_read": schema.BoolAttribute{
-				Optional: true, MarkdownDescription: "Read all pages at least twice, until two readings are equal. Waldur held such a list at one moment, even if it writes usage during the read. " +
+				Optional: true, MarkdownDescription: "Read all pages at least twice, until two readings are equal. Waldur held such a list at one " +
+					"moment, even if it writes usage during the read. " +
 					"See *Consistent reads*. Default: `false`.",
 			},
-			"page_size": optionalNumber("Number of rows to request per page, from 1 to 300. All pages are always read. Lower it if the Waldur server times out on large pages. Default: `300`. API parameter: `page_size`.",
+			"page_size": optionalNumber("Number of rows to request per page, from 1 to 300. All pages are always read. Lower it if the Waldur server "+
+				"times out on large pages. Default: `300`. API parameter: `page_size`.",
 				wholeNumberBetween(1, waldur.MaxPageSize)),
 			"total_count": schema.Int64Attribute{
-				Computed: true, MarkdownDescription: "Number of rows that the filters select, before `group_by`, `min_usage_percent` and `limit`. If it is 0, there was nothing to check.",
+				Computed: true, MarkdownDescription: "Number of rows that the filters select, before `group_by`, `min_usage_percent` and `limit`. If " +
+					"it is 0, there was nothing to check.",
 			},
 			"summaries": schema.ListAttribute{
 				Computed: true, ElementType: summaryType(), MarkdownDescription: summariesDescription(),
@@ -122,7 +139,8 @@ func (d *componentUsageMonthlyDataSource) Schema(_ context.Context, _ datasource
 		},
 		Blocks: map[string]schema.Block{
 			"timeouts": schema.SingleNestedBlock{Attributes: map[string]schema.Attribute{
-				"read": optionalString("Time limit of the whole read, including all pages and retries, as a duration such as `\"30s\"` or `\"10m\"`. Default: `\"5m\"`.", parsedWith(parseDuration)),
+				"read": optionalString("Time limit of the whole read, including all pages and retries, as a duration such as `\"30s\"` or "+
+					"`\"10m\"`. Default: `\"5m\"`.", parsedWith(parseDuration)),
 			}},
 		},
 	}
@@ -172,7 +190,8 @@ func (m *componentUsageMonthlyModel) validate(ctx context.Context, diags *diag.D
 	if percent := m.MinUsagePercent; !percent.IsNull() && !percent.IsUnknown() {
 		if f, _ := percent.ValueBigFloat().Float64(); f > 0 && f < 1 {
 			diags.AddAttributeWarning(path.Root("min_usage_percent"), "Low Value for min_usage_percent",
-				fmt.Sprintf("min_usage_percent is a percentage: %g means %g %%, which almost every row reaches.\n\nFor %g %%, set it to %g.", f, f, f*100, f*100))
+				fmt.Sprintf("min_usage_percent is a percentage: %g means %g %%, which almost every row reaches.\n\nFor "+
+					"%g %%, set it to %g.", f, f, f*100, f*100))
 		}
 	}
 	if len(m.GroupBy.Elements()) > 0 {
@@ -193,7 +212,8 @@ func (m *componentUsageMonthlyModel) validateGroups(ctx context.Context, diags *
 	for i, element := range m.OrderBy.Elements() {
 		text, ok := element.(types.String)
 		if ordering, err := parseOrdering(text.ValueString()); ok && err == nil && !slices.Contains(columns, ordering.Column) {
-			addInvalidValue(diags, path.Root("order_by").AtListIndex(i), fmt.Errorf("has %q, which is null in every row with this group_by; the columns of its rows are %s",
+			addInvalidValue(diags, path.Root("order_by").AtListIndex(i), fmt.Errorf("has %q, which is null in every row with this group_by; the "+
+				"columns of its rows are %s",
 				ordering.Column.Name, columnNames(columns)))
 		}
 	}

@@ -49,8 +49,8 @@ func testExample(t *testing.T, server *waldurtest.Server, name string, versions 
 
 var today = config.StringVariable("2026-11-23T12:00:00Z")
 
-// TestAccNamesReachTheTerminalAsPlainText: other people write the names, and GitHub Actions takes a line that
-// begins with ::, or has ## in it, for a command.
+// TestAccNamesReachTheTerminalAsPlainText: other people write the names, and GitHub
+// Actions takes a line that begins with ::, or has ## in it, for a command.
 func TestAccNamesReachTheTerminalAsPlainText(t *testing.T) {
 	row := waldurtest.ContractRows()[0]
 	row.BillingPeriod, row.LimitPeriod = waldur.MonthOf(time.Now()).FirstDay(), nil
@@ -223,9 +223,9 @@ func TestAccExampleFeedResource(t *testing.T) {
 	}
 }
 
-// strangersRow returns a full component in the month of a time. Its names contain escape sequences and
-// what GitHub Actions takes as commands: "::" at the start of a line, and "##[" anywhere. Terraform
-// breaks long lines, so any word can start a line.
+// strangersRow returns a full component in the month of a time. Its names contain
+// escape sequences and what GitHub Actions takes as commands: "::" at the start of a
+// line, and "##[" anywhere. Terraform breaks long lines, so any word can start a line.
 func strangersRow(month time.Time) waldurtest.Row {
 	const name = "Lab\x1b[2J\n::stop-commands::x\r::error::x\u009b2J\u202e##[group]:"
 	row := waldurtest.ContractRows()[0]
@@ -611,7 +611,8 @@ func (c *chart) titles() []string {
 	return titles
 }
 
-// texts returns component, unit, offering, provider, percentage and limit, as far as the panel shows them.
+// texts returns component, unit, offering, provider, percentage and limit, as far as
+// the panel shows them.
 func (p *panel) texts() []string {
 	var texts []string
 	for _, text := range p.Texts {

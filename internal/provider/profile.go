@@ -57,7 +57,7 @@ func readProfile(name string) (*profile, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the profile %q %w: the folder for it is not known, because %w", name, errNoProfile, err)
 	}
-	text, err := os.ReadFile(file)
+	text, err := os.ReadFile(file) //nolint:gosec // the path is that of waldur-cli
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 		return nil, fmt.Errorf("the profile %q %w: there is no file %s", name, errNoProfile, file)
 	}

@@ -338,7 +338,8 @@ func TestAccProfiles(t *testing.T) {
 	servers["south"].Update(func(rows []waldurtest.Row) []waldurtest.Row { return rows[:len(rows)-3] })
 	saveProfiles(t, profiles(servers, tokens))
 	t.Setenv(urlVariable, "https://not.used.example.com")
-	tf := newTerraform(t, plain[:strings.Index(plain, "data ")]+`
+	settings, _, _ := strings.Cut(plain, "data ")
+	tf := newTerraform(t, settings+`
 provider "waldur" {
   alias   = "north"
   profile = "north"
@@ -378,7 +379,8 @@ func TestAccWithoutLogin(t *testing.T) {
 	const missing = "Missing Waldur Address and Token"
 	accept(t, "data \"waldur_component_usage_monthly\" \"none\" {\n  count = 0\n}\n")
 	refuse(t, "data \"waldur_component_usage_monthly\" \"one\" {}\n", missing)
-	tf := newTerraform(t, plain[:strings.Index(plain, "data ")]+`
+	settings, _, _ := strings.Cut(plain, "data ")
+	tf := newTerraform(t, settings+`
 check "quota" {
   data "waldur_component_usage_monthly" "this" {}
   assert {

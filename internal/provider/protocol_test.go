@@ -5,6 +5,7 @@ package provider
 
 import (
 	"context"
+	"maps"
 	"strings"
 	"testing"
 
@@ -60,9 +61,7 @@ func ways(tb testing.TB, waldur *waldurtest.Server) map[string]*protocolClient {
 func (c *protocolClient) configuredFor(waldur *waldurtest.Server, arguments map[string]tftypes.Value) *protocolClient {
 	c.tb.Helper()
 	all := map[string]tftypes.Value{"url": text(waldur.URL), "token": text(waldurtest.Token), "max_retries": tftypes.NewValue(tftypes.Number, 0)}
-	for name, value := range arguments {
-		all[name] = value
-	}
+	maps.Copy(all, arguments)
 	if diags := c.configure(all); hasError(diags) {
 		c.tb.Fatal(describe(diags))
 	}

@@ -143,7 +143,8 @@ func (p *waldurProvider) Schema(_ context.Context, _ provider.SchemaRequest, res
 				Optional: true, Validators: []validator.Number{wholeNumberBetween(0, 10)},
 				MarkdownDescription: "Maximum number of retries of a request after a connection error that can pass, a 408, 425 or 429 response, " +
 					"or any 5xx response except 501, from 0 to 10. " +
-					"Waits start at about half a second and grow to at most 30 seconds. A `Retry-After` header of up to a minute takes precedence. Default: `4`.",
+					"Waits start at about half a second and grow to at most 30 seconds. A `Retry-After` header of up to a minute takes " +
+					"precedence. Default: `4`.",
 			},
 		},
 	}

@@ -20,8 +20,6 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/url"
-	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -32,9 +30,6 @@ import (
 const (
 	// maxRequests is the maximum number of concurrent requests of a client.
 	maxRequests = 4
-
-	// maxBodyBytes is the largest response. A page of 300 rows has about 200 KB.
-	maxBodyBytes = 8 << 20
 
 	defaultRequestTimeout = 30 * time.Second
 	firstRetryWait        = 500 * time.Millisecond
@@ -104,42 +99,6 @@ type Client struct {
 	// fullDates is set once the server has refused a month written YYYY-MM and
 	// accepted it written YYYY-MM-01.
 	fullDates atomic.Bool
-}
-
-// ParseURL parses the address of a Waldur server and returns the root of its API.
-// The address may end in "/", "/api" or the path of the endpoint, and may have a path
-// prefix and surrounding white space. The error continues a sentence that begins with the name
-// of the setting. It does not repeat the address, which may contain a password.
-func ParseURL(address string) (*url.URL, error) {
-	address = strings.TrimSpace(address)
-	scheme, _, _ := strings.Cut(address, "://")
-	if address == "" {
-		return nil, errors.New("must not be empty")
-	}
-	if !strings.EqualFold(scheme, "https") && !strings.EqualFold(scheme, "http") || scheme == address {
-		return nil, errors.New("must begin with https:// (or http://), as in https://waldur.example.com")
-	}
-	u, err := url.Parse(address)
-	if err != nil {
-		return nil, errors.New("is not a valid URL; write it like https://waldur.example.com")
-	}
-	port, portErr := strconv.ParseUint(u.Port(), 10, 16)
-	switch {
-	case u.User != nil:
-		return nil, errors.New("must not have user info (the part before the @); Waldur accepts only a token")
-	case u.Hostname() == "":
-		return nil, errors.New("has no host; write it like https://waldur.example.com")
-	case u.Port() != "" && (portErr != nil || port == 0):
-		return nil, errors.New("has a port that is not between 1 and 65535")
-	case u.RawQuery != "" || u.ForceQuery:
-		return nil, errors.New("must not have a query (the part after the ?)")
-	case strings.Contains(address, "#"):
-		return nil, errors.New("must not have a fragment (the part after the #), as in the address of a page of Waldur's web interface")
-	}
-	prefix := strings.TrimRight(u.EscapedPath(), "/")
-	prefix = strings.TrimSuffix(prefix, "/api/"+strings.TrimSuffix(componentUsageMonthlyPath, "/"))
-	prefix = strings.TrimRight(strings.TrimSuffix(prefix, "/api"), "/")
-	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: "/"}).JoinPath(prefix, "api/"), nil
 }
 
 // Format prints the address of the server for any verb, and no secrets.
@@ -332,7 +291,7 @@ func sleep(ctx context.Context, wait time.Duration) error {
 
 // prepare sets the fields that requests share.
 func (c *Client) prepare() {
-	c.redactor = newRedactor(c)
+	c.redactor = newRedactor(c.Token, c.Headers, c.Proxy)
 	c.slots = make(chan struct{}, maxRequests)
 	c.transport = c.newTransport()
 }

@@ -275,8 +275,7 @@ func TestListIsExactOrAnError(t *testing.T) {
 		server.ShuffleTies(rapid.Uint64().Draw(rt, "seed"))
 
 		got, _, err := c.ListComponentUsageMonthly(t.Context(), query)
-		var incomplete *waldur.IncompleteError
-		if errors.As(err, &incomplete) {
+		if incomplete, ok := errors.AsType[*waldur.IncompleteError](err); ok {
 			if incomplete.Count != len(rows) || incomplete.Passes != 6 || incomplete.Changes != 0 || incomplete.Rows >= len(rows) {
 				rt.Fatalf("the error has the wrong numbers for %d rows: %v", len(rows), err)
 			}

@@ -19,10 +19,6 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// componentUsageMonthlyPath is relative to the root of the API. Waldur has it since
-// 8.0.8.
-const componentUsageMonthlyPath = "marketplace-component-usage-monthly/"
-
 const (
 	// MaxPageSize is the largest page_size that the server accepts.
 	MaxPageSize = 300

@@ -7,6 +7,8 @@ import (
 	"encoding/base64"
 	"fmt"
 	"html"
+	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -29,18 +31,19 @@ type secret struct {
 // occur in words.
 const minSecret = 4
 
-// newRedactor returns a redactor of a client's secrets.
-func newRedactor(c *Client) *redactor {
+// newRedactor returns a redactor of a token, of the values of headers and of the
+// credentials for a proxy.
+func newRedactor(token Token, headers http.Header, proxy *url.URL) *redactor {
 	r := &redactor{}
-	r.add(string(c.Token), redactedToken)
-	for _, values := range c.Headers {
+	r.add(string(token), redactedToken)
+	for _, values := range headers {
 		for _, value := range values {
 			r.add(value, "(header)")
 		}
 	}
-	if c.Proxy != nil {
-		if password, ok := c.Proxy.User.Password(); ok {
-			pair := c.Proxy.User.Username() + ":" + password
+	if proxy != nil {
+		if password, ok := proxy.User.Password(); ok {
+			pair := proxy.User.Username() + ":" + password
 			r.add(password, "(proxy password)")
 			r.add(pair, "(proxy credentials)")
 			r.add(base64.StdEncoding.EncodeToString([]byte(pair)), "(proxy credentials)")
@@ -70,13 +73,13 @@ func formsOf(c rune) []string {
 	for _, unit := range utf16.Encode([]rune{c}) {
 		_, _ = fmt.Fprintf(&unicodeEscape, `\u%04x`, unit)
 	}
-	percent := ""
+	var percent strings.Builder
 	for _, b := range []byte(text) {
-		percent += fmt.Sprintf("%%%02x", b)
+		_, _ = fmt.Fprintf(&percent, "%%%02x", b)
 	}
 	upperUnicode := strings.ReplaceAll(strings.ToUpper(unicodeEscape.String()), `\U`, `\u`)
 	forms := []string{
-		text, percent, strings.ToUpper(percent), `\` + text, unicodeEscape.String(), upperUnicode, html.EscapeString(text),
+		text, percent.String(), strings.ToUpper(percent.String()), `\` + text, unicodeEscape.String(), upperUnicode, html.EscapeString(text),
 		fmt.Sprintf("&#%d;", c), fmt.Sprintf("&#%03d;", c), fmt.Sprintf("&#x%x;", c), fmt.Sprintf("&#x%X;", c),
 	}
 	switch c {

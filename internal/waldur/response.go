@@ -25,6 +25,8 @@ import (
 )
 
 const (
+	// maxBodyBytes is the largest response. A page of 300 rows has about 200 KB.
+	maxBodyBytes = 8 << 20
 	// maxErrorBodyBytes is how much is read of the body of an error response.
 	maxErrorBodyBytes = 64 << 10
 	// maxProblems is the maximum number of refused parameters to report.
