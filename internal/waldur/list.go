@@ -104,7 +104,7 @@ func (c *Client) consumeWholeLimitPeriods(ctx context.Context, q *Query, rows []
 	earlier := *q
 	earlier.BillingPeriod, earlier.End = Month{}, month.Add(-1)
 	earlier.Start = slices.MinFunc(slices.Collect(maps.Values(starts)), Month.Compare)
-	earlier.columns = slices.Concat(keyColumns, totalColumns[:1])
+	earlier.columns = slices.Concat(keyColumns, columnsByName("total_consumed"))
 	earlierRows, _, err := c.selectRows(ctx, &earlier)
 	if err == nil {
 		addEarlierMonths(month, starts, earlierRows)
