@@ -1,7 +1,7 @@
-# This month's consumption beside last month's, and the growth.
+# This month's and last month's consumption, and the growth.
 #
-# This month is not over. Compared with last month, its consumption would seem to
-# fall. So the growth is that of last month on the month before: two whole months.
+# This month is not over, so its consumption would seem to fall. The growth therefore
+# compares two whole months: last month and the month before.
 #
 # The provider reads WALDUR_API_URL and WALDUR_ACCESS_TOKEN.
 
@@ -51,7 +51,7 @@ locals {
 }
 
 output "growth" {
-  # Names come from strangers. Control characters, :: and ## can command a terminal or a pipeline.
+  # Others choose the names: replace what a terminal or a pipeline can take as a command.
   value = sort([
     for key, c in local.consumed : replace(format("%s, %s, %s: %s in %s so far, %s in %s, %s",
       coalesce(local.rows[key][0].service_provider_name, "no organization"),

@@ -1,5 +1,5 @@
-# Before an order: is enough left of the limit? If not, the plan stops before anything
-# is changed.
+# Checks before an order that enough of the limit is left. If not, the plan stops before
+# anything is changed.
 #
 # The provider reads WALDUR_API_URL and WALDUR_ACCESS_TOKEN.
 
@@ -50,7 +50,7 @@ locals {
   # Terraform subtracts in binary. Round the difference to Waldur's two digits.
   left = tonumber(format("%.2f", local.component.total_allocated - local.component.total_consumed))
 
-  # Names come from strangers. Control characters, :: and ## can command a terminal or a pipeline.
+  # Others choose the names: replace what a terminal or a pipeline can take as a command.
   name = replace("${local.component.offering_name}, ${local.component.component_name}", "/\\pC|::|##/", " ")
   unit = replace(local.component.measured_unit, "/\\pC|::|##/", " ")
 }

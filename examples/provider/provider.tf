@@ -7,16 +7,16 @@ terraform {
 }
 
 provider "waldur" {
-  profile = "prod" # that waldur-cli login saved; without it, the environment or the profile default
+  profile = "prod" # saved by waldur-cli login; without it, the environment variables or the profile "default"
 }
 
-# The rows of this month at or over 80 % of their allocation.
+# The rows of this month with 80 % or more of their allocation used.
 data "waldur_component_usage_monthly" "nearly_full" {
   min_usage_percent = 80
   order_by          = ["-usage_percent"]
 }
 
-# Providers choose the names, so control characters and commands of pipelines are replaced.
+# Others choose the names: replace what a terminal or a pipeline can take as a command.
 output "nearly_full" {
   value = [
     for s in data.waldur_component_usage_monthly.nearly_full.summaries :

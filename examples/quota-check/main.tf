@@ -15,7 +15,7 @@ terraform {
 provider "waldur" {}
 
 variable "billing_period" {
-  description = "Month to check, as YYYY-MM. Default: this month, or last month until Waldur has summed up this one."
+  description = "Month to check, as YYYY-MM. Default: this month, or last month while Waldur has no rows for this one."
   type        = string
   default     = "latest"
 }
@@ -52,7 +52,7 @@ locals {
     for s in data.waldur_component_usage_monthly.nearly_full.summaries : {
       percent = s.usage_percent
 
-      # Other people write the names. Control characters, :: and ## can command a terminal or a pipeline.
+      # Others choose the names: replace what a terminal or a pipeline can take as a command.
       line = replace(format("%s: %s %% (%s)",
         join(", ", compact([s.service_provider_name, s.offering_name, s.component_name])),
         s.usage_percent,

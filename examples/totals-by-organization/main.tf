@@ -33,7 +33,7 @@ data "waldur_component_usage_monthly" "totals" {
 }
 
 locals {
-  # Names come from strangers. Control characters, :: and ## can command a terminal or a pipeline.
+  # Others choose the names: replace what a terminal or a pipeline can take as a command.
   # A spreadsheet evaluates text that begins with = + - or @, unless an apostrophe is before it.
   lines = [
     for s in data.waldur_component_usage_monthly.totals.summaries : join(",", concat(

@@ -56,7 +56,7 @@ const (
 )
 
 // parsePEM returns the blocks of a PEM text, of which there is at least one. Package
-// encoding/pem skips damaged blocks without a word; here they are errors.
+// encoding/pem silently skips damaged blocks; here they are errors.
 func parsePEM(text string) ([]*pem.Block, error) {
 	parts := strings.Split(strings.TrimPrefix(text, byteOrderMark), pemBegin)
 	switch {
@@ -82,7 +82,7 @@ func parsePEM(text string) ([]*pem.Block, error) {
 }
 
 // parseKey checks that a PEM text has one private key that is not encrypted, and
-// returns the text. The error is as that of parseCertificates.
+// returns the text. The error is like that of parseCertificates.
 func parseKey(text string) (string, error) {
 	blocks, err := parsePEM(text)
 	if err != nil {

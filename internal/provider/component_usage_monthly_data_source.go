@@ -179,7 +179,8 @@ func (m *componentUsageMonthlyModel) validate(ctx context.Context, diags *diag.D
 			addConflict(diags, "billing_period", name, "Set billing_period for one month, or start and end for several.")
 		}
 		if m.UsagePeriod.ValueString() == limitPeriod {
-			addConflict(diags, "usage_period", name, "The consumption of a whole limit period is that up to one month. Set billing_period to that month.")
+			addConflict(diags, "usage_period", name, "usage_period = \"limit_period\" adds the earlier months of the limit's period to one month. "+
+				"Set billing_period to that month.")
 		}
 	}
 	start, startErr := waldur.ParseMonth(m.Start.ValueString())

@@ -77,7 +77,7 @@ func TestBadArguments(t *testing.T) {
 		"groups by nothing":             {arguments{"group_by": set()}, "group_by", "must not be empty"},
 		"groups with fields":            {arguments{"group_by": set(text("offering_name")), "fields": set(text("offering_name"))}, "group_by", "group_by and fields cannot be set together."},
 		"groups ordered by no column":   {arguments{"group_by": set(text("offering_name")), "order_by": list(text("category_title"))}, "order_by", `has "category_title", which is null in every row with this group_by; the columns of its rows are offering_name, measured_unit, limit_period, total_consumed`},
-		"a percentage next to 0":        {arguments{"min_usage_percent": number(tiny)}, "min_usage_percent", "must be 0, or at least 0.0000000001 in size; got a number next to 0"},
+		"a percentage next to 0":        {arguments{"min_usage_percent": number(tiny)}, "min_usage_percent", "must be 0, or at least 0.0000000001 in size; got a number too small to show"},
 		"a timeout beyond all bounds":   {arguments{"timeouts": timeoutsBlock("2562048h")}, "timeouts", `timeouts.read is too long; got "2562048h"`},
 		"an unknown field":              {arguments{"fields": set(text("color"))}, "fields", `has "color", which is not a column; the columns are offering_uuid, `},
 		"a field with a typo":           {arguments{"fields": set(text("usage_percnt"))}, "fields", `Invalid Value for fields: fields has "usage_percnt", which is not a column (did you mean usage_percent?).`},

@@ -95,7 +95,7 @@ func TestConnectionErrors(t *testing.T) {
 		"a proxy that is down for http": {url: insecureServer, variable: "HTTP_PROXY", proxy: "http://" + down,
 			parts: []string{"Cannot Connect to Proxy: The connection failed: ", "Check that the proxy " + down + " is running. " + proxies}, attempts: " (2 attempts)", absent: "server is running"},
 		"a proxy that speaks no TLS": {url: server, variable: "HTTPS_PROXY", proxy: "https://" + forbids,
-			parts: []string{"Cannot Connect to Proxy: The connection failed: ", "the proxy itself must speak TLS. Most proxies do not: begin it with http then.", proxies}},
+			parts: []string{"Cannot Connect to Proxy: The connection failed: ", "the proxy itself must speak TLS. If it does not, as with most proxies, begin the address with http.", proxies}},
 		"a proxy that is not trusted": {url: server, variable: "HTTPS_PROXY", proxy: secure.URL,
 			parts: []string{"Cannot Connect to Proxy: ", "certificate", "If the certificate of the proxy comes from a private authority, set ca_cert_pem", proxies}},
 		"https to http": {url: strings.Replace(plain.URL, "http:", "https:", 1),

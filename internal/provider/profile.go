@@ -50,12 +50,12 @@ func profileFile() (string, error) {
 }
 
 // readProfile reads a profile of waldur-cli. The error is a sentence without its full
-// stop, names the file and the profile, and has no part of the file, which contains
+// stop. It names the file and the profile, and shows no part of the file, which contains
 // tokens. It is errNoProfile if the profile is not there.
 func readProfile(name string) (*profile, error) {
 	file, err := profileFile()
 	if err != nil {
-		return nil, fmt.Errorf("the profile %q %w: the folder for it is not known, because %w", name, errNoProfile, err)
+		return nil, fmt.Errorf("the profile %q %w: the folder with the profiles is unknown, because %w", name, errNoProfile, err)
 	}
 	text, err := os.ReadFile(file) //nolint:gosec // the path is that of waldur-cli
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {

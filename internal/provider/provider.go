@@ -79,8 +79,8 @@ type connection struct {
 	// renewToken says where the token came from and how to replace it.
 	renewToken string
 
-	// missing are errors of reads: an address or a token that is not set. It is no error
-	// to configure a provider that reads nothing.
+	// missing holds the errors that reads return: an address or a token is not set. It is
+	// not an error to configure a provider that reads nothing.
 	missing diag.Diagnostics
 }
 
@@ -179,7 +179,7 @@ func (p *waldurProvider) Configure(ctx context.Context, req provider.ConfigureRe
 	if client.URL != nil {
 		proxy, err := waldur.ProxyFromEnvironment(client.URL)
 		if err != nil {
-			diags.AddError("Invalid Proxy Variable", sentence(err)+"\n\nNothing is sent until that is corrected. "+
+			diags.AddError("Invalid Proxy Variable", sentence(err)+"\n\nThe provider sends no requests until the variable is corrected. "+
 				"If Waldur needs no proxy, add its host to NO_PROXY.")
 		}
 		client.Proxy = proxy
@@ -189,7 +189,7 @@ func (p *waldurProvider) Configure(ctx context.Context, req provider.ConfigureRe
 }
 
 // login sets the address and the token. Both come from one source, so that a token
-// cannot reach another server than its own: from the arguments or their environment
+// is never sent to another server: from the arguments or their environment
 // variables, or else from a profile.
 func (m *providerModel) login(c *connection, diags *diag.Diagnostics) {
 	anywhere := !m.URL.IsNull() || !m.Token.IsNull() || isSet(urlVariable) || isSet(tokenVariable)
@@ -229,8 +229,8 @@ func (c *connection) useProfile(name, advice string, diags *diag.Diagnostics) {
 	c.use(p, diags)
 }
 
-// useDefaultProfile takes them from the default profile. If it cannot be used, reads
-// fail: nobody asked for this profile.
+// useDefaultProfile takes the address and the token from the default profile. If that
+// cannot be used, only reads fail, because the user did not name it.
 func (c *connection) useDefaultProfile(diags *diag.Diagnostics) {
 	p, err := readProfile(defaultProfile)
 	switch {
@@ -266,7 +266,7 @@ func setting[T any](argument types.String, name, variable, title string, parse f
 	}
 	if !isSet(variable) {
 		advice := fmt.Sprintf("Set the environment variable %s, or %s in the provider block. "+
-			"Or leave both address and token to a profile of waldur-cli.", variable, name)
+			"Or set neither address nor token, and log in with waldur-cli login.", variable, name)
 		if isSet(profileVariable) {
 			advice += " The environment variable " + profileVariable + " is not used while an address or a token is set."
 		}

@@ -136,7 +136,7 @@ func (f *readFailure) explain(failed *waldur.RequestError) (title, advice string
 	case *waldur.NoRowsError:
 		return "No Rows in Waldur", f.explainNoRows()
 	case *waldur.LimitPeriodError:
-		return "Unknown Limit Period", "The provider cannot tell which months to add up for this limit, and a guess would be a wrong number. " +
+		return "Unknown Limit Period", "The provider cannot tell which months to add up for this limit, and a guess could give a wrong number. " +
 			"Leave out usage_period, or select other components with the filters. " +
 			"If your Waldur has this limit period, please report it."
 	case *waldur.RowError:
@@ -361,7 +361,8 @@ func (f *readFailure) explainProxy(err *waldur.ConnectionError) string {
 	case err.Untrusted():
 		return "If the certificate of the proxy comes from a private authority, set ca_cert_pem in the provider block. " + checkProxy
 	case err.Handshake:
-		return "The address of the proxy begins with https, so the proxy itself must speak TLS. Most proxies do not: begin it with http then. " + checkProxy
+		return "The address of the proxy begins with https, so the proxy itself must speak TLS. " +
+			"If it does not, as with most proxies, begin the address with http. " + checkProxy
 	}
 	return fmt.Sprintf("Check that the proxy %s is running. %s", err.Proxy, checkProxy)
 }

@@ -23,8 +23,8 @@ import (
 )
 
 // summaryType returns the type of a summary: an object with an attribute for each
-// column. It is not a nested attribute, because Terraform's tests cannot replace
-// lists of those.
+// column. It is not a nested attribute, because override_data in Terraform's tests
+// cannot set lists of those.
 func summaryType() types.ObjectType {
 	attributes := make(map[string]attr.Type, len(waldur.Columns))
 	for _, column := range waldur.Columns {
@@ -71,7 +71,7 @@ func encodeRows(rows []*waldur.ComponentUsage, total int) (encodedRows, error) {
 		return encodedRows{}, err
 	}
 	var encoded bytes.Buffer
-	encoded.Grow(min(len(rows)*700, maxStateBytes)) // a row has some 700 bytes
+	encoded.Grow(min(len(rows)*700, maxStateBytes)) // a row has about 700 bytes
 	encoder := msgpack.NewEncoder(&encoded)
 	err = encoder.EncodeArrayLen(len(rows))
 	for i := 0; i < len(rows) && err == nil; i++ {

@@ -155,14 +155,14 @@ func (v wholeNumberValidator) ValidateNumber(_ context.Context, req validator.Nu
 func shortNumber(f *big.Float) string {
 	switch exponent := f.MantExp(nil); {
 	case exponent > maxExponent:
-		return "a number beyond all bounds"
+		return "a number too large to show"
 	case exponent < -maxExponent:
-		return "a number next to 0"
+		return "a number too small to show"
 	}
 	return f.Text('g', 20)
 }
 
-// maxExponent is a power of 2 whose digits are still quickly written.
+// maxExponent is the largest power of 2 that shortNumber writes out.
 const maxExponent = 1000
 
 // wholeNumber returns a number that has passed such a validator, or 0 if it is null.

@@ -16,8 +16,8 @@ const componentUsageMonthlyPath = "marketplace-component-usage-monthly/"
 
 // ParseURL parses the address of a Waldur server and returns the root of its API.
 // The address may end in "/", "/api" or the path of the endpoint, and may have a path
-// prefix and surrounding white space. The error continues a sentence that begins with the name
-// of the setting. It does not repeat the address, which may contain a password.
+// prefix and surrounding white space. The error continues a sentence that begins with the
+// name of the setting. It does not repeat the address, which may contain a password.
 func ParseURL(address string) (*url.URL, error) {
 	address = strings.TrimSpace(address)
 	scheme, _, _ := strings.Cut(address, "://")

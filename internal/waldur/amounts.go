@@ -53,10 +53,9 @@ func limitPeriodStarts(rows []*ComponentUsage) (map[*ComponentUsage]Month, error
 	return starts, nil
 }
 
-// addEarlierMonths adds the consumption of earlier rows to that of the rows of a month,
-// from the start of each row's limit period on, and works out the percentages of
-// these rows. A row of an earlier month belongs to that of the same offering and
-// component.
+// addEarlierMonths adds the consumption of earlier months to the rows of a month, from
+// the start of each row's limit period on. Then it calculates their percentages. An
+// earlier row is added to the row of the same offering and component.
 func addEarlierMonths(month Month, starts map[*ComponentUsage]Month, earlier []*ComponentUsage) {
 	byKey := map[Key]*ComponentUsage{}
 	for row := range starts {
@@ -73,7 +72,7 @@ func addEarlierMonths(month Month, starts map[*ComponentUsage]Month, earlier []*
 	}
 }
 
-// setUsagePercent works out the percentage from the amounts, as Waldur does: it is
+// setUsagePercent calculates the percentage from the amounts, as Waldur does: it is
 // null without a positive allocation.
 func (u *ComponentUsage) setUsagePercent() {
 	u.UsagePercent = nil

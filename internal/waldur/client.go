@@ -89,9 +89,9 @@ type Client struct {
 	prepared  sync.Once // runs prepare
 	transport *http.Transport
 	redactor  *redactor
-	slots     chan struct{} // one element for each request under way
+	slots     chan struct{} // one element for each request in progress
 
-	certificateAsked atomic.Bool // a server asked for a client certificate
+	certificateRequested atomic.Bool // a server requested a client certificate
 
 	mu        sync.Mutex
 	heldUntil time.Time // no request is sent earlier, because of a Retry-After header

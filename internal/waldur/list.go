@@ -30,9 +30,8 @@ const (
 	maxChangeWaitFactor = 32 // so the longest wait is 8 s
 )
 
-// ListComponentUsageMonthly returns the rows that answer the query, and the number
-// of rows that its filters select, before all other steps. The error is a
-// [*RequestError].
+// ListComponentUsageMonthly returns the rows of the query, and the number of rows that
+// its filters select, before all other steps. The error is a [*RequestError].
 func (c *Client) ListComponentUsageMonthly(ctx context.Context, q Query) (rows []*ComponentUsage, total int, err error) {
 	if q.Latest {
 		if q.BillingPeriod, err = c.latestMonth(ctx); err != nil {

@@ -126,8 +126,8 @@ func resultCount(header http.Header, redactor *redactor) (int, error) {
 }
 
 // decodeRows decodes the JSON array of rows in a response. Each row must have the
-// columns, except those that are nullable. The JSON is read strictly: keys that come
-// twice and bytes that are not UTF-8 are errors, and keys match by case.
+// columns, except those that are nullable. The JSON is read strictly: duplicate keys and
+// bytes that are not UTF-8 are errors, and keys are case-sensitive.
 func decodeRows(resp *Response, columns []*Column, redactor *redactor) ([]*ComponentUsage, error) {
 	if isHTML(resp.Header, resp.Body) {
 		return nil, &HTMLError{Title: redactor.excerpt(pageTitle(resp.Body))}
@@ -192,7 +192,7 @@ func decodeError(err error, body []byte, number int, redactor *redactor) error {
 // of the whole row if field is empty.
 func rowValue(body []byte, number int, field string) jsontext.Value {
 	decoder := jsontext.NewDecoder(bytes.NewBuffer(body))
-	_, _ = decoder.ReadToken() // the begin of the array
+	_, _ = decoder.ReadToken() // the start of the array
 	for range number - 1 {
 		_ = decoder.SkipValue()
 	}

@@ -13,10 +13,10 @@ import (
 	"github.com/google/uuid"
 )
 
-// Query is a question about usage. Its fields stand in the order of its steps: the
-// filters select rows, and each step after them works on the rows of the step
-// before. The zero Query selects what the server returns without a filter: the
-// current month in UTC, with all columns, in the default order.
+// Query describes the rows to return. Its fields are in the order of its steps: the
+// filters select rows, and each later step works on the rows of the step before. The
+// zero Query selects what the server returns without a filter: the current month in
+// UTC, with all columns, in the default order.
 type Query struct {
 	BillingPeriod Month // this month only
 	Latest        bool  // this month, or last month if the server has no rows at all yet for this one
@@ -30,7 +30,7 @@ type Query struct {
 	ComponentType string
 	BillingType   string
 
-	// RequireRows makes it an error, [*NoRowsError], if the filters select no row.
+	// RequireRows makes the query fail with a [*NoRowsError] if the filters select no row.
 	RequireRows bool
 
 	// WholeLimitPeriods replaces the consumption of each row's month with that of the
@@ -188,7 +188,7 @@ func (q *Query) CanLeaveOut(column *Column) bool {
 var defaultColumns = columnsByName("billing_period", "offering_name", "component_name")
 
 // order returns the order of the list: the query's, then the server's default, then the
-// key or the columns that make a group. It is total, because no two rows have the same
+// columns of the key or of the group. It is total, because no two rows have the same
 // key, and no two groups the same columns.
 func (q *Query) order() []Ordering {
 	last := keyColumns

@@ -116,7 +116,7 @@ func (r *redactor) redact(text string) string {
 	return kept.String()
 }
 
-// startOf returns the length of the secret at the start of a text, in whatever form,
+// startOf returns the length of the secret at the start of a text, in any form,
 // or 0 if it is not there.
 func (s secret) startOf(text string) int {
 	ends := []int{0} // of the characters so far: a text such as \\ can be read in two ways

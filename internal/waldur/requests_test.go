@@ -186,7 +186,7 @@ func TestRowsOfWrongTypesAreNamed(t *testing.T) {
 		"offering_name":   {"must be a string; got []": []any{}, "is missing or null": "null"},
 		"limit_amount":    {"must be a whole number of 32 bits; got 2147483648": int64(1 << 31), `got "5"`: "5", "got 1.5": 1.5},
 		"limit_period":    {"must be a string; got true": true},
-		"billing_period":  {`got "2026-10-15"`: "2026-10-15", `must be a first day of a month such as "2026-10-01"; got "2026-10"`: "2026-10", "got 202610": 202610, "is missing": nil},
+		"billing_period":  {`got "2026-10-15"`: "2026-10-15", `must be the first day of a month such as "2026-10-01"; got "2026-10"`: "2026-10", "got 202610": 202610, "is missing": nil},
 		"total_consumed":  {`must be a decimal of at most 40 digits with an exponent within ±40; got "much"`: "much", "got true": true, "of at most 40 digits": strings.Repeat("1", 41), `got "1e999999999"`: "1e999999999", "is missing or null": "null"},
 		"total_allocated": {"is missing": nil, "got {}": map[string]any{}},
 		"offering_type":   {"is missing": nil},

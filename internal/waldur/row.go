@@ -160,7 +160,7 @@ func (c *Column) want() string {
 	case DecimalKind:
 		return wantDecimal
 	case MonthKind:
-		return `a first day of a month such as "2026-10-01"`
+		return `the first day of a month such as "2026-10-01"`
 	default:
 		return "a string"
 	}

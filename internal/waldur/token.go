@@ -51,7 +51,7 @@ func ParseToken(text string) (Token, error) {
 	case len(token) > maxTokenBytes:
 		return "", fmt.Errorf("must not be longer than %d KiB", maxTokenBytes>>10)
 	case !tokenForm.MatchString(token):
-		return "", errors.New("must have only letters, digits and the characters - . _ ~, as all tokens of Waldur have")
+		return "", errors.New("must have only letters, digits and the characters - . _ ~, like all Waldur tokens")
 	}
 	return Token(token), nil
 }

@@ -47,11 +47,11 @@ func (c *Client) newTransport() *http.Transport {
 	}
 }
 
-// clientCertificate returns the certificate for a server that asks for one, or an empty
-// one. Package crypto/tls would send none that is not of an authority that the server
-// names, and the error of the server would say less.
+// clientCertificate returns the certificate for a server that requests one, or an empty
+// one. By default, package crypto/tls sends no certificate of an authority that the server
+// does not name. The server's error would then say less.
 func (c *Client) clientCertificate(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
-	c.certificateAsked.Store(true)
+	c.certificateRequested.Store(true)
 	return cmp.Or(c.Certificate, &tls.Certificate{}), nil
 }
 
@@ -64,7 +64,7 @@ func (c *Client) checkProxyConnect(_ context.Context, proxy *url.URL, _ *http.Re
 	return &ProxyError{Proxy: proxy.Host, StatusCode: resp.StatusCode, Status: c.redactor.excerpt(resp.Status)}
 }
 
-// progress is how far an attempt came.
+// progress is how far an attempt got.
 type progress struct {
 	handshake atomic.Bool // in a TLS handshake, with an https proxy or with the server
 	connected atomic.Bool // the connection to the server can be used
@@ -105,7 +105,7 @@ func (c *Client) connectionError(err error, reached *progress) error {
 		return e
 	case e.Handshake && noTLS || c.URL.Scheme == "http" && strings.Contains(err.Error(), `malformed HTTP response "\x15\x03`): // a TLS alert
 		return &SchemeError{Scheme: c.URL.Scheme}
-	case isAboutCertificate(e.Alert) || e.Alert == "handshake failure" && c.certificateAsked.Load():
+	case isAboutCertificate(e.Alert) || e.Alert == "handshake failure" && c.certificateRequested.Load():
 		return &ClientCertificateError{Reason: e.Alert, Sent: c.Certificate != nil}
 	}
 	return e
@@ -117,12 +117,12 @@ func isAboutCertificate(alert string) bool {
 	return strings.Contains(alert, "certificate") || alert == "access denied"
 }
 
-// ProxyFromEnvironment returns the proxy for a server, or nil for none. As in
-// package net/http, it is in the variable HTTPS_PROXY or HTTP_PROXY, unless NO_PROXY
-// covers the server, and servers on the machine itself use none; the lower-case names of
-// these variables win. Unlike there, a value
-// that is not a URL is an error, since requests would then bypass the proxy. The error
-// does not repeat the value, which may contain a password.
+// ProxyFromEnvironment returns the proxy for a server, or nil for none. As in package
+// net/http, HTTPS_PROXY or HTTP_PROXY sets it, unless NO_PROXY covers the server. The
+// lower-case names of these variables take precedence. Servers on the machine itself use
+// none. Unlike in net/http, a value that is not a URL is an error, since requests would
+// otherwise bypass the proxy. The error does not repeat the value, which may contain a
+// password.
 func ProxyFromEnvironment(server *url.URL) (*url.URL, error) {
 	variable := strings.ToLower(server.Scheme) + "_proxy"
 	if os.Getenv(variable) == "" {

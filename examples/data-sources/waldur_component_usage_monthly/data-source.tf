@@ -1,7 +1,7 @@
-# The limits of all offerings of which 80 % or more are used, the fullest first. Each
-# limit is compared with the consumption in its own period, such as the year.
+# The components of all offerings with 80 % or more of their limit used, the fullest first.
+# Each limit is compared with the consumption in its own period, such as the year.
 data "waldur_component_usage_monthly" "nearly_full" {
-  billing_period    = "latest" # this month, or last month until Waldur has summed up this one
+  billing_period    = "latest" # this month, or last month while Waldur has no rows for this one
   usage_period      = "limit_period"
   min_usage_percent = 80
   order_by          = ["-usage_percent"]
