@@ -172,10 +172,10 @@ func (d *componentUsageMonthlyDataSource) ValidateConfig(ctx context.Context, re
 func (m *componentUsageMonthlyModel) validate(ctx context.Context, diags *diag.Diagnostics) {
 	months := map[string]types.String{"start": m.Start, "end": m.End}
 	for _, name := range []string{"start", "end"} {
-		if months[name].IsNull() {
+		if !isKnown(months[name]) {
 			continue
 		}
-		if !m.BillingPeriod.IsNull() {
+		if isKnown(m.BillingPeriod) {
 			addConflict(diags, "billing_period", name, "Set billing_period for one month, or start and end for several.")
 		}
 		if m.UsagePeriod.ValueString() == limitPeriod {
@@ -188,11 +188,12 @@ func (m *componentUsageMonthlyModel) validate(ctx context.Context, diags *diag.D
 	if startErr == nil && endErr == nil && start.Compare(end) > 0 {
 		addInvalidValue(diags, path.Root("start"), fmt.Errorf("must not be after end; got start %s and end %s", start, end))
 	}
-	if percent := m.MinUsagePercent; !percent.IsNull() && !percent.IsUnknown() {
-		if f, _ := percent.ValueBigFloat().Float64(); f > 0 && f < 1 {
+	if isKnown(m.MinUsagePercent) {
+		if f, _ := m.MinUsagePercent.ValueBigFloat().Float64(); f > 0 && f < 1 {
+			percent := percentThreshold(m.MinUsagePercent)
 			diags.AddAttributeWarning(path.Root("min_usage_percent"), "Low Value for min_usage_percent",
-				fmt.Sprintf("min_usage_percent is a percentage: %g means %g %%, which almost every row reaches.\n\nFor "+
-					"%g %%, set it to %g.", f, f, f*100, f*100))
+				fmt.Sprintf("min_usage_percent is a percentage: %s means %s %%, which almost every row reaches.\n\nFor "+
+					"%s %%, set it to %s.", percent, percent, percent.Shift(2), percent.Shift(2)))
 		}
 	}
 	if len(m.GroupBy.Elements()) > 0 {
@@ -200,9 +201,12 @@ func (m *componentUsageMonthlyModel) validate(ctx context.Context, diags *diag.D
 	}
 }
 
+// isKnown reports whether an argument is set to a known value.
+func isKnown(argument attr.Value) bool { return !argument.IsNull() && !argument.IsUnknown() }
+
 // validateGroups checks the arguments that name columns which groups do not have.
 func (m *componentUsageMonthlyModel) validateGroups(ctx context.Context, diags *diag.Diagnostics) {
-	if !m.Fields.IsNull() {
+	if isKnown(m.Fields) {
 		addConflict(diags, "group_by", "fields", "Rows of groups have the columns to group by, measured_unit, limit_period and the amounts. Leave out fields.")
 	}
 	groupBy, known := knownElements(ctx, m.GroupBy, parseGroupColumn)

@@ -112,6 +112,27 @@ func TestBadArguments(t *testing.T) {
 	})
 }
 
+// TestUnknownArgumentsAreNoConflict: a module may pass several ways to select months
+// through, and Terraform validates it before it knows them.
+func TestUnknownArgumentsAreNoConflict(t *testing.T) {
+	t.Parallel()
+	c := newProtocolClient(t)
+	unknown := tftypes.NewValue(tftypes.String, tftypes.UnknownValue)
+	for name, arguments := range map[string]map[string]tftypes.Value{
+		"months":            {"billing_period": unknown, "start": unknown, "end": unknown},
+		"an unknown start":  {"billing_period": text("2026-10"), "start": unknown, "usage_period": text("limit_period")},
+		"an unknown period": {"start": text("2026-10"), "usage_period": unknown, "billing_period": unknown},
+		"unknown fields":    {"group_by": set(text("offering_name")), "fields": tftypes.NewValue(tftypes.Set{ElementType: tftypes.String}, tftypes.UnknownValue)},
+		"an unknown group":  {"group_by": set(unknown), "order_by": list(text("category_title"))},
+	} {
+		resp, err := c.server.ValidateDataResourceConfig(t.Context(), &tfprotov6.ValidateDataResourceConfigRequest{TypeName: dataSourceType,
+			Config: c.config(c.schema.DataSourceSchemas[dataSourceType], arguments)})
+		if err != nil || len(resp.Diagnostics) > 0 {
+			t.Errorf("%s: %v, %s", name, err, describe(resp.Diagnostics))
+		}
+	}
+}
+
 func timeoutsBlock(read string) tftypes.Value {
 	object := tftypes.Object{AttributeTypes: map[string]tftypes.Type{"read": tftypes.String}}
 	return tftypes.NewValue(object, map[string]tftypes.Value{"read": text(read)})
@@ -139,7 +160,7 @@ func TestReadErrors(t *testing.T) {
 		absent    string   // not in the error
 	}{
 		"no credentials": {fault: said(401, "Authentication credentials were not provided."), title: "Token Refused by Waldur",
-			parts: []string{`The server responded with 401 Unauthorized: "Authentication credentials were not provided."`, "\n\nAn API token expires", "The token came from the provider block: set the new one there."}},
+			parts: []string{`The server responded with 401 Unauthorized: "Authentication credentials were not provided."`, "Waldur did not receive it", "removed the Authorization header"}},
 		"unknown token": {fault: said(401, "Invalid token."), title: "Token Refused by Waldur",
 			parts: []string{`"Invalid token."`, "expires 30 to 60 minutes after its last use", "For pipelines, create a personal access token"}},
 		"expired token": {fault: said(401, "Token has expired."), title: "Token Refused by Waldur",
@@ -151,7 +172,7 @@ func TestReadErrors(t *testing.T) {
 			parts: []string{`"Invalid JWT token."`, "switched off on this server"}},
 		"expired JWT": {fault: said(401, "Token has expired."), token: jwt, title: "Token Refused by Waldur", parts: []string{"Get a new one from the identity provider"}},
 		"no introspection": {fault: said(401, "Introspection configuration is incomplete."), token: jwt, title: "Token Refused by Waldur",
-			parts: []string{"identity provider, which may be temporarily down", "Run the command again later", "ask the operator"}},
+			parts: []string{"does not accept tokens of this identity provider", "Ask its operator"}},
 		"identity provider down": {fault: said(401, "Connection to introspection endpoint failed: timed out"), token: jwt, title: "Token Refused by Waldur",
 			parts: []string{`"Connection to introspection endpoint failed: timed out"`, "identity provider, which may be temporarily down"}},
 		"identity provider broken": {fault: said(401, "Introspection endpoint error."), token: jwt, title: "Token Refused by Waldur", parts: []string{"may be temporarily down"}},
@@ -186,7 +207,7 @@ func TestReadErrors(t *testing.T) {
 		"503 with a wait":           {fault: status(503, http.Header{"Retry-After": {"1"}}, ""), title: "Waldur Server Error", parts: []string{"503 Service Unavailable", "The server, or a proxy", "asked to wait until "}},
 		"429 without retries":       {fault: status(429, nil, ""), title: "Rate Limited by Waldur", parts: []string{"Run the command again later, or raise max_retries in the provider block"}},
 		"408":                       {fault: status(408, nil, ""), retries: 1, title: "Request to Waldur Timed Out", parts: []string{"408 Request Timeout", "lower page_size"}, request: "(2 attempts)"},
-		"425":                       {fault: status(425, nil, ""), retries: 1, title: "Request to Waldur Timed Out", parts: []string{"425 Too Early"}, request: "(2 attempts)"},
+		"425":                       {fault: status(425, nil, ""), retries: 1, title: "Unexpected Response from Waldur", parts: []string{"425 Too Early", "Run the command again later"}, request: "(2 attempts)"},
 		"a list of errors":          {fault: status(403, nil, `{"errors":["Unpaid invoices.","Ask us."]}`), title: "Access Denied by Waldur", parts: []string{`403 Forbidden: "Unpaid invoices. Ask us."`}},
 		"a list of one detail":      {fault: status(403, nil, `{"detail":["Two-factor enrolment is required."]}`), title: "Access Denied by Waldur", parts: []string{`403 Forbidden: "Two-factor enrolment is required."`}},
 		"maintenance":               {fault: status(503, nil, `{"errors":["Maintenance until 14:00 UTC."]}`), title: "Waldur Server Error", parts: []string{`503 Service Unavailable: "Maintenance until 14:00 UTC."`}},
@@ -255,6 +276,8 @@ func TestReadErrorsAfterSeveralResponses(t *testing.T) {
 			parts: []string{"Received 7 of the 10 rows that the server counts", "If the server is slow, raise it", "page=2"}},
 		"a later page that hangs after a failure": {faults: []waldurtest.Fault{waldurtest.OnPage(2, failsFirst), waldurtest.OnPage(2, waldurtest.Hang())}, title: "Read from Waldur Timed Out",
 			parts: []string{"Received 7 of the 10 rows", "the previous attempt failed: the server responded with 500", "Earlier attempts failed", "page=2", "(2 attempts)"}},
+		"a page that hangs after changes": {faults: []waldurtest.Fault{waldurtest.SetHeader("X-Result-Count", "3"), waldurtest.On(func(n int, _ *http.Request) bool { return n >= 2 }, waldurtest.Hang())}, title: "Waldur Data Keeps Changing",
+			parts: []string{"Received 7 of the 3 rows that the server counts (passes: 1, changes of the data: 2): no time was left for the request.", "Waldur may be writing usage"}},
 		"data that keeps changing": {grows: true, title: "Waldur Data Keeps Changing",
 			parts: []string{"the number of rows changed from ", "no rows are silently missing. Waldur may be writing usage: run the command again later, or raise timeouts.read (now 2s)."}},
 	} {
@@ -294,6 +317,7 @@ func TestNoRowsNamesTheReasons(t *testing.T) {
 	}{
 		"this month":          {nil, []string{"Waldur has no row for the current month.", firstDay, `billing_period = "latest"`, role}, filter},
 		"a filter":            {map[string]tftypes.Value{"component_type": text("CPU")}, []string{"Waldur has no row for component_type=CPU.", firstDay, filter, role}, "\x00"},
+		"a closed month":      {map[string]tftypes.Value{"billing_period": text("2019-03")}, []string{"Waldur has no row for billing_period=2019-03.", "unless its operator has rebuilt them", role}, firstDay},
 		"latest and a filter": {map[string]tftypes.Value{"billing_period": text("latest"), "component_type": text("CPU")}, []string{"Waldur has no row for billing_period=20", ", component_type=CPU.", filter, role}, firstDay},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -317,7 +341,7 @@ func TestNoRowsNamesTheReasons(t *testing.T) {
 func TestALowPercentageIsAWarning(t *testing.T) {
 	t.Parallel()
 	c := newProtocolClient(t)
-	for percent, warned := range map[float64]bool{-1: false, 0: false, 0.8: true, 0.99: true, 1: false, 80: false} {
+	for percent, warned := range map[float64]bool{-1: false, 0: false, 0.57: true, 0.8: true, 0.99: true, 1: false, 80: false} {
 		resp, err := c.server.ValidateDataResourceConfig(t.Context(), &tfprotov6.ValidateDataResourceConfigRequest{TypeName: dataSourceType,
 			Config: c.config(c.schema.DataSourceSchemas[dataSourceType], map[string]tftypes.Value{"min_usage_percent": tftypes.NewValue(tftypes.Number, percent)})})
 		if err != nil {
@@ -326,6 +350,9 @@ func TestALowPercentageIsAWarning(t *testing.T) {
 		got := reported(resp.Diagnostics, tfprotov6.DiagnosticSeverityWarning, "min_usage_percent", "Low Value for min_usage_percent")
 		if got != warned || len(resp.Diagnostics) > 1 {
 			t.Errorf("%g: %s", percent, describe(resp.Diagnostics))
+		}
+		if percent == 0.57 && !strings.HasSuffix(resp.Diagnostics[0].Detail, "For 57 %, set it to 57.") {
+			t.Errorf("the advice is %s", resp.Diagnostics[0].Detail)
 		}
 		if percent == 0.8 && !strings.HasSuffix(resp.Diagnostics[0].Detail, "For 80 %, set it to 80.") {
 			t.Errorf("the advice is %s", resp.Diagnostics[0].Detail)

@@ -90,7 +90,7 @@ func readProfile(name string) (*profile, error) {
 		return nil, fmt.Errorf("the profile %q in %s cannot be used: %w", name, file, err)
 	}
 	if info, err := os.Stat(file); err == nil && runtime.GOOS != "windows" {
-		p.Public = info.Mode().Perm()&0o077 != 0
+		p.Public = info.Mode().Perm()&0o066 != 0
 	}
 	return p, nil
 }

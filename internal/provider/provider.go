@@ -252,7 +252,7 @@ func (c *connection) use(p *profile, diags *diag.Diagnostics) {
 	c.renewToken = "The token came from the " + p.String() + ": log in again with waldur-cli."
 	if p.Public {
 		diags.AddAttributeWarning(path.Root("profile"), "Profiles Readable by Others",
-			fmt.Sprintf("Other users of this machine can read %s, which contains tokens.\n\nRun chmod 600 %s.", p.File, p.File))
+			fmt.Sprintf("Other users of this machine can read or change %s, which contains tokens.\n\nRun chmod 600 %s.", p.File, p.File))
 	}
 }
 

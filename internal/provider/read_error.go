@@ -4,7 +4,6 @@
 package provider
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -56,7 +55,7 @@ func (f *readFailure) report(err error, diags *diag.Diagnostics) {
 	}
 	request := "Request: " + failed.Request.String()
 	if filter, ok := errors.AsType[*waldur.FilterError](err); ok {
-		reportFilters(filter, request, diags)
+		f.reportFilters(filter, request, diags)
 		return
 	}
 	title, advice := f.explain(failed)
@@ -66,7 +65,10 @@ func (f *readFailure) report(err error, diags *diag.Diagnostics) {
 // cause returns the cause of a failed read as a sentence.
 func (f *readFailure) cause(failed *waldur.RequestError) string {
 	connection, ok := failed.Err.(*waldur.ConnectionError) //nolint:errorlint // the cause is not wrapped
-	if ok && errors.Is(connection, context.DeadlineExceeded) && connection.Previous == nil && failed.Request.Attempts > 0 {
+	if ok && connection.ReadEnded && connection.Previous == nil && failed.Request.Attempts > 0 {
+		if f.query.Latest || f.query.WholeLimitPeriods { // other requests may have come before
+			return fmt.Sprintf("The request had no response when the limit of the whole read (timeouts.read), %s, was reached.", f.timeout)
+		}
 		return fmt.Sprintf("No response within %s, the limit of the whole read (timeouts.read).", f.timeout)
 	}
 	return sentence(failed.Err)
@@ -85,14 +87,16 @@ func sentence(err error) string {
 
 // reportFilters reports parameters that the server refused, each at its argument
 // if it has one.
-func reportFilters(err *waldur.FilterError, request string, diags *diag.Diagnostics) {
+func (f *readFailure) reportFilters(err *waldur.FilterError, request string, diags *diag.Diagnostics) {
 	for _, parameter := range slices.Sorted(maps.Keys(err.Problems)) {
 		argument := parameter
 		if parameter == "field" {
 			argument = "fields"
 		}
 		cause := sentence(fmt.Errorf("the server refused the value of %s: %q", argument, err.Problems[parameter]))
-		if slices.Contains(filterArguments, argument) {
+		// With these, the months are the provider's own.
+		own := (parameter == "start" || parameter == "end") && (f.query.Latest || f.query.WholeLimitPeriods)
+		if slices.Contains(filterArguments, argument) && !own {
 			diags.AddAttributeError(path.Root(argument), "Filter Refused by Waldur", cause+"\n\nCorrect the argument, or leave it out.\n\n"+request)
 		} else {
 			diags.AddError("Request Refused by Waldur", cause+"\n\nThis version of Waldur may not be supported. Please report it.\n\n"+request)
@@ -112,8 +116,11 @@ func (f *readFailure) explain(failed *waldur.RequestError) (title, advice string
 		title, advice = f.explainConnection(err)
 	case *waldur.ProxyError:
 		title, advice = "Proxy Refused to Connect", checkProxy
-		if err.StatusCode == http.StatusProxyAuthRequired {
+		switch {
+		case err.StatusCode == http.StatusProxyAuthRequired:
 			advice = proxyLogin + checkProxy
+		case err.StatusCode >= http.StatusInternalServerError: // it may not reach the server
+			advice = checkRunning + " " + checkProxy
 		}
 	case *waldur.SchemeError:
 		return "Wrong Scheme in Waldur Address", f.explainScheme(err)
@@ -132,6 +139,9 @@ func (f *readFailure) explain(failed *waldur.RequestError) (title, advice string
 		return "No Usable X-Result-Count Header", "Without this header, the provider cannot tell whether rows are missing. " +
 			"Waldur always sends it, so a proxy may have changed it: configure the proxy to pass it on. " + f.checkURL()
 	case *waldur.TooManyRowsError:
+		if f.query.PageSize > 0 && strings.Contains(err.Limit, "pages") {
+			return "Too Many Rows to Read", "Raise page_size, or leave it out. " + readLess
+		}
 		return "Too Many Rows to Read", readLess
 	case *waldur.NoRowsError:
 		return "No Rows in Waldur", f.explainNoRows()
@@ -165,7 +175,7 @@ func (f *readFailure) outOfTime(outOfTime bool) string {
 func (f *readFailure) explainIncomplete(err *waldur.IncompleteError) (title, advice string) {
 	const stopped = "The read stopped so that no rows are silently missing. "
 	connection, timedOut := errors.AsType[*waldur.ConnectionError](err)
-	switch timedOut = timedOut && errors.Is(err, context.DeadlineExceeded); {
+	switch timedOut = timedOut && connection.ReadEnded; {
 	case timedOut && connection.Previous != nil:
 		return f.explainTimeout(connection.Previous)
 	case err.Changes > 0:
@@ -189,9 +199,14 @@ func (f *readFailure) explainTimeout(previous error) (title, advice string) {
 // explainNoRows names what can be the reason, the most likely one first.
 func (f *readFailure) explainNoRows() string {
 	var reasons []string
-	if f.query.Start.IsZero() && f.query.End.IsZero() && !f.query.Latest {
+	month, this := f.query.BillingPeriod, waldur.MonthOf(time.Now())
+	switch ranged := !f.query.Start.IsZero() || !f.query.End.IsZero(); {
+	case f.query.Latest:
+	case !ranged && (month.IsZero() || month == this):
 		reasons = append(reasons, "Waldur sums up usage once a day, so the first day of a month has no rows until that job has run: "+
 			"billing_period = \"latest\" then reads last month.")
+	case ranged || month.Compare(this) < 0:
+		reasons = append(reasons, "Waldur has no rows for the months before its upgrade to 8.0.8, unless its operator has rebuilt them.")
 	}
 	if len(f.query.Filters()) > 0 {
 		reasons = append(reasons, "A filter may be wrong: component_type is the identifier of a component and not its name, "+
@@ -255,7 +270,9 @@ func (f *readFailure) explainStatus(err *waldur.StatusError, outOfTime bool) (ti
 	case code == http.StatusTooManyRequests:
 		return "Rate Limited by Waldur",
 			retryLater(err, outOfTime, "raise max_retries in the provider block, or read less: narrow the filters") + f.outOfTime(outOfTime)
-	case code == http.StatusRequestTimeout || code == http.StatusTooEarly:
+	case code == http.StatusTooEarly:
+		return "Unexpected Response from Waldur", retryLater(err, outOfTime, "ask the operator of the Waldur server") + f.outOfTime(outOfTime)
+	case code == http.StatusRequestTimeout:
 		return "Request to Waldur Timed Out", retryLater(err, outOfTime, "lower page_size") + f.outOfTime(outOfTime)
 	case code >= http.StatusInternalServerError:
 		return "Waldur Server Error", "The server, or a proxy in front of it, failed. " +
@@ -308,6 +325,11 @@ func explainClientCertificate(err *waldur.ClientCertificateError) string {
 func (f *readFailure) explainUnauthorized(detail string) string {
 	renew := " " + f.connection.renewToken
 	switch kind := f.connection.client.Token.Kind(); {
+	case strings.Contains(detail, "credentials were not provided"):
+		return "The provider sent the token, but Waldur did not receive it. A proxy or gateway may have removed the Authorization header: " +
+			"configure it to pass the header on."
+	case strings.Contains(detail, "configuration is incomplete"), strings.Contains(detail, "identifier field"):
+		return "This server does not accept tokens of this identity provider. Ask its operator, or use a personal access token." + renew
 	case strings.Contains(strings.ToLower(detail), "introspection"):
 		return "Waldur could not check the token with its identity provider, which may be temporarily down. Run the command again later. " +
 			"If it fails again, ask the operator of the Waldur server, or use a personal access token." + renew
@@ -325,7 +347,9 @@ func (f *readFailure) explainUnauthorized(detail string) string {
 
 func (f *readFailure) explainConnection(err *waldur.ConnectionError) (title, advice string) {
 	switch {
-	case errors.Is(err, context.DeadlineExceeded):
+	case err.Held:
+		return "Read from Waldur Timed Out", fmt.Sprintf("Run the command again after that time, or raise timeouts.read (now %s).", f.timeout)
+	case err.ReadEnded:
 		return f.explainTimeout(err.Previous)
 	case err.Proxy != "":
 		return "Cannot Connect to Proxy", f.explainProxy(err)

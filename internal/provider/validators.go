@@ -182,7 +182,7 @@ func (percentValidator) ValidateNumber(_ context.Context, req validator.NumberRe
 		return
 	}
 	f := req.ConfigValue.ValueBigFloat()
-	if f.Sign() != 0 && new(big.Float).Abs(f).Cmp(big.NewFloat(1e-10)) < 0 {
+	if f.Sign() != 0 && (f.MantExp(nil) < -maxExponent || percentThreshold(req.ConfigValue).IsZero()) {
 		addInvalidValue(&resp.Diagnostics, req.Path, fmt.Errorf("must be 0, or at least 0.0000000001 in size; got %s", shortNumber(f)))
 	}
 }

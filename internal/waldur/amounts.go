@@ -25,7 +25,7 @@ func (u *ComponentUsage) limitPeriodStart() (start Month, known bool) {
 		period = *u.LimitPeriod
 	}
 	switch period {
-	case "month", "": // servers before 8.0.8 may set none
+	case "month", "": // components from before Waldur 8.0.8 may have none
 		return *u.BillingPeriod, true
 	case "quarterly":
 		return u.BillingPeriod.firstOf(3), true

@@ -126,10 +126,11 @@ func (c *Client) Get(ctx context.Context, path string, query url.Values) (*Respo
 	var previous error
 	for {
 		if err := c.acquire(ctx); err != nil {
-			if held := c.heldFor(); previous == nil && held > 0 {
-				previous = fmt.Errorf("a Retry-After header holds back all requests for another %s", held.Round(time.Second))
+			e := canceled(err, previous)
+			if held := c.heldFor(); e.ReadEnded && previous == nil && held > 0 {
+				e.Text, e.Held = fmt.Sprintf("a Retry-After header holds back all requests for another %s", held.Round(time.Second)), true
 			}
-			return nil, &RequestError{Request: request, Err: canceled(err, previous)}
+			return nil, &RequestError{Request: request, Err: e}
 		}
 		request.Attempts++
 		started := time.Now()
@@ -215,7 +216,7 @@ func (c *Client) attempt(ctx context.Context, method string, address *url.URL, p
 		case ctx.Err() != nil:
 			return canceled(ctx.Err(), previous)
 		case attemptCtx.Err() != nil:
-			return &ConnectionError{Text: fmt.Sprintf("no complete response within %s", limit), TimedOut: true}
+			return &ConnectionError{Text: fmt.Sprintf("no complete response within %s", limit), TimedOut: true, Proxy: c.unreachedProxy(&reached)}
 		}
 		return c.connectionError(err, &reached)
 	}

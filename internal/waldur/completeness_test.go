@@ -396,7 +396,7 @@ func TestAListOfTooManyPagesIsAnErrorAtOnce(t *testing.T) {
 	server.SetFaults(waldurtest.SetHeader("X-Result-Count", "1000000"), firstRows(1))
 	_, _, err := client(t, server).ListComponentUsageMonthly(t.Context(), allMonths)
 	var tooMany *waldur.TooManyRowsError
-	if !errors.As(err, &tooMany) || tooMany.Count != "1000000" || tooMany.Limit != "10000 pages, of which the first has 1 rows" || len(server.Requests()) != 2 {
+	if !errors.As(err, &tooMany) || tooMany.Count != "1000000" || tooMany.Limit != "10000 pages as small as the first (rows: 1)" || len(server.Requests()) != 2 {
 		t.Fatalf("got %v after %d requests", err, len(server.Requests()))
 	}
 }

@@ -230,6 +230,8 @@ type ConnectionError struct {
 	Err       error  // from net/http, maybe with text of the server, or from the context
 	Text      string // the text to show
 	TimedOut  bool   // the attempt took longer than [Client.RequestTimeout]
+	ReadEnded bool   // the deadline of the context passed, or would pass before the next attempt
+	Held      bool   // a Retry-After header of another response holds the request back
 	Partial   bool   // the connection ended during the response
 	Handshake bool   // the connection failed in the TLS handshake
 	Alert     string // the server's TLS alert, such as "handshake failure", or empty
@@ -247,12 +249,12 @@ func (e *ConnectionError) Error() string {
 func (e *ConnectionError) Unwrap() error { return e.Err }
 
 // canceled returns the error of a request that the context ended.
-func canceled(err, previous error) error {
+func canceled(err, previous error) *ConnectionError {
 	text := "no time was left for the request"
 	if errors.Is(err, context.Canceled) {
 		text = "the read was canceled"
 	}
-	return &ConnectionError{Err: err, Text: text, Previous: previous}
+	return &ConnectionError{Err: err, Text: text, ReadEnded: errors.Is(err, context.DeadlineExceeded), Previous: previous}
 }
 
 // Untrusted reports whether the server's certificate was not accepted.

@@ -135,6 +135,7 @@ func (c *Client) consumeWholeLimitPeriods(ctx context.Context, q *Query, rows []
 func (c *Client) selectRows(ctx context.Context, q *Query) ([]*ComponentUsage, Request, error) {
 	firstWait := cmp.Or(c.ChangeWait, firstChangeWait)
 	waits := exponential(firstWait, maxChangeWaitFactor*firstWait, 0.2)
+	var last *reading // that received a page, if any did
 	for changes := 0; ; {
 		r := &reading{client: c, query: q}
 		err := r.read(ctx)
@@ -143,6 +144,9 @@ func (c *Client) selectRows(ctx context.Context, q *Query) ([]*ComponentUsage, R
 			if err = r.read(ctx); err == nil && !maps.EqualFunc(first, r.rows, (*ComponentUsage).equal) {
 				err = dataChangedError("two readings in a row differ")
 			}
+		}
+		if last == nil || r.passes > 0 {
+			last = r
 		}
 		c.logger().DebugContext(ctx, "Waldur read", slog.Int("rows", len(r.rows)), slog.Int("count", r.count),
 			slog.Int("passes", r.passes), slog.Bool("complete", err == nil))
@@ -154,7 +158,7 @@ func (c *Client) selectRows(ctx context.Context, q *Query) ([]*ComponentUsage, R
 				continue
 			}
 		}
-		return nil, Request{}, r.incomplete(err, changes)
+		return nil, Request{}, last.incomplete(err, changes)
 	}
 }
 
@@ -182,7 +186,7 @@ func (e dataChangedError) Error() string { return string(e) }
 func (r *reading) incomplete(err error, changes int) error {
 	request, cause := r.request, err
 	if failed, ok := errors.AsType[*RequestError](err); ok {
-		if r.passes == 0 || !errors.Is(err, context.DeadlineExceeded) {
+		if connection, ok := failed.Err.(*ConnectionError); !ok || !connection.ReadEnded || r.passes == 0 { //nolint:errorlint // not wrapped
 			return err
 		}
 		request, cause = failed.Request, failed.Err
@@ -244,7 +248,7 @@ func (r *reading) pass(ctx context.Context) error {
 	pages := first.pages()
 	if pages > maxPages {
 		return &RequestError{Request: first.request, Err: &TooManyRowsError{
-			Count: strconv.Itoa(first.count), Limit: fmt.Sprintf("%d pages, of which the first has %d rows", maxPages, first.distinct()),
+			Count: strconv.Itoa(first.count), Limit: fmt.Sprintf("%d pages as small as the first (rows: %d)", maxPages, first.distinct()),
 		}}
 	}
 	if r.rows == nil {

@@ -31,6 +31,10 @@ type secret struct {
 // occur in words.
 const minSecret = 4
 
+// minHeaderPart is the length of the shortest part of a header that is removed by
+// itself. Shorter ones, such as Bearer, are words.
+const minHeaderPart = 8
+
 // newRedactor returns a redactor of a token, of the values of headers and of the
 // credentials for a proxy.
 func newRedactor(token Token, headers http.Header, proxy *url.URL) *redactor {
@@ -39,15 +43,23 @@ func newRedactor(token Token, headers http.Header, proxy *url.URL) *redactor {
 	for _, values := range headers {
 		for _, value := range values {
 			r.add(value, "(header)")
+			// A gateway may repeat a part, such as SECRET of "Bearer SECRET" or "name=SECRET".
+			for _, part := range strings.FieldsFunc(value, func(c rune) bool { return strings.ContainsRune(" ;,=", c) }) {
+				if len(part) >= minHeaderPart {
+					r.add(part, "(header)")
+				}
+			}
 		}
 	}
-	if proxy != nil {
-		if password, ok := proxy.User.Password(); ok {
-			pair := proxy.User.Username() + ":" + password
-			r.add(password, "(proxy password)")
-			r.add(pair, "(proxy credentials)")
-			r.add(base64.StdEncoding.EncodeToString([]byte(pair)), "(proxy credentials)")
+	if proxy != nil && proxy.User != nil {
+		user := proxy.User.Username()
+		password, _ := proxy.User.Password()
+		if password == "" { // the user name may be a token
+			r.add(user, "(proxy credentials)")
 		}
+		r.add(password, "(proxy password)")
+		r.add(user+":"+password, "(proxy credentials)")
+		r.add(base64.StdEncoding.EncodeToString([]byte(user+":"+password)), "(proxy credentials)")
 	}
 	return r
 }

@@ -94,6 +94,25 @@ func TestHeadersAreInNoErrorAndNoLog(t *testing.T) {
 }
 
 // TestShortHeadersAreWords: a value such as 1 occurs in every text.
+// TestPartsOfHeadersAreSecret: a gateway may repeat what follows Bearer, or the value of
+// a cookie. A proxy's user name without a password may be a token.
+func TestPartsOfHeadersAreSecret(t *testing.T) {
+	t.Parallel()
+	server := waldurtest.Start(t, nil)
+	server.SetFaults(waldurtest.Status(403, nil, `{"detail":"Invalid token sekret-gateway-0123456789, cookie c00kie-of-session, proxy onlyusertoken, Bearer."}`))
+	c := client(t, server)
+	c.Headers = http.Header{"X-Gateway": {"Bearer sekret-gateway-0123456789"}, "Cookie": {"a=b; session=c00kie-of-session"}}
+	through, err := url.Parse("http://onlyusertoken@" + strings.TrimPrefix(server.URL, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Proxy = through
+	_, _, err = c.ListComponentUsageMonthly(t.Context(), allMonths)
+	if err == nil || !strings.Contains(err.Error(), "Invalid token (header), cookie (header), proxy (proxy credentials), Bearer.") {
+		t.Fatalf("got %v", err)
+	}
+}
+
 func TestShortHeadersAreWords(t *testing.T) {
 	t.Parallel()
 	server := waldurtest.Start(t, nil)

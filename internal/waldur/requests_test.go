@@ -418,13 +418,13 @@ func TestRedirectsAreNeverFollowed(t *testing.T) {
 		location string
 		root     string
 	}{
-		"to the same endpoint elsewhere": {to: elsewhere.URL + waldurtest.Path + "?token=" + waldurtest.Token, location: elsewhere.URL + waldurtest.Path + "?token=(token)", root: elsewhere.URL},
+		"to the same endpoint elsewhere": {to: elsewhere.URL + waldurtest.Path + "?token=" + waldurtest.Token, location: elsewhere.URL + waldurtest.Path + "?token=(token)"}, // without TLS
 		"to https":                       {to: "https://waldur.example.com/up" + waldurtest.Path, root: "https://waldur.example.com/up"},
 		"within the server":              {to: waldurtest.Path + "?start=1900-01&page_size=300&session=1"},
 		"to an address with the token":   {to: "https://elsewhere.example/" + waldurtest.Token + waldurtest.Path, location: "https://elsewhere.example/(token)" + waldurtest.Path},
 		"to a login page":                {to: "https://login.example.com/realms/waldur"},
 		"to an address that is none":     {to: "http://%zz/"},
-		"to user info":                   {to: "http://me@elsewhere.example" + waldurtest.Path, root: "http://elsewhere.example"},
+		"to user info":                   {to: "https://me@elsewhere.example" + waldurtest.Path, root: "https://elsewhere.example"},
 		"to a very long address":         {to: "https://elsewhere.example/" + strings.Repeat("long", 100), location: ("https://elsewhere.example/" + strings.Repeat("long", 100))[:200] + "…"},
 		"to text from right to left":     {to: "https://elsewhere.example/\u202egnp.\u2066x", location: "https://elsewhere.example/ gnp. x"},
 	} {

@@ -25,7 +25,7 @@ import (
 func (c *Client) newTransport() *http.Transport {
 	// The context of a request does not end its dial and handshake. These limits do.
 	// They are longer than that of the context, so that they never decide the error.
-	limit := 2 * cmp.Or(c.RequestTimeout, defaultRequestTimeout)
+	limit := 2 * min(cmp.Or(c.RequestTimeout, defaultRequestTimeout), 24*time.Hour)
 	// HTTP/1.1 only: few requests at a time gain nothing from HTTP/2, whose connections
 	// can be dead for longer than all retries last.
 	var protocols http.Protocols
@@ -79,6 +79,15 @@ func (p *progress) traced(ctx context.Context) context.Context {
 	})
 }
 
+// unreachedProxy returns the host and port of the proxy if an attempt came no further,
+// otherwise "".
+func (c *Client) unreachedProxy(reached *progress) string {
+	if c.Proxy == nil || reached.handshake.Load() || reached.connected.Load() {
+		return ""
+	}
+	return c.Proxy.Host
+}
+
 // connectionError returns the error of an attempt that got no response.
 func (c *Client) connectionError(err error, reached *progress) error {
 	if refusal, ok := errors.AsType[*ProxyError](err); ok {
@@ -87,9 +96,7 @@ func (c *Client) connectionError(err error, reached *progress) error {
 	e := &ConnectionError{
 		Err: err, Text: "the connection failed: " + cmp.Or(c.redactor.excerpt(err.Error()), "unknown cause"), Handshake: reached.handshake.Load(),
 	}
-	if c.Proxy != nil && !e.Handshake && !reached.connected.Load() {
-		e.Proxy = c.Proxy.Host
-	}
+	e.Proxy = c.unreachedProxy(reached)
 	var operation *net.OpError
 	for rest := err; errors.As(rest, &operation); rest = operation.Err {
 		switch operation.Op {

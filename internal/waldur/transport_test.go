@@ -205,6 +205,26 @@ func TestAProxyRefusesToConnect(t *testing.T) {
 	}
 }
 
+// TestASilentProxyIsNamed: a firewall may drop what is sent to it.
+func TestASilentProxyIsNamed(t *testing.T) {
+	t.Parallel()
+	silent, err := net.Listen("tcp", "127.0.0.1:0") // it accepts connections, and sends nothing
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = silent.Close() })
+	server, err := waldur.ParseURL("https://waldur.example.com")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &waldur.Client{URL: server, Proxy: &url.URL{Scheme: "http", Host: silent.Addr().String()}, RequestTimeout: 50 * time.Millisecond}
+	_, _, err = c.ListComponentUsageMonthly(t.Context(), allMonths)
+	connection, ok := errors.AsType[*waldur.ConnectionError](err)
+	if !ok || !connection.TimedOut || connection.Proxy != silent.Addr().String() {
+		t.Fatalf("got %v", err)
+	}
+}
+
 // TestAProxyThatIsNotReached is told apart from a server that is not.
 func TestAProxyThatIsNotReached(t *testing.T) {
 	t.Parallel()
