@@ -201,16 +201,14 @@ func (m *componentUsageMonthlyModel) validate(ctx context.Context, diags *diag.D
 	}
 }
 
-// isKnown reports whether an argument is set to a known value.
-func isKnown(argument attr.Value) bool { return !argument.IsNull() && !argument.IsUnknown() }
-
 // validateGroups checks the arguments that name columns which groups do not have.
 func (m *componentUsageMonthlyModel) validateGroups(ctx context.Context, diags *diag.Diagnostics) {
 	if isKnown(m.Fields) {
 		addConflict(diags, "group_by", "fields", "Rows of groups have the columns to group by, measured_unit, limit_period and the amounts. Leave out fields.")
 	}
-	groupBy, known := knownElements(ctx, m.GroupBy, parseGroupColumn)
-	if !known {
+	var invalid diag.Diagnostics // reported by the validator of group_by, or not known yet
+	groupBy := parseElements(ctx, m.GroupBy, path.Root("group_by"), parseGroupColumn, &invalid)
+	if invalid.HasError() || slices.Contains(groupBy, nil) {
 		return
 	}
 	columns := waldur.GroupColumns(groupBy)
@@ -222,23 +220,6 @@ func (m *componentUsageMonthlyModel) validateGroups(ctx context.Context, diags *
 				ordering.Column.Name, columnNames(columns)))
 		}
 	}
-}
-
-// knownElements returns the parsed elements of a set, and false if some are not
-// known or not valid.
-func knownElements[T any](ctx context.Context, set types.Set, parse func(string) (T, error)) (elements []T, known bool) {
-	var texts []types.String
-	if set.IsUnknown() || set.ElementsAs(ctx, &texts, false).HasError() {
-		return nil, false
-	}
-	for _, text := range texts {
-		element, err := parse(text.ValueString())
-		if err != nil {
-			return nil, false
-		}
-		elements = append(elements, element)
-	}
-	return elements, true
 }
 
 func (d *componentUsageMonthlyDataSource) Read(ctx context.Context, req datasource.ReadRequest, resp *datasource.ReadResponse) {

@@ -35,6 +35,9 @@ func (undescribed) Description(context.Context) string { return "" }
 
 func (undescribed) MarkdownDescription(context.Context) string { return "" }
 
+// isKnown reports whether an argument is set to a known value.
+func isKnown(argument attr.Value) bool { return !argument.IsNull() && !argument.IsUnknown() }
+
 // parsedWith returns a validator that accepts the strings that parse accepts. An
 // error of parse continues a sentence that begins with the name of the argument.
 func parsedWith[T any](parse func(string) (T, error)) validator.String {
@@ -63,7 +66,7 @@ func (v parseValidator[T]) ValidateList(_ context.Context, req validator.ListReq
 }
 
 func (v parseValidator[T]) ValidateSet(_ context.Context, req validator.SetRequest, resp *validator.SetResponse) {
-	if set := req.ConfigValue; !set.IsNull() && !set.IsUnknown() && len(set.Elements()) == 0 {
+	if isKnown(req.ConfigValue) && len(req.ConfigValue.Elements()) == 0 {
 		addInvalidValue(&resp.Diagnostics, req.Path, errors.New("must not be empty; leave it out instead"))
 	}
 	v.validateElements(req.ConfigValue.Elements(), req.Path, &resp.Diagnostics)
@@ -136,7 +139,7 @@ type wholeNumberValidator struct {
 }
 
 func (v wholeNumberValidator) ValidateNumber(_ context.Context, req validator.NumberRequest, resp *validator.NumberResponse) {
-	if req.ConfigValue.IsNull() || req.ConfigValue.IsUnknown() {
+	if !isKnown(req.ConfigValue) {
 		return
 	}
 	f := req.ConfigValue.ValueBigFloat()
@@ -178,7 +181,7 @@ func wholeNumber(number types.Number) int {
 type percentValidator struct{ undescribed }
 
 func (percentValidator) ValidateNumber(_ context.Context, req validator.NumberRequest, resp *validator.NumberResponse) {
-	if req.ConfigValue.IsNull() || req.ConfigValue.IsUnknown() {
+	if !isKnown(req.ConfigValue) {
 		return
 	}
 	f := req.ConfigValue.ValueBigFloat()
