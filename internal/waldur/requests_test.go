@@ -338,7 +338,7 @@ func TestAServerThatNeverResponds(t *testing.T) {
 		server.SetFaults(waldurtest.First(1, waldurtest.Status(500, nil, "")), waldurtest.Hang())
 		c := client(t, server)
 		c.MaxRetries = 3
-		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
 		const want = "(2 attempts): no time was left for the request; the previous attempt failed: the server responded with 500 Internal Server Error"
 		if _, _, err := c.ListComponentUsageMonthly(ctx, allMonths); err == nil || !strings.HasSuffix(err.Error(), want) {
@@ -526,12 +526,12 @@ func TestReadsShareTheLimitOfRequests(t *testing.T) {
 	var underWay, refused atomic.Int64
 	server.SetFaults(func(n int, _ *http.Request, next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			defer underWay.Add(-1)
 			if underWay.Add(1) > 4 {
 				refused.Add(1)
 				next = waldurtest.Status(429, nil, "")(n, r, next)
 			}
 			time.Sleep(2 * time.Millisecond)
+			underWay.Add(-1) // before the response, after which the client may send another request
 			next.ServeHTTP(w, r)
 		})
 	})
@@ -567,7 +567,7 @@ func TestRetryAfterDelaysAllRequests(t *testing.T) {
 		if !refusedAt.IsZero() && time.Since(refusedAt) < 950*time.Millisecond {
 			early++
 		}
-		return waldurtest.Delay(20*time.Millisecond)(n, r, next)
+		return waldurtest.Delay(100*time.Millisecond)(n, r, next)
 	})
 	c := client(t, server)
 	c.MaxRetries = 1
@@ -636,12 +636,11 @@ func TestARetryAfterWithinAWaitIsHonoured(t *testing.T) {
 		switch {
 		case n == 1: // page 2, beside three others
 			return refuse("1")(n, r, next)
-		case n == 2: // it arrives while the first wait is under way
+		case n == 2: // its response arrives while the first wait is under way
 			heldUntil = time.Now().Add(2500 * time.Millisecond)
-			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				time.Sleep(500 * time.Millisecond)
-				refuse("2")(n, r, next).ServeHTTP(w, r)
-			})
+			return waldurtest.Delay(500*time.Millisecond)(n, r, refuse("2")(n, r, next))
+		case n == 3 || n == 4:
+			return waldurtest.Delay(500*time.Millisecond)(n, r, next)
 		case n > 4 && time.Now().Before(heldUntil):
 			early++
 		}

