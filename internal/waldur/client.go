@@ -108,13 +108,6 @@ func (c *Client) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "Waldur cli
 // use it.
 func (c *Client) MarshalText() ([]byte, error) { return []byte(fmt.Sprint(c)), nil }
 
-// Response is a 200 response to a request.
-type Response struct {
-	Request Request
-	Header  http.Header
-	Body    []byte
-}
-
 // Get sends a GET request for a path below the root of the API, with retries. The
 // error is a [*RequestError].
 func (c *Client) Get(ctx context.Context, path string, query url.Values) (*Response, error) {
@@ -253,7 +246,7 @@ func (c *Client) attempt(ctx context.Context, method string, address *url.URL, p
 	case err != nil:
 		return nil, failure(err)
 	}
-	return &Response{Header: resp.Header, Body: body}, nil
+	return &Response{Header: resp.Header, Body: body, redactor: c.redactor}, nil
 }
 
 // exponential returns waits that double from first. Each varies at random by up to

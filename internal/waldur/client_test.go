@@ -98,8 +98,7 @@ func TestTokenScheme(t *testing.T) {
 func TestRedactorRemovesAPrefixAtACut(t *testing.T) {
 	t.Parallel()
 	const token = "s3cret-token.of_some~length"
-	r := &redactor{}
-	r.add(token, "(token)")
+	r := newRedactor(token, nil, nil)
 	for text, want := range map[string]string{
 		"before " + token + " after":  "before (token) after",
 		"before " + token:             "before (token)",

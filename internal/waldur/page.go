@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -19,12 +18,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-const (
-	// MaxPageSize is the largest page_size that the server accepts.
-	MaxPageSize = 300
-
-	maxRows = 1_000_000
-)
+// MaxPageSize is the largest page_size that the server accepts.
+const MaxPageSize = 300
 
 // page is one page of a query's rows.
 type page struct {
@@ -45,8 +40,8 @@ func (c *Client) page(ctx context.Context, q *Query, r pageRequest) (*page, erro
 		return nil, err
 	}
 	p := &page{request: resp.Request, bytes: len(resp.Body)}
-	if p.rows, err = decodeRows(resp, q.columns, c.redactor); err == nil {
-		p.count, err = resultCount(resp.Header, c.redactor)
+	if p.rows, err = decodeRows(resp, q.columns); err == nil {
+		p.count, err = resp.Count()
 	}
 	for i := 0; i < len(p.rows) && err == nil; i++ {
 		if parameter, value := q.violatedFilter(p.rows[i]); parameter != "" {
@@ -109,33 +104,17 @@ func (p *page) pages() int {
 	return 1
 }
 
-// resultCount returns the number of rows on all pages.
-func resultCount(header http.Header, redactor *redactor) (int, error) {
-	values := slices.Compact(slices.Clone(header.Values("X-Result-Count")))
-	if len(values) != 1 {
-		return 0, &CountError{Value: redactor.excerpt(strings.Join(values, ", "))}
-	}
-	count, err := strconv.ParseUint(values[0], 10, 63)
-	if count > maxRows { // also if it is out of range
-		return 0, &TooManyRowsError{Count: redactor.excerpt(values[0]), Limit: fmt.Sprintf("%d rows", maxRows)}
-	}
-	if err != nil {
-		return 0, &CountError{Value: redactor.excerpt(values[0])}
-	}
-	return int(count), nil
-}
-
 // decodeRows decodes the JSON array of rows in a response. Each row must have the
 // columns, except those that are nullable. The JSON is read strictly: duplicate keys and
 // bytes that are not UTF-8 are errors, and keys are case-sensitive.
-func decodeRows(resp *Response, columns []*Column, redactor *redactor) ([]*ComponentUsage, error) {
+func decodeRows(resp *Response, columns []*Column) ([]*ComponentUsage, error) {
 	if isHTML(resp.Header, resp.Body) {
-		return nil, &HTMLError{Title: redactor.excerpt(pageTitle(resp.Body))}
+		return nil, &HTMLError{Title: resp.redactor.excerpt(pageTitle(resp.Body))}
 	}
 	body := bytes.TrimPrefix(resp.Body, []byte("\ufeff"))
 	decoder := jsontext.NewDecoder(bytes.NewBuffer(body))
 	if begin := decoder.PeekKind(); begin != '[' && begin != 0 {
-		return nil, bodyError(body, "is not a JSON array of rows", redactor)
+		return nil, bodyError(body, "is not a JSON array of rows", resp.redactor)
 	}
 	_, err := decoder.ReadToken()
 	var rows []*ComponentUsage
@@ -160,7 +139,7 @@ func decodeRows(resp *Response, columns []*Column, redactor *redactor) ([]*Compo
 		}
 		err = cmp.Or(err, errors.New("there is more data after the array"))
 	}
-	return nil, decodeError(err, body, len(rows)+1, redactor)
+	return nil, decodeError(err, body, len(rows)+1, resp.redactor)
 }
 
 // decodeError explains an error of decoding a body. number is that of the row in

@@ -34,7 +34,7 @@ func FuzzPage(f *testing.F) {
 		for _, columns := range [][]*Column{Columns, few} {
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
-			rows, err := decodeRows(&Response{Header: http.Header{}, Body: body}, columns, &redactor{})
+			rows, err := decodeRows(&Response{Header: http.Header{}, Body: body, redactor: newRedactor("", nil, nil)}, columns)
 			runtime.ReadMemStats(&after)
 			if allocated, most := after.TotalAlloc-before.TotalAlloc, 1<<20+50*uint64(len(body)); allocated > most {
 				t.Fatalf("%d bytes of memory for %d bytes of text", allocated, len(body))

@@ -93,7 +93,6 @@ func TestHeadersAreInNoErrorAndNoLog(t *testing.T) {
 	}
 }
 
-// TestShortHeadersAreWords: a value such as 1 occurs in every text.
 // TestPartsOfHeadersAreSecret: a gateway may repeat what follows Bearer, or the value of
 // a cookie. A proxy's user name without a password may be a token.
 func TestPartsOfHeadersAreSecret(t *testing.T) {
@@ -113,6 +112,7 @@ func TestPartsOfHeadersAreSecret(t *testing.T) {
 	}
 }
 
+// TestShortHeadersAreWords: a value such as 1 occurs in every text.
 func TestShortHeadersAreWords(t *testing.T) {
 	t.Parallel()
 	server := waldurtest.Start(t, nil)

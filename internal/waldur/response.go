@@ -27,6 +27,8 @@ import (
 const (
 	// maxBodyBytes is the largest response. A page of 300 rows has about 200 KB.
 	maxBodyBytes = 8 << 20
+	// maxRows is the largest number of rows in a list.
+	maxRows = 1_000_000
 	// maxErrorBodyBytes is how much is read of the body of an error response.
 	maxErrorBodyBytes = 64 << 10
 	// maxProblems is the maximum number of refused parameters to report.
@@ -34,6 +36,32 @@ const (
 	// maxRetryAfter is the longest wait that a Retry-After header can ask for.
 	maxRetryAfter = time.Minute
 )
+
+// Response is a 200 response to a request.
+type Response struct {
+	Request Request
+	Header  http.Header
+	Body    []byte
+
+	redactor *redactor
+}
+
+// Count returns the number of rows on all pages of a list, by its X-Result-Count header.
+// The error is a [*CountError] or a [*TooManyRowsError].
+func (r *Response) Count() (int, error) {
+	values := slices.Compact(slices.Clone(r.Header.Values("X-Result-Count")))
+	if len(values) != 1 {
+		return 0, &CountError{Value: r.redactor.excerpt(strings.Join(values, ", "))}
+	}
+	count, err := strconv.ParseUint(values[0], 10, 63)
+	if count > maxRows { // also if it is out of range
+		return 0, &TooManyRowsError{Count: r.redactor.excerpt(values[0]), Limit: fmt.Sprintf("%d rows", maxRows)}
+	}
+	if err != nil {
+		return 0, &CountError{Value: r.redactor.excerpt(values[0])}
+	}
+	return int(count), nil
+}
 
 // retriesStatus reports whether a response with this status is requested again.
 func retriesStatus(code int) bool {
@@ -74,7 +102,7 @@ func readBody(resp *http.Response, redactor *redactor) ([]byte, error) {
 // isNotGzip reports whether a body that is labelled as gzip has another form.
 func isNotGzip(err error) bool {
 	_, corrupt := errors.AsType[flate.CorruptInputError](err)
-	return corrupt || errors.Is(err, gzip.ErrHeader) || errors.Is(err, gzip.ErrChecksum)
+	return corrupt || errors.Is(err, gzip.ErrHeader)
 }
 
 // wantsTLS has the texts of servers that got plain HTTP at a port for TLS: Go and

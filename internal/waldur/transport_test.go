@@ -458,22 +458,47 @@ func untilClose(version string, parts int) waldurtest.Fault {
 	}
 }
 
-// TestContentEncodings that are wrong or were not requested are named, with any status.
-func TestContentEncodings(t *testing.T) {
-	t.Parallel()
-	damaged := func(_ int, _ *http.Request, next http.Handler) http.Handler {
+// damagedGzip compresses responses and damages them.
+func damagedGzip(damage func(body []byte)) waldurtest.Fault {
+	return func(_ int, _ *http.Request, next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			response := httptest.NewRecorder()
 			waldurtest.Gzip()(0, r, next).ServeHTTP(response, r)
 			body := response.Body.Bytes()
-			for i := range body[10:] {
-				body[10+i] = 0xff
-			}
+			damage(body)
 			w.Header().Set("Content-Encoding", "gzip")
+			w.Header().Set("X-Result-Count", response.Header().Get("X-Result-Count"))
 			w.WriteHeader(response.Code)
 			_, _ = w.Write(body)
 		})
 	}
+}
+
+// TestAResponseThatIsDamagedOnItsWayIsRequestedAgain: gzip has a checksum at its end.
+func TestAResponseThatIsDamagedOnItsWayIsRequestedAgain(t *testing.T) {
+	t.Parallel()
+	server := waldurtest.Start(t, waldurtest.ContractRows())
+	server.SetFaults(waldurtest.First(1, damagedGzip(func(body []byte) { body[len(body)-8] ^= 1 })))
+	c := client(t, server)
+	rows, _, err := c.ListComponentUsageMonthly(t.Context(), allMonths)
+	if err == nil || !strings.HasSuffix(err.Error(), "the connection failed: gzip: invalid checksum") {
+		t.Fatalf("got %d rows, %v without retries", len(rows), err)
+	}
+	server.SetFaults(waldurtest.First(1, damagedGzip(func(body []byte) { body[len(body)-8] ^= 1 })))
+	c.MaxRetries = 1
+	if rows, _, err = c.ListComponentUsageMonthly(t.Context(), allMonths); err != nil || len(rows) != 35 {
+		t.Fatalf("got %d rows, %v", len(rows), err)
+	}
+}
+
+// TestContentEncodings that are wrong or were not requested are named, with any status.
+func TestContentEncodings(t *testing.T) {
+	t.Parallel()
+	damaged := damagedGzip(func(body []byte) {
+		for i := range body[10:] {
+			body[10+i] = 0xff
+		}
+	})
 	refused := waldurtest.Status(403, nil, `{"detail":"No."}`)
 	for name, test := range map[string]struct {
 		faults []waldurtest.Fault
@@ -523,7 +548,7 @@ func TestRetryAfterIsCountedFromTheServersClock(t *testing.T) {
 			c.MaxRetries = 1
 			started := time.Now()
 			rows, _, err := c.ListComponentUsageMonthly(t.Context(), allMonths)
-			if waited := time.Since(started); err != nil || len(rows) != 35 || waited < time.Second || waited > 30*time.Second {
+			if waited := time.Since(started); err != nil || len(rows) != 35 || waited < time.Second {
 				t.Fatalf("got %d rows, %v after %s", len(rows), err, waited)
 			}
 		})
