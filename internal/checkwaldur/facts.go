@@ -75,25 +75,36 @@ var facts = []fact{
 	// A later version of Waldur may lack a column that the provider names in field or o.
 	{"field, with an unknown column", needed, 1, checkField},
 	{"o, with an unknown column", needed, 1, checkOrder},
-	{"columns that the provider does not know", optional, 1, checkFurtherColumns},
 	{"version of the server", optional, 0, checkVersion},
 }
 
 // find checks a fact, if there are enough rows.
 func (f fact) find(p *prober) finding {
-	if f.rows > 0 && len(p.rows()) < f.rows {
+	if f.rows > 0 && len(p.rows) < f.rows {
 		return finding{notSeen, "too few rows"}
 	}
 	return f.check(p)
 }
 
-// failed is the finding of a response that must have status 200.
-func failed(r *response) finding {
-	return finding{broken, fmt.Sprintf("HTTP %d", r.status)}
+func anyRow(row) bool { return true }
+
+// judge returns what is wrong with a response, or that all is well. A response with a
+// status other than 200 is broken, one without rows is empty, and one with a row that is
+// not well is wrong.
+func (r *response) judge(empty, wrong string, well func(row) bool, fine finding) finding {
+	switch {
+	case r.err != nil:
+		return finding{broken, fmt.Sprintf("HTTP %d", r.status)}
+	case len(r.rows) == 0:
+		return finding{broken, empty}
+	case slices.ContainsFunc(r.rows, func(r row) bool { return !well(r) }):
+		return finding{broken, wrong}
+	}
+	return fine
 }
 
 func checkArray(p *prober) finding {
-	if p.firstPage().rows == nil || p.largePage().err == nil && p.largePage().rows == nil {
+	if p.firstPage.rows == nil || p.largePage.err == nil && p.largePage.rows == nil {
 		return finding{broken, "not a JSON array of objects in UTF-8, with each key once"}
 	}
 	return finding{ok, "yes"}
@@ -110,14 +121,14 @@ func checkMonthForm(p *prober) finding {
 // each has as many rows as the first, but the last the rest. Like the provider, it
 // accepts another page size than requested.
 func checkCount(p *prober) finding {
-	count, size := p.firstPage().count(), max(1, len(p.firstPage().rows))
+	count, size := p.firstPage.count, max(1, len(p.firstPage.rows))
 	if count < 0 {
 		return finding{broken, "no header, or not a number"}
 	}
 	last := max(1, (count+size-1)/size)
 	for _, number := range []int{1, 2, last, last + 1} {
-		r, want := p.page(number), min(size, max(0, count-size*(number-1)))
-		if len(r.rows) != want || want > 0 && r.count() != count {
+		r, want := p.list(fmt.Sprint("page_size=2&page=", number)), min(size, max(0, count-size*(number-1)))
+		if len(r.rows) != want || want > 0 && r.count != count {
 			return finding{broken, "not the number of rows, or not the same on all pages"}
 		}
 	}
@@ -125,23 +136,18 @@ func checkCount(p *prober) finding {
 }
 
 func checkLargePage(p *prober) finding {
-	r := p.largePage()
-	text := fmt.Sprintf("%d rows", len(r.rows))
+	found := finding{ok, fmt.Sprintf("%d rows", len(p.largePage.rows))}
 	switch {
-	case r.err != nil:
-		return failed(r)
-	case len(r.rows) == 0:
-		return finding{broken, text}
-	case r.count() < waldur.MaxPageSize:
-		return finding{notSeen, "too few rows"}
-	case len(r.rows) != waldur.MaxPageSize:
-		return finding{tolerated, text}
+	case p.largePage.count < waldur.MaxPageSize:
+		found = finding{notSeen, "too few rows"}
+	case len(p.largePage.rows) != waldur.MaxPageSize:
+		found.verdict = tolerated
 	}
-	return finding{ok, text}
+	return p.largePage.judge("0 rows", "", anyRow, found)
 }
 
 func checkPastLast(p *prober) finding {
-	r := p.page(1_000_000)
+	r := p.list("page_size=2&page=1000000")
 	status, isStatus := errors.AsType[*waldur.StatusError](r.err)
 	switch {
 	case isStatus && status.HTML:
@@ -151,7 +157,7 @@ func checkPastLast(p *prober) finding {
 	case r.rows != nil && len(r.rows) == 0:
 		return finding{tolerated, "HTTP 200, no rows"}
 	}
-	return failed(r)
+	return finding{broken, fmt.Sprintf("HTTP %d", r.status)}
 }
 
 // checkNoRows reads a month that no row has, as the provider does. The check ends
@@ -179,17 +185,13 @@ func checkThisMonth(p *prober) finding {
 
 // checkNewest requests what the provider requests for billing_period = "latest".
 func checkNewest(p *prober) finding {
-	r := p.get("start=" + p.monthForm(p.thisMonth.Add(-1)) + "&o=-billing_period&field=billing_period&page_size=1")
-	oldest, newest := p.months()
-	switch {
-	case r.err != nil:
-		return failed(r)
-	case oldest == newest, newest.Compare(p.thisMonth.Add(-1)) < 0:
+	lastMonth := p.thisMonth.Add(-1)
+	r := p.get("start=" + p.monthForm(lastMonth) + "&o=-billing_period&field=billing_period&page_size=1")
+	if r.err == nil && (p.oldestMonth == p.newestMonth || p.newestMonth.Compare(lastMonth) < 0) {
 		return finding{notSeen, "no rows of several months, or none of this month and last month"}
-	case len(r.rows) == 0, r.rows[0].month().Compare(newest) < 0:
-		return finding{broken, "the first row is not of the newest month"}
 	}
-	return finding{ok, "the first row is of the newest month"}
+	const wrong = "the first row is not of the newest month"
+	return r.judge(wrong, wrong, func(r row) bool { return r.month().Compare(p.newestMonth) >= 0 }, finding{ok, "the first row is of the newest month"})
 }
 
 // monthFilter filters by the oldest month, or from the month after it. A filter that
@@ -197,71 +199,55 @@ func checkNewest(p *prober) finding {
 // all months.
 func monthFilter(parameter string) func(*prober) finding {
 	return func(p *prober) finding {
-		oldest, newest := p.months()
-		month, unused := oldest, waldur.NewMonth(9999, time.December)
-		matches := func(r row) bool { return r.month() == oldest }
+		month, unused := p.oldestMonth, waldur.NewMonth(9999, time.December)
+		matches := func(r row) bool { return r.month() == p.oldestMonth }
 		switch parameter {
 		case "start":
-			month, matches = oldest.Add(1), func(r row) bool { return r.month().Compare(oldest) > 0 }
+			month, matches = month.Add(1), func(r row) bool { return r.month().Compare(p.oldestMonth) > 0 }
 		case "end":
 			unused = waldur.NewMonth(1999, time.December)
 		}
-		if oldest == newest {
-			return p.checkNone(parameter + "=" + p.monthForm(unused))
-		}
-		return p.checkFilter(parameter+"="+p.monthForm(month), matches)
+		return p.checkFilter(parameter+"="+p.monthForm(month), parameter+"="+p.monthForm(unused), matches)
 	}
 }
 
-// equalFilter filters by a value that some rows have and others do not. Without such
-// a value, it filters by one that no row has.
+// equalFilter filters by the first value of a column.
 func equalFilter(parameter, column string) func(*prober) finding {
 	return func(p *prober) finding {
-		rows := p.rows()
-		first := max(0, slices.IndexFunc(rows, func(r row) bool { return r.text(column) != "" }))
-		matches := func(r row) bool { return r.text(column) == rows[first].text(column) }
-		if !slices.ContainsFunc(rows, func(r row) bool { return !matches(r) }) {
-			return p.checkNone(p.allMonths(parameter + "=" + strings.Repeat("0123456789abcdef", 2)))
-		}
-		return p.checkFilter(p.allMonths(parameter+"="+url.QueryEscape(rows[first].text(column))), matches)
+		first := max(0, slices.IndexFunc(p.rows, func(r row) bool { return r.text(column) != "" }))
+		value, query := p.rows[first].text(column), p.allMonths(parameter+"=")
+		return p.checkFilter(query+url.QueryEscape(value), query+strings.Repeat("0123456789abcdef", 2), func(r row) bool { return r.text(column) == value })
 	}
 }
 
-// checkFilter checks that a query has the rows that match, and no others. Some rows
-// match, and others do not.
-func (p *prober) checkFilter(query string, matches func(row) bool) finding {
+// checkFilter checks that a query has the rows that match, and no others. If all known
+// rows match, or none, it checks that a query for a value that no row has selects none.
+func (p *prober) checkFilter(query, unused string, matches func(row) bool) finding {
 	known := 0
-	for _, r := range p.rows() {
+	for _, r := range p.rows {
 		if matches(r) {
 			known++
 		}
 	}
+	if known == 0 || known == len(p.rows) {
+		r := p.get(unused + "&page_size=2")
+		switch {
+		case r.status == http.StatusBadRequest:
+			return finding{tolerated, "HTTP 400 for a value that no row has"}
+		case r.err == nil && len(r.rows) == 0:
+			return finding{ok, "no rows for a value that no row has"}
+		}
+		return r.judge("", "", anyRow, finding{broken, "rows for a value that no row has"})
+	}
 	filtered := p.get(query + "&page_size=10")
-	count := filtered.count()
-	switch {
-	case filtered.err != nil:
-		return failed(filtered)
-	case slices.ContainsFunc(filtered.rows, func(r row) bool { return !matches(r) }):
-		return finding{broken, "rows that do not match"}
-	case len(filtered.rows) == 0, count >= 0 && count < known:
-		return finding{broken, "rows that match are missing"}
-	case count >= 0 && count == p.firstPage().count():
-		return finding{broken, "ignored"}
+	found := finding{ok, "only rows that match"}
+	switch count := filtered.count; {
+	case count >= 0 && count < known:
+		found = finding{broken, "rows that match are missing"}
+	case count >= 0 && count == p.firstPage.count:
+		found = finding{broken, "ignored"}
 	}
-	return finding{ok, "only rows that match"}
-}
-
-// checkNone checks a filter with a value that no row has.
-func (p *prober) checkNone(query string) finding {
-	switch r := p.get(query + "&page_size=2"); {
-	case r.status == http.StatusBadRequest:
-		return finding{tolerated, "HTTP 400 for a value that no row has"}
-	case r.err != nil:
-		return failed(r)
-	case len(r.rows) > 0:
-		return finding{broken, "rows for a value that no row has"}
-	}
-	return finding{ok, "no rows for a value that no row has"}
+	return filtered.judge("rows that match are missing", "rows that do not match", matches, found)
 }
 
 // checkBadFilters sends all bad filters at once. The provider reports each refusal
@@ -284,9 +270,9 @@ func checkBadFilters(p *prober) finding {
 
 // checkColumns decodes each column as the provider does.
 func checkColumns(p *prober) finding {
-	numbers := 0
+	found := finding{ok, fmt.Sprintf("%d columns in %d rows", len(waldur.Columns), len(p.rows))}
 	for _, column := range waldur.Columns {
-		for _, r := range p.rows() {
+		for _, r := range p.rows {
 			value, usage := r[column.Name], &waldur.ComponentUsage{}
 			if value == nil {
 				value = jsontext.Value("null")
@@ -298,21 +284,18 @@ func checkColumns(p *prober) finding {
 			case column.IsNull(usage) && !column.Nullable:
 				return finding{broken, column.Name + " is missing or null"}
 			case column.Kind == waldur.DecimalKind && value.Kind() == '0':
-				numbers++
+				found = finding{tolerated, "decimals are JSON numbers, not strings"}
 			}
 		}
 	}
-	if numbers > 0 {
-		return finding{tolerated, "decimals are JSON numbers, not strings"}
-	}
-	return finding{ok, fmt.Sprintf("%d columns in %d rows", len(waldur.Columns), len(p.rows()))}
+	return found
 }
 
 // checkLimitPeriods looks for limits of a period that the provider does not know. Its
 // usage_period = "limit_period" fails for these.
 func checkLimitPeriods(p *prober) finding {
 	var known []string
-	for _, r := range p.rows() {
+	for _, r := range p.rows {
 		switch period := r.text("limit_period"); period {
 		case "": // a month, for the provider
 		case "month", "quarterly", "annual", "total":
@@ -330,56 +313,37 @@ func checkLimitPeriods(p *prober) finding {
 
 func checkKeys(p *prober) finding {
 	keys := map[[3]string]bool{}
-	for _, r := range p.largePage().rows {
+	for _, r := range p.largePage.rows {
 		keys[r.key()] = true
 	}
-	text := fmt.Sprintf("%d keys in %d rows", len(keys), len(p.largePage().rows))
-	if len(keys) < len(p.largePage().rows) {
-		return finding{broken, text}
+	found := finding{ok, fmt.Sprintf("%d keys in %d rows", len(keys), len(p.largePage.rows))}
+	if len(keys) < len(p.largePage.rows) {
+		found.verdict = broken
 	}
-	return finding{ok, text}
+	return found
 }
 
 // checkField requests the columns of the key. The provider ignores columns that it
 // did not request.
 func checkField(p *prober) finding {
 	r := p.list("field=offering_uuid&field=component_type&field=billing_period&field=no_such_column&page_size=2")
-	switch {
-	case r.err != nil:
-		return failed(r)
-	case len(r.rows) == 0, slices.ContainsFunc(r.rows, row.lacksKey):
-		return finding{broken, "requested columns are missing"}
-	case slices.ContainsFunc(r.rows, func(r row) bool { return len(r) > len(r.key()) }):
-		return finding{tolerated, "more columns than requested"}
+	found := finding{ok, "only the requested columns"}
+	if slices.ContainsFunc(r.rows, func(r row) bool { return len(r) > len(r.key()) }) {
+		found = finding{tolerated, "more columns than requested"}
 	}
-	return finding{ok, "only the requested columns"}
+	const missing = "requested columns are missing"
+	return r.judge(missing, missing, func(r row) bool { key := r.key(); return !slices.Contains(key[:], "") }, found)
 }
 
 // checkOrder checks that an order has the same number of rows as the default order.
 func checkOrder(p *prober) finding {
-	first, ordered := p.firstPage(), p.list("o=usage_percent,total_consumed,total_allocated,billing_period,no_such_column&page_size=2")
-	switch {
-	case ordered.err != nil:
-		return failed(ordered)
-	case len(ordered.rows) != len(first.rows), ordered.count() != first.count():
-		return finding{broken, "a different number of rows"}
+	r := p.list("o=usage_percent,total_consumed,total_allocated,billing_period,no_such_column&page_size=2")
+	const different = "a different number of rows"
+	found := finding{ok, "HTTP 200, the same number of rows"}
+	if len(r.rows) != len(p.firstPage.rows) || r.count != p.firstPage.count {
+		found = finding{broken, different}
 	}
-	return finding{ok, "HTTP 200, the same number of rows"}
-}
-
-func checkFurtherColumns(p *prober) finding {
-	further := map[string]bool{}
-	for _, r := range p.rows() {
-		for name := range r {
-			if waldur.ColumnByName(name) == nil {
-				further[name] = true
-			}
-		}
-	}
-	if len(further) > 0 {
-		return finding{tolerated, strconv.Itoa(len(further))}
-	}
-	return finding{ok, "none"}
+	return r.judge(different, "", anyRow, found)
 }
 
 // versionNumber is the form of Waldur's versions, such as 8.1.3,

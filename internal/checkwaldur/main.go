@@ -51,7 +51,7 @@ func run(getenv func(string) string, now time.Time, stdout, stderr io.Writer) in
 		fmt.Fprintf(stderr, "Certificate verification is off: any server can impersonate Waldur and read the token. Unset "+
 			"%s to turn it on.\n", insecureVariable)
 	}
-	p := newProber(client, waldur.MonthOf(now))
+	p := &prober{client: client, thisMonth: waldur.MonthOf(now)}
 	p.open()
 	var findings []finding
 	for _, fact := range facts {
@@ -59,7 +59,7 @@ func run(getenv func(string) string, now time.Time, stdout, stderr io.Writer) in
 			findings = append(findings, fact.find(p))
 		}
 	}
-	changed := p.hasChanged()
+	changed := p.list("page_size=2").count != p.firstPage.count
 	if p.err != nil {
 		fmt.Fprintf(stderr, "The check stopped: %s.\n", p.err)
 		return 1
@@ -75,6 +75,9 @@ func newClient(getenv func(string) string) (*waldur.Client, error) {
 	var err error
 	if client.URL, err = waldur.ParseURL(getenv(urlVariable)); err != nil {
 		return nil, fmt.Errorf("%s %w", urlVariable, err)
+	}
+	if client.Proxy, err = waldur.ProxyFromEnvironment(client.URL); err != nil {
+		return nil, err
 	}
 	if client.Token, err = waldur.ParseToken(getenv(tokenVariable)); err != nil {
 		return nil, fmt.Errorf("%s %w", tokenVariable, err)

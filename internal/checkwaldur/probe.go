@@ -12,8 +12,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -30,25 +28,29 @@ const (
 )
 
 // prober sends requests to the Waldur server to check, through the provider's
-// client: one at a time, and each only once, so that facts share responses.
+// client, one at a time.
 type prober struct {
 	client    *waldur.Client
 	thisMonth waldur.Month // by the clock of this machine
 
-	// err is the first error that ends the check. It contains no text of the server,
-	// no address and no token.
-	err error
-
 	// monthForm formats a month for a filter.
 	monthForm func(waldur.Month) string
 
-	responses map[string]*response // by query
+	firstPage   *response // two rows of all months
+	largePage   *response // rows of all months, on a page of the provider's size
+	rows        []row     // those of the large page and a few of the oldest months, each once
+	oldestMonth waldur.Month
+	newestMonth waldur.Month
+
+	// err is the first error that ends the check. It contains no text of the server,
+	// no address and no token.
+	err error
 }
 
 // response is what a request for rows resulted in.
 type response struct {
-	status  int // 0 if there is none
-	header  http.Header
+	status  int               // 0 if there is none
+	count   int               // by X-Result-Count, or -1
 	rows    []row             // nil if the body is not a JSON array of objects
 	refused map[string]string // the server's text by query parameter, in a 400 response
 	err     error             // nil if the status is 200
@@ -57,44 +59,33 @@ type response struct {
 // row is a row by column.
 type row map[string]jsontext.Value
 
-func newProber(client *waldur.Client, thisMonth waldur.Month) *prober {
-	return &prober{client: client, thisMonth: thisMonth, responses: map[string]*response{}}
-}
-
-// open reads the first rows, and finds out which form of months the server accepts.
+// open finds out which form of months the server accepts, and reads rows.
 func (p *prober) open() {
 	p.err = problem(p.get("page_size=2").err)
-	for _, form := range []func(waldur.Month) string{waldur.Month.String, waldur.Month.FirstDay} {
-		if p.monthForm = form; p.firstPage().err == nil {
-			return
+	for _, p.monthForm = range []func(waldur.Month) string{waldur.Month.String, waldur.Month.FirstDay} {
+		if p.firstPage = p.list("page_size=2"); p.firstPage.err == nil {
+			break
 		}
 	}
-	p.err = cmp.Or(p.err, errors.New("the server refuses months written YYYY-MM and YYYY-MM-01, or fails"))
-}
-
-// hasChanged reports whether the number of rows has changed since open.
-func (p *prober) hasChanged() bool {
-	before := p.firstPage().count()
-	clear(p.responses)
-	return p.firstPage().count() != before
-}
-
-// get requests rows, or returns the response to an earlier equal request. The
-// response is empty after an error that ends the check.
-func (p *prober) get(query string) *response {
-	if p.err != nil {
-		return &response{}
+	if p.firstPage.err != nil {
+		p.err = cmp.Or(p.err, errors.New("the server refuses months written YYYY-MM and YYYY-MM-01, or fails"))
 	}
-	if p.responses[query] == nil {
-		values, err := url.ParseQuery(query)
-		if err != nil {
-			panic(err) // a mistake in a fact
+	p.largePage = p.list(fmt.Sprint("page_size=", waldur.MaxPageSize))
+	known := map[[3]string]bool{}
+	for _, r := range slices.Concat(p.largePage.rows, p.list("o=billing_period&page_size=10").rows) {
+		if known[r.key()] {
+			continue
 		}
-		r := newResponse(p.client.Get(context.Background(), usagePath, values))
-		p.responses[query] = r
-		p.err = interruption(r.err)
+		known[r.key()] = true
+		p.rows = append(p.rows, r)
+		month := r.month()
+		if p.oldestMonth.IsZero() || month.Compare(p.oldestMonth) < 0 && !month.IsZero() {
+			p.oldestMonth = month
+		}
+		if month.Compare(p.newestMonth) > 0 {
+			p.newestMonth = month
+		}
 	}
-	return p.responses[query]
 }
 
 // list requests rows of all months.
@@ -104,67 +95,52 @@ func (p *prober) allMonths(query string) string {
 	return "start=" + p.monthForm(waldur.NewMonth(2000, time.January)) + "&" + query
 }
 
-func (p *prober) firstPage() *response { return p.list("page_size=2") }
-
-// page returns a page of the first page's size.
-func (p *prober) page(number int) *response {
-	return p.list("page_size=2&page=" + strconv.Itoa(number))
-}
-
-// largePage returns the first page of the provider's page size.
-func (p *prober) largePage() *response {
-	return p.list("page_size=" + strconv.Itoa(waldur.MaxPageSize))
-}
-
-// rows returns the rows of the large page and a few of the oldest months, each once.
-func (p *prober) rows() []row {
-	var rows []row
-	known := map[[3]string]bool{}
-	for _, r := range slices.Concat(p.largePage().rows, p.list("o=billing_period&page_size=10").rows) {
-		if !known[r.key()] {
-			rows = append(rows, r)
-		}
-		known[r.key()] = true
+// get requests rows. The response has status 0 after an error that ends the check.
+func (p *prober) get(query string) *response {
+	r := &response{count: -1, err: p.err}
+	if p.err != nil {
+		return r
 	}
-	return rows
-}
-
-// months returns the first and the last month of the rows, or twice no month.
-func (p *prober) months() (oldest, newest waldur.Month) {
-	for _, r := range p.rows() {
-		month := r.month()
-		if oldest.IsZero() || month.Compare(oldest) < 0 && !month.IsZero() {
-			oldest = month
-		}
-		if month.Compare(newest) > 0 {
-			newest = month
-		}
+	values, err := url.ParseQuery(query)
+	if err != nil {
+		panic(err) // a mistake in a fact
 	}
-	return oldest, newest
-}
-
-// newResponse takes what [waldur.Client.Get] returns.
-func newResponse(resp *waldur.Response, err error) *response {
-	r := &response{err: err}
-	if resp != nil {
-		r.status, r.header = http.StatusOK, resp.Header
-		// As the provider does, so a key that comes twice is an error, too.
-		if json.Unmarshal(bytes.TrimPrefix(resp.Body, []byte("\ufeff")), &r.rows) != nil {
-			r.rows = nil
+	resp, err := p.client.Get(context.Background(), usagePath, values)
+	if err != nil {
+		p.err = interruption(err)
+		r.err, r.status = err, statusOf(err)
+		if refusal, ok := errors.AsType[*waldur.FilterError](err); ok {
+			r.refused = refusal.Problems
 		}
-	} else if status, ok := errors.AsType[*waldur.StatusError](err); ok {
-		r.status = status.StatusCode
-	} else if refusal, ok := errors.AsType[*waldur.FilterError](err); ok {
-		r.status, r.refused = http.StatusBadRequest, refusal.Problems
+		return r
+	}
+	r.status = http.StatusOK
+	if count, err := resp.Count(); err == nil {
+		r.count = count
+	}
+	// As the provider does, so a key that comes twice is an error, too.
+	if json.Unmarshal(bytes.TrimPrefix(resp.Body, []byte("\ufeff")), &r.rows) != nil {
+		r.rows = nil
 	}
 	return r
+}
+
+// statusOf returns the status of the response that an error of the client is about, or 0.
+func statusOf(err error) int {
+	if status, ok := errors.AsType[*waldur.StatusError](err); ok {
+		return status.StatusCode
+	}
+	if _, ok := errors.AsType[*waldur.FilterError](err); ok {
+		return http.StatusBadRequest
+	}
+	return 0
 }
 
 // interruption returns the problem if an error says nothing about a fact: there is no
 // response, the token is refused, or the server is not available now. A 500 response,
 // even after the client's retries, says that the server fails for the query.
 func interruption(err error) error {
-	switch newResponse(nil, err).status {
+	switch statusOf(err) {
 	case 0, http.StatusUnauthorized, http.StatusForbidden, http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests,
 		http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		return problem(err)
@@ -176,33 +152,31 @@ func interruption(err error) error {
 // be checked. It returns nil for other errors. It does not repeat the error, which
 // has addresses and text of the server.
 func problem(err error) error {
-	var (
-		status     *waldur.StatusError
-		refusal    *waldur.FilterError
-		page       *waldur.HTMLError
-		redirect   *waldur.RedirectError
-		connection *waldur.ConnectionError
-		body       *waldur.BodyError
-	)
-	switch {
-	case errors.As(err, &status):
-		return statusProblem(status.StatusCode, status.HTML)
-	case errors.As(err, &refusal):
+	request, failed := errors.AsType[*waldur.RequestError](err)
+	if !failed {
+		return nil
+	}
+	switch err := request.Err.(type) { //nolint:errorlint // the cause is not wrapped
+	case *waldur.StatusError:
+		return statusProblem(err.StatusCode, err.HTML)
+	case *waldur.FilterError:
 		return statusProblem(http.StatusBadRequest, false)
-	case errors.As(err, &page):
+	case *waldur.HTMLError:
 		return statusProblem(http.StatusOK, true)
-	case errors.As(err, &redirect):
+	case *waldur.RedirectError:
 		return fmt.Errorf("the server redirects to another address, which may be a login page. Set %s to the address of the API itself", urlVariable)
-	case errors.As(err, &connection) && connection.Untrusted():
-		return fmt.Errorf("the certificate of the server is not trusted. If it comes from a private authority, set %s", caCertVariable)
-	case errors.As(err, &connection) && connection.TimedOut:
-		return fmt.Errorf("no complete response within %s. Check that the server is running and that %s is correct", requestTimeout, urlVariable)
-	case errors.As(err, &connection) && connection.Partial:
-		return errors.New("the connection ended during a response. Check the server, and any proxy in front of it")
-	case errors.As(err, &connection):
-		return fmt.Errorf("the connection failed. Check that %s is correct, that the DNS knows its host and that the server is running", urlVariable)
-	case errors.As(err, &body) && (body.TooLarge || body.Encoded):
-		return errors.New("a response is too large or has a wrong Content-Encoding. Check the server, and any proxy in front of it")
+	case *waldur.SchemeError:
+		return fmt.Errorf("%w. Correct %s", err, urlVariable)
+	case *waldur.ClientCertificateError:
+		return errors.New("the server requires a client certificate, which this check does not support")
+	case *waldur.ProxyError:
+		return fmt.Errorf("the proxy refused to connect (HTTP %d). Check the environment variables HTTPS_PROXY and NO_PROXY", err.StatusCode)
+	case *waldur.ConnectionError:
+		return connectionProblem(err)
+	case *waldur.BodyError:
+		if err.TooLarge || err.Encoded {
+			return errors.New("a response is too large or has a wrong Content-Encoding. Check the server, and any proxy in front of it")
+		}
 	}
 	return nil
 }
@@ -213,8 +187,7 @@ func statusProblem(code int, html bool) error {
 		return fmt.Errorf("the server is not available (HTTP %d). Run the check again later", code)
 	case html:
 		return fmt.Errorf("the response is an HTML page (HTTP %d). Set %s to the address of the API, not of a web front end; the API needs "+
-			"Waldur 8.0.8 or later",
-			code, urlVariable)
+			"Waldur 8.0.8 or later", code, urlVariable)
 	case code == http.StatusUnauthorized, code == http.StatusForbidden:
 		return fmt.Errorf("the server refused the token (HTTP %d). Set %s to a valid token. A user's API token expires some time after its last use; "+
 			"a personal access token may be limited to certain networks", code, tokenVariable)
@@ -222,13 +195,16 @@ func statusProblem(code int, html bool) error {
 	return fmt.Errorf("the server refused to list rows (HTTP %d). It needs Waldur 8.0.8 or later; check %s, too", code, urlVariable)
 }
 
-// count returns the number in X-Result-Count, or -1 without a valid number.
-func (r *response) count() int {
-	count, err := strconv.ParseUint(strings.Join(slices.Compact(slices.Clone(r.header.Values("X-Result-Count"))), ", "), 10, 31)
-	if err != nil {
-		return -1
+func connectionProblem(err *waldur.ConnectionError) error {
+	switch {
+	case err.Untrusted():
+		return fmt.Errorf("the certificate of the server is not trusted. If it comes from a private authority, set %s", caCertVariable)
+	case err.TimedOut:
+		return fmt.Errorf("no complete response within %s. Check that the server is running and that %s is correct", requestTimeout, urlVariable)
+	case err.Partial:
+		return errors.New("the connection ended during a response. Check the server, and any proxy in front of it")
 	}
-	return int(count)
+	return fmt.Errorf("the connection failed. Check that %s is correct, that the DNS knows its host and that the server is running", urlVariable)
 }
 
 // text returns a text column, or "" if it is missing or not a string.
@@ -243,12 +219,6 @@ func (r row) text(column string) string {
 // key returns the columns that no two rows share.
 func (r row) key() [3]string {
 	return [3]string{r.text("offering_uuid"), r.text("component_type"), r.text("billing_period")}
-}
-
-// lacksKey reports whether a column of the key is missing or empty.
-func (r row) lacksKey() bool {
-	key := r.key()
-	return slices.Contains(key[:], "")
 }
 
 // month returns the row's month, or the zero Month.
