@@ -9,6 +9,7 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
@@ -132,12 +133,7 @@ func copyFile(to, from string) error {
 		return err
 	}
 	defer func() { _ = source.Close() }()
-	target, err := os.Create(to)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(target, source)
-	return cmp.Or(err, target.Close())
+	return replace(to, source)
 }
 
 func writeJSON(name string, value any) error {
@@ -145,5 +141,20 @@ func writeJSON(name string, value any) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(name, append(text, '\n'), 0o644)
+	return replace(name, bytes.NewReader(append(text, '\n')))
+}
+
+// replace writes a file next to its place and then puts it there, so that a mirror in use
+// has no file that is half written.
+func replace(name string, content io.Reader) error {
+	file, err := os.CreateTemp(filepath.Dir(name), ".mirror-*")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.Remove(file.Name()) }()
+	_, err = io.Copy(file, content)
+	if err = cmp.Or(err, file.Chmod(0o644), file.Close()); err != nil {
+		return err
+	}
+	return os.Rename(file.Name(), name)
 }

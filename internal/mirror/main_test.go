@@ -10,6 +10,7 @@ import (
 	"encoding/base64"
 	"encoding/pem"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -108,6 +109,50 @@ func TestMirrorKeepsOtherVersions(t *testing.T) {
 	}
 	if _, err := write(address, t.TempDir(), mirror); err == nil || !strings.Contains(err.Error(), "no archives") {
 		t.Errorf("a folder without archives: %v, want an error", err)
+	}
+}
+
+// TestMirrorOfTheSameVersionReplacesFiles: who reads a file meanwhile reads the old one.
+func TestMirrorOfTheSameVersionReplacesFiles(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("Windows does not replace files that are open")
+	}
+	t.Parallel()
+	mirror, release := t.TempDir(), t.TempDir()
+	archive := name + "0.1.0_linux_amd64.zip"
+	var readers []*os.File
+	var before []string
+	for _, content := range []string{"old", "new"} {
+		pack(t, filepath.Join(release, archive), name+"v0.1.0", []byte(content))
+		folder, err := write(address, release, mirror)
+		if err != nil {
+			t.Fatal(err)
+		}
+		entries, err := os.ReadDir(folder)
+		if err != nil || len(entries) != 3 {
+			t.Fatalf("got %v, %v, want an archive and two indexes", entries, err)
+		}
+		for _, entry := range entries {
+			if info, err := entry.Info(); err != nil || info.Mode() != 0o644 {
+				t.Errorf("%s: %v, %v, want a file that a web server can read", entry.Name(), info.Mode(), err)
+			}
+		}
+		if content == "new" {
+			break
+		}
+		for _, entry := range entries {
+			file, err := os.Open(filepath.Join(folder, entry.Name()))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = file.Close() }()
+			readers, before = append(readers, file), append(before, read(t, file.Name()))
+		}
+	}
+	for i, file := range readers {
+		if after, err := io.ReadAll(file); err != nil || string(after) != before[i] {
+			t.Errorf("%s changed under its reader: %v", file.Name(), err)
+		}
 	}
 }
 
