@@ -68,7 +68,7 @@ func (d *componentUsageMonthlyDataSource) Metadata(_ context.Context, req dataso
 }
 
 func (d *componentUsageMonthlyDataSource) Schema(_ context.Context, _ datasource.SchemaRequest, resp *datasource.SchemaResponse) {
-	month, id, text := parsedWith(waldur.ParseMonth), parsedWith(parseUUID), parsedWith(parseFilterText)
+	month, id, text := acceptedBy(waldur.ParseMonth), acceptedBy(parseUUID), acceptedBy(parseFilterText)
 	resp.Schema = schema.Schema{
 		MarkdownDescription: "Reads the monthly usage and allocation of each offering's components, as Waldur sums it up: every row that the token's " +
 			"user may see, exactly, in a stable order.",
@@ -76,7 +76,7 @@ func (d *componentUsageMonthlyDataSource) Schema(_ context.Context, _ datasource
 			"billing_period": optionalString("Month to read, as `YYYY-MM` or `YYYY-MM-01`. `\"latest\"` is the current month in UTC, or last month "+
 				"while Waldur has no rows at all for the current one. "+
 				"Conflicts with `start` and `end`. Default: the current month in UTC, unless `start` or `end` is set. API "+
-				"parameter: `billing_period`.", parsedWith(parseBillingPeriod)),
+				"parameter: `billing_period`.", acceptedBy(parseBillingPeriod)),
 			"start": optionalString("First month to read, as `YYYY-MM` or `YYYY-MM-01`. Without `end`, all months from `start` to the newest "+
 				"are read. API parameter: `start`.", month),
 			"end": optionalString("Last month to read, as `YYYY-MM` or `YYYY-MM-01`. Without `start`, all months from the oldest to `end` "+
@@ -89,7 +89,7 @@ func (d *componentUsageMonthlyDataSource) Schema(_ context.Context, _ datasource
 			"offering_type":  optionalString("Plugin of the offerings to read, such as `Marketplace.Slurm`. API parameter: `offering_type`.", text),
 			"component_type": optionalString("Identifier of the component to read, such as `cpu_k_hours`. API parameter: `component_type`.", text),
 			"billing_type": optionalString("Billing type of the components to read: `fixed`, `usage`, `one`, `few` or `limit`. API parameter: `billing_type`.",
-				parsedWith(oneOf("fixed", "usage", "one", "few", "limit"))),
+				acceptedBy(oneOf("fixed", "usage", "one", "few", "limit"))),
 			"require_rows": schema.BoolAttribute{
 				Optional: true, MarkdownDescription: "Fail if the filters select no rows, instead of returning an empty list. Rows that only " +
 					"`min_usage_percent` leaves out do not make it fail. Default: `false`.",
@@ -98,14 +98,14 @@ func (d *componentUsageMonthlyDataSource) Schema(_ context.Context, _ datasource
 				"row's limit holds for, up to that month: "+
 				"the month, the calendar quarter, the calendar year, or all months. `usage_percent` is then calculated from it. Conflicts with "+
 				"`start` and `end`. Default: `\"month\"`.",
-				parsedWith(oneOf("month", limitPeriod))),
+				acceptedBy(oneOf("month", limitPeriod))),
 			"group_by": schema.SetAttribute{
 				MarkdownDescription: "Names of the columns to group by, as in SQL: rows that are equal in these columns become one row. Text columns " +
 					"and `billing_period` are allowed. " +
 					"`measured_unit` and `limit_period` are always part of the group, so different units are never added. `total_consumed` is the " +
 					"exact sum. `total_allocated` is the sum if all rows of the group are of one month, otherwise null. " +
 					"`usage_percent` is calculated from the sums. All other columns are null. Conflicts with `fields`.",
-				Optional: true, ElementType: types.StringType, Validators: []validator.Set{elementsParsedWith(parseGroupColumn)},
+				Optional: true, ElementType: types.StringType, Validators: []validator.Set{acceptedBy(parseGroupColumn)},
 			},
 			"min_usage_percent": optionalNumber("Keep only rows with at least this `usage_percent`: `80` means 80 %. Rows without a percentage are left out. "+
 				"It is rounded to ten decimal places, so that `0.6 * 100` means 60.", percentValidator{}),
@@ -114,12 +114,12 @@ func (d *componentUsageMonthlyDataSource) Schema(_ context.Context, _ datasource
 					"descending. Nulls come last in both directions. " +
 					"Text is ordered by its Unicode code points. Ties, and all rows by default, are ordered by the newest month, then " +
 					"`offering_name`, `component_name`, `offering_uuid` and `component_type`.",
-				Optional: true, ElementType: types.StringType, Validators: []validator.List{elementsParsedWith(parseOrdering)},
+				Optional: true, ElementType: types.StringType, Validators: []validator.List{acceptedBy(parseOrdering)},
 			},
 			"limit": optionalNumber("Maximum number of rows to return, at least 1. The first rows by `order_by` are returned.", wholeNumberAtLeast(1)),
 			"fields": schema.SetAttribute{
 				MarkdownDescription: "Names of the columns to return. The other columns are null in `summaries`. Default: all columns. API parameter: `field`.",
-				Optional:            true, ElementType: types.StringType, Validators: []validator.Set{elementsParsedWith(parseColumn)},
+				Optional:            true, ElementType: types.StringType, Validators: []validator.Set{acceptedBy(parseColumn)},
 			},
 			"consistent_read": schema.BoolAttribute{
 				Optional: true, MarkdownDescription: "Read all pages at least twice, until two readings are equal. Waldur held such a list at one " +
@@ -140,7 +140,7 @@ func (d *componentUsageMonthlyDataSource) Schema(_ context.Context, _ datasource
 		Blocks: map[string]schema.Block{
 			"timeouts": schema.SingleNestedBlock{Attributes: map[string]schema.Attribute{
 				"read": optionalString("Time limit of the whole read, including all pages and retries, as a duration such as `\"30s\"` or "+
-					"`\"10m\"`. Default: `\"5m\"`.", parsedWith(parseDuration)),
+					"`\"10m\"`. Default: `\"5m\"`.", acceptedBy(parseDuration)),
 			}},
 		},
 	}

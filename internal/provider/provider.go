@@ -95,18 +95,18 @@ func (p *waldurProvider) Schema(_ context.Context, _ provider.SchemaRequest, res
 			"every row, exactly, in a stable order, or an error that says what to do.",
 		Attributes: map[string]schema.Attribute{
 			"url": schema.StringAttribute{
-				Optional: true, Validators: []validator.String{parsedWith(waldur.ParseURL)},
+				Optional: true, Validators: []validator.String{acceptedBy(waldur.ParseURL)},
 				MarkdownDescription: "Address of the Waldur server, such as `https://waldur.example.com`, with or without a trailing `/`, " +
 					"`/api` or the endpoint's path. A path prefix is kept. " +
 					"You can set the environment variable `" + urlVariable + "` instead.",
 			},
 			"token": schema.StringAttribute{
-				Optional: true, Sensitive: true, Validators: []validator.String{parsedWith(waldur.ParseToken)},
+				Optional: true, Sensitive: true, Validators: []validator.String{acceptedBy(waldur.ParseToken)},
 				MarkdownDescription: "Token of the user to read as: an API token, a personal access token (`w_…`) or an OIDC access token (a JWT). " +
 					"You can set the environment variable `" + tokenVariable + "` instead.",
 			},
 			"profile": schema.StringAttribute{
-				Optional: true, Validators: []validator.String{parsedWith(parseFilterText)},
+				Optional: true, Validators: []validator.String{acceptedBy(parseFilterText)},
 				MarkdownDescription: "Name of a profile that `waldur-cli login` saved, which gives both address and token. " +
 					"The environment variables are then not used. Conflicts with `url` and `token`. " +
 					"Default, if neither an address nor a token is set anywhere: the environment variable `" +
@@ -119,16 +119,16 @@ func (p *waldurProvider) Schema(_ context.Context, _ provider.SchemaRequest, res
 					"`Authorization` and headers that HTTP or the provider itself needs cannot be set.",
 			},
 			"client_cert_pem": schema.StringAttribute{
-				Optional: true, Validators: []validator.String{parsedWith(parseCertificates)},
+				Optional: true, Validators: []validator.String{acceptedBy(parseCertificates)},
 				MarkdownDescription: "Certificate in PEM format for a gateway that requires a client certificate, " +
 					"followed by intermediate certificates if there are any. Requires `client_key_pem`.",
 			},
 			"client_key_pem": schema.StringAttribute{
-				Optional: true, Sensitive: true, Validators: []validator.String{parsedWith(parseKey)},
+				Optional: true, Sensitive: true, Validators: []validator.String{acceptedBy(parseKey)},
 				MarkdownDescription: "Private key of `client_cert_pem` in PEM format, not encrypted.",
 			},
 			"ca_cert_pem": schema.StringAttribute{
-				Optional: true, Validators: []validator.String{parsedWith(parseAuthorities)},
+				Optional: true, Validators: []validator.String{acceptedBy(parseAuthorities)},
 				MarkdownDescription: "Certificates of private certificate authorities in PEM format, to trust in addition to the system's.",
 			},
 			"insecure": schema.BoolAttribute{
@@ -136,7 +136,7 @@ func (p *waldurProvider) Schema(_ context.Context, _ provider.SchemaRequest, res
 					"For tests only. Default: `false`.",
 			},
 			"request_timeout": schema.StringAttribute{
-				Optional: true, Validators: []validator.String{parsedWith(parseDuration)},
+				Optional: true, Validators: []validator.String{acceptedBy(parseDuration)},
 				MarkdownDescription: "Time limit of one attempt of a request, as a duration such as `\"30s\"` or `\"1m30s\"`. Default: `\"30s\"`.",
 			},
 			"max_retries": schema.NumberAttribute{

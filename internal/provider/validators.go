@@ -38,15 +38,10 @@ func (undescribed) MarkdownDescription(context.Context) string { return "" }
 // isKnown reports whether an argument is set to a known value.
 func isKnown(argument attr.Value) bool { return !argument.IsNull() && !argument.IsUnknown() }
 
-// parsedWith returns a validator that accepts the strings that parse accepts. An
-// error of parse continues a sentence that begins with the name of the argument.
-func parsedWith[T any](parse func(string) (T, error)) validator.String {
-	return parseValidator[T]{parse: parse}
-}
-
-// elementsParsedWith returns a validator of lists and of sets that are not empty.
-// All elements must be strings that parse accepts.
-func elementsParsedWith[T any](parse func(string) (T, error)) parseValidator[T] {
+// acceptedBy returns a validator of a string, or of a list or a set of strings, that
+// parse accepts. A set must not be empty. An error of parse continues a sentence that
+// begins with the name of the argument.
+func acceptedBy[T any](parse func(string) (T, error)) parseValidator[T] {
 	return parseValidator[T]{parse: parse}
 }
 
