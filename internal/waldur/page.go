@@ -31,9 +31,8 @@ type page struct {
 
 // page requests a page and checks that all its rows belong to the query.
 func (c *Client) page(ctx context.Context, q *Query, r pageRequest) (*page, error) {
-	fullDates := c.fullDates.Load()
-	resp, err := c.Get(ctx, componentUsageMonthlyPath, q.values(r, fullDates))
-	if !fullDates && refusesMonths(err, q) {
+	resp, err := c.Get(ctx, componentUsageMonthlyPath, q.values(r, c.fullDates.Load()))
+	if refusesMonths(err, q) {
 		resp, err = c.getWithFullDates(ctx, q, r, err)
 	}
 	if err != nil {
@@ -98,7 +97,7 @@ func (p *page) distinct() int {
 // pages returns the number of pages that the list has if all have as many distinct
 // rows as this one.
 func (p *page) pages() int {
-	if distinct := p.distinct(); distinct > 0 && p.count > 0 {
+	if distinct := p.distinct(); distinct > 0 {
 		return (p.count-1)/distinct + 1
 	}
 	return 1

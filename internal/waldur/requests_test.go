@@ -760,6 +760,30 @@ func TestMonthsAreSentAsDatesWhereMonthsAreRefused(t *testing.T) {
 	}
 }
 
+// TestAFormOfMonthsIsKeptOnceItIsAccepted, and not after another error.
+func TestAFormOfMonthsIsKeptOnceItIsAccepted(t *testing.T) {
+	t.Parallel()
+	server := waldurtest.Start(t, waldurtest.ContractRows())
+	server.TakeFullDates(true)
+	isFull := func(_ int, r *http.Request) bool { return r.URL.Query().Get("start") == "2026-08-01" }
+	server.SetFaults(waldurtest.On(isFull, waldurtest.First(1, waldurtest.Status(403, nil, ""))))
+	c := client(t, server)
+	query := waldur.Query{Start: waldur.NewMonth(2026, 8)}
+	if _, _, err := c.ListComponentUsageMonthly(t.Context(), query); err == nil {
+		t.Fatal("no error")
+	}
+	if _, _, err := c.ListComponentUsageMonthly(t.Context(), query); err != nil {
+		t.Fatal(err)
+	}
+	var sent []string
+	for _, request := range server.Requests() {
+		sent = append(sent, request.Query.Get("start"))
+	}
+	if want := []string{"2026-08", "2026-08-01", "2026-08", "2026-08-01"}; !slices.Equal(sent, want) {
+		t.Fatalf("sent %v, want %v", sent, want)
+	}
+}
+
 // TestReadsAtATimeLearnTheFormOfMonths: several data sources share a client.
 func TestReadsAtATimeLearnTheFormOfMonths(t *testing.T) {
 	t.Parallel()
