@@ -120,7 +120,7 @@ func (c *Client) Get(ctx context.Context, path string, query url.Values) (*Respo
 	for {
 		if err := c.acquire(ctx); err != nil {
 			e := canceled(err, previous)
-			if held := c.heldFor(); e.ReadEnded && previous == nil && held > 0 {
+			if held := c.heldFor(); e.ReadEnded && held > 0 {
 				e.Text, e.Held = fmt.Sprintf("a Retry-After header holds back all requests for another %s", held.Round(time.Second)), true
 			}
 			return nil, &RequestError{Request: request, Err: e}

@@ -16,6 +16,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -172,6 +173,9 @@ func TestFailuresStateTheRequestAndTheResponse(t *testing.T) {
 					t.Errorf("the error lacks %q: %v", want, err)
 				}
 			}
+			if strings.HasSuffix(err.Error(), ` ""`) {
+				t.Errorf("the error quotes nothing: %v", err)
+			}
 			if n := len(server.Requests()); n != 1 {
 				t.Errorf("%d requests, but a retry cannot help", n)
 			}
@@ -275,6 +279,10 @@ func TestRetries(t *testing.T) {
 			if test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
 				t.Fatalf("got %v, want an error with %q", err, test.want)
 			}
+			failed, _ := errors.AsType[*waldur.RequestError](err)
+			if outOfTime := name == "a longer wait than the read has"; err != nil && (failed.OutOfTime != outOfTime || ctx.Err() != nil) {
+				t.Errorf("out of time: %t, %v", failed.OutOfTime, ctx.Err())
+			}
 			// net/http itself repeats a request if a kept connection was closed meanwhile.
 			if n := len(server.Requests()); n != test.requests {
 				t.Errorf("%d requests, want %d", n, test.requests)
@@ -328,7 +336,31 @@ func TestAServerThatNeverResponds(t *testing.T) {
 		c, _ := hanging(t)
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 		defer cancel()
-		if _, _, err := c.ListComponentUsageMonthly(ctx, allMonths); !errors.Is(err, context.DeadlineExceeded) {
+		_, _, err := c.ListComponentUsageMonthly(ctx, allMonths)
+		failed, ok := errors.AsType[*waldur.RequestError](err)
+		if !ok || failed.OutOfTime || !errors.Is(err, context.DeadlineExceeded) { // the time of the request ended, not of a wait
+			t.Fatalf("got %v", err)
+		}
+	})
+	t.Run("ends at once when canceled in a wait", func(t *testing.T) {
+		t.Parallel()
+		server := waldurtest.Start(t, nil)
+		server.SetFaults(waldurtest.Status(500, nil, ""))
+		c := client(t, server)
+		c.MaxRetries, c.RetryWait = 1, time.Hour
+		logger, log := logs()
+		c.Logger = logger
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		go func() {
+			for log.count() == 0 {
+				time.Sleep(time.Millisecond)
+			}
+			time.Sleep(200 * time.Millisecond) // until the wait has begun
+			cancel()
+		}()
+		const want = "the read was canceled; the previous attempt failed: the server responded with 500 Internal Server Error"
+		if _, _, err := c.ListComponentUsageMonthly(ctx, allMonths); err == nil || !strings.HasSuffix(err.Error(), want) {
 			t.Fatalf("got %v", err)
 		}
 	})
@@ -615,7 +647,14 @@ func TestAReadThatIsHeldBackSaysWhy(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	_, _, err := c.ListComponentUsageMonthly(ctx, allMonths)
-	if err == nil || !strings.Contains(err.Error(), "a Retry-After header holds back all requests for another ") || ctx.Err() != nil {
+	connection, ok := errors.AsType[*waldur.ConnectionError](err)
+	held := regexp.MustCompile(`: a Retry-After header holds back all requests for another \d+s$`)
+	if !ok || !connection.Held || !held.MatchString(err.Error()) || ctx.Err() != nil {
+		t.Fatalf("got %v", err)
+	}
+	canceled, stop := context.WithCancel(t.Context())
+	stop()
+	if _, _, err = c.ListComponentUsageMonthly(canceled, allMonths); err == nil || !strings.HasSuffix(err.Error(), ": the read was canceled") {
 		t.Fatalf("got %v", err)
 	}
 }
@@ -660,20 +699,24 @@ func TestARetryAfterWithinAWaitIsHonoured(t *testing.T) {
 // are not sent at the same time.
 func TestWaitsAfterRetryAfterDiffer(t *testing.T) {
 	t.Parallel()
-	var waits []time.Duration
-	for range 3 {
+	waits := make([]time.Duration, 8)
+	var reads sync.WaitGroup
+	for i := range waits {
 		server := waldurtest.Start(t, tiedRows(1))
 		server.SetFaults(waldurtest.First(1, waldurtest.Status(429, http.Header{"Retry-After": {"1"}}, "")))
 		c := client(t, server)
-		c.MaxRetries = 1
-		started := time.Now()
-		if _, _, err := c.ListComponentUsageMonthly(t.Context(), allMonths); err != nil {
-			t.Fatal(err)
-		}
-		waits = append(waits, time.Since(started).Truncate(time.Millisecond))
+		c.MaxRetries, c.RetryWait = 1, time.Hour // which the header replaces
+		reads.Go(func() {
+			started := time.Now()
+			if _, _, err := c.ListComponentUsageMonthly(t.Context(), allMonths); err != nil {
+				t.Error(err)
+			}
+			waits[i] = time.Since(started)
+		})
 	}
-	if waits[0] == waits[1] && waits[1] == waits[2] {
-		t.Errorf("three waits of %s", waits[0])
+	reads.Wait()
+	if slices.Max(waits)-slices.Min(waits) < 10*time.Millisecond { // they differ by up to a tenth of a second
+		t.Errorf("waits of %s", waits)
 	}
 }
 
@@ -926,6 +969,12 @@ func (l *lines) Write(line []byte) (int, error) {
 	defer l.mu.Unlock()
 	l.texts = append(l.texts, string(line))
 	return len(line), nil
+}
+
+func (l *lines) count() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.texts)
 }
 
 func TestEachAttemptAndEachReadIsLogged(t *testing.T) {
