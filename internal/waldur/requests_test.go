@@ -674,12 +674,12 @@ func TestARetryAfterWithinAWaitIsHonoured(t *testing.T) {
 		defer mu.Unlock()
 		switch {
 		case n == 1: // page 2, beside three others
-			return refuse("1")(n, r, next)
-		case n == 2: // its response arrives while the first wait is under way
-			heldUntil = time.Now().Add(2500 * time.Millisecond)
-			return waldurtest.Delay(500*time.Millisecond)(n, r, refuse("2")(n, r, next))
-		case n == 3 || n == 4:
-			return waldurtest.Delay(500*time.Millisecond)(n, r, next)
+			return refuse("2")(n, r, next)
+		case n == 3 || n == 4: // the requests after these wait for the first Retry-After
+			return waldurtest.Delay(time.Second)(n, r, next)
+		case n == 2: // its response arrives while they wait
+			heldUntil = time.Now().Add(3500 * time.Millisecond)
+			return waldurtest.Delay(1500*time.Millisecond)(n, r, refuse("2")(n, r, next))
 		case n > 4 && time.Now().Before(heldUntil):
 			early++
 		}
