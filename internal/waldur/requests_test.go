@@ -108,6 +108,7 @@ var failures = map[string]struct {
 	"200 with numbers for rows":     {waldurtest.Body("application/json", `[1]`), []string{"row 1: must be a JSON object; got 1"}},
 	"200 with null for a row":       {waldurtest.Body("application/json", `[null]`), []string{"row 1: offering_uuid is missing or null"}},
 	"200 with an empty row":         {waldurtest.Body("application/json", `[{}]`), []string{"row 1: offering_uuid is missing or null"}},
+	"a count of 300 digits":         {waldurtest.SetHeader("X-Result-Count", strings.Repeat("9", 300)), []string{"counts " + strings.Repeat("9", 200) + "… rows"}},
 	"200 that is too large":         {waldurtest.Body("application/json", "["+strings.Repeat(" ", 8<<20)+"]"), []string{"larger than 8 MiB"}},
 	"200 that is not counted":       {waldurtest.DropHeader("X-Result-Count"), []string{"no X-Result-Count header"}},
 }
@@ -257,6 +258,7 @@ func TestRetries(t *testing.T) {
 		"429 with a negative wait":           {waldurtest.First(1, waldurtest.Status(429, http.Header{"Retry-After": {"-1"}}, "")), 2, "", 0},
 		"429 with a wait beyond all bounds":  {waldurtest.Status(429, http.Header{"Retry-After": {"99999999999999"}}, ""), 1, "429 Too Many Requests", 0},
 		"500, 502 and 504, then well":        {waldurtest.First(3, statuses(500, 502, 504)), 4, "", 0},
+		"408, 425 and 599, then well":        {waldurtest.First(3, statuses(408, 425, 599)), 4, "", 0},
 		"429 for good":                       {waldurtest.Status(429, nil, `{"detail":"Request was throttled."}`), 4, `(4 attempts): the server responded with 429 Too Many Requests: "Request was throttled."`, 0},
 		"503 for good":                       {waldurtest.Status(503, nil, ""), 4, "(4 attempts): the server responded with 503", 0},
 		"a connection that is always closed": {waldurtest.HangUp(), 4, "(4 attempts): the connection failed: EOF", 0},
@@ -644,17 +646,19 @@ func TestAReadThatIsHeldBackSaysWhy(t *testing.T) {
 	if _, _, err := c.ListComponentUsageMonthly(t.Context(), allMonths); err == nil {
 		t.Fatal("no error")
 	}
+	canceled, stop := context.WithCancel(t.Context())
+	stop()
+	for range 10 { // more often than there are slots for requests
+		if _, _, err := c.ListComponentUsageMonthly(canceled, allMonths); err == nil || !strings.HasSuffix(err.Error(), ": the read was canceled") {
+			t.Fatalf("got %v", err)
+		}
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	_, _, err := c.ListComponentUsageMonthly(ctx, allMonths)
 	connection, ok := errors.AsType[*waldur.ConnectionError](err)
 	held := regexp.MustCompile(`: a Retry-After header holds back all requests for another \d+s$`)
 	if !ok || !connection.Held || !held.MatchString(err.Error()) || ctx.Err() != nil {
-		t.Fatalf("got %v", err)
-	}
-	canceled, stop := context.WithCancel(t.Context())
-	stop()
-	if _, _, err = c.ListComponentUsageMonthly(canceled, allMonths); err == nil || !strings.HasSuffix(err.Error(), ": the read was canceled") {
 		t.Fatalf("got %v", err)
 	}
 }
@@ -717,6 +721,28 @@ func TestWaitsAfterRetryAfterDiffer(t *testing.T) {
 	reads.Wait()
 	if slices.Max(waits)-slices.Min(waits) < 10*time.Millisecond { // they differ by up to a tenth of a second
 		t.Errorf("waits of %s", waits)
+	}
+
+	// Requests that begin while a header of another one holds them back.
+	server := waldurtest.Start(t, tiedRows(1))
+	server.SetFaults(waldurtest.First(1, waldurtest.Status(429, http.Header{"Retry-After": {"1"}}, "")))
+	c := client(t, server)
+	if _, _, err := c.ListComponentUsageMonthly(t.Context(), allMonths); err == nil {
+		t.Fatal("no error")
+	}
+	waits = waits[:4]
+	started := time.Now()
+	for i := range waits {
+		reads.Go(func() {
+			if _, _, err := c.ListComponentUsageMonthly(t.Context(), allMonths); err != nil {
+				t.Error(err)
+			}
+			waits[i] = time.Since(started)
+		})
+	}
+	reads.Wait()
+	if slices.Max(waits)-slices.Min(waits) < 2*time.Millisecond {
+		t.Errorf("waits of %s for another request's header", waits)
 	}
 }
 

@@ -512,6 +512,7 @@ func TestContentEncodings(t *testing.T) {
 		"403 in gzip":       {[]waldurtest.Fault{waldurtest.SetHeader("Content-Encoding", "gzip"), refused}, `403 Forbidden and a body that cannot be read: its Content-Encoding is "gzip"`},
 		"403 in br":         {[]waldurtest.Fault{waldurtest.SetHeader("Content-Encoding", "br"), refused}, `403 Forbidden and a body that cannot be read: its Content-Encoding is "br"`},
 		"403 in gzip, well": {[]waldurtest.Fault{waldurtest.Gzip(), refused}, `403 Forbidden: "No."`},
+		"403 in identity":   {[]waldurtest.Fault{waldurtest.SetHeader("Content-Encoding", "identity"), refused}, `403 Forbidden: "No."`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -522,6 +523,9 @@ func TestContentEncodings(t *testing.T) {
 			_, _, err := c.ListComponentUsageMonthly(t.Context(), allMonths)
 			if n := len(server.Requests()); err == nil || !strings.HasSuffix(err.Error(), test.want) || n != 1 {
 				t.Fatalf("got %v after %d requests, want %q", err, n, test.want)
+			}
+			if body, ok := errors.AsType[*waldur.BodyError](err); ok && !body.Encoded {
+				t.Error("the error is not about the encoding")
 			}
 		})
 	}
