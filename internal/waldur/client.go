@@ -241,7 +241,7 @@ func (c *Client) attempt(ctx context.Context, method string, address *url.URL, p
 	switch {
 	case errors.As(err, &unreadable):
 		return nil, err
-	case errors.Is(err, io.ErrUnexpectedEOF) && attemptCtx.Err() == nil:
+	case errors.Is(err, io.ErrUnexpectedEOF):
 		return nil, &ConnectionError{Err: err, Text: fmt.Sprintf("the response ended after %d bytes", len(body)), Partial: true}
 	case err != nil:
 		return nil, failure(err)

@@ -621,6 +621,9 @@ func listUnderFaults(t *testing.T, consistent bool) {
 				if err == nil || !strings.Contains(err.Error(), test.want) {
 					t.Fatalf("got %d rows and the error %v, want one with %q", len(got), err, test.want)
 				}
+				if connection, ok := errors.AsType[*waldur.ConnectionError](err); ok && connection.Partial != strings.Contains(err.Error(), "the response ended") {
+					t.Errorf("partial: %t, %v", connection.Partial, err)
+				}
 				return
 			}
 			if err != nil {

@@ -25,12 +25,13 @@ func TestHeadersReachTheGateway(t *testing.T) {
 	t.Parallel()
 	server := waldurtest.Start(t, tiedRows(700))
 	c := client(t, server)
-	c.Headers = http.Header{"Cf-Access-Client-Id": {"robot.access"}, "X-Empty": {""}}
+	c.UserAgent = "provider"
+	c.Headers = http.Header{"Cf-Access-Client-Id": {"robot.access"}, "X-Empty": {""}, "User-Agent": {"robot"}}
 	if _, _, err := c.ListComponentUsageMonthly(t.Context(), allMonths); err != nil {
 		t.Fatal(err)
 	}
 	for _, request := range server.Requests() {
-		if got := request.Header; got.Get("Cf-Access-Client-Id") != "robot.access" || !slices.Equal(got["X-Empty"], []string{""}) ||
+		if got := request.Header; got.Get("Cf-Access-Client-Id") != "robot.access" || !slices.Equal(got["X-Empty"], []string{""}) || got.Get("User-Agent") != "robot" ||
 			got.Get("Authorization") != "Token "+waldurtest.Token || got.Get("Accept") != "application/json" {
 			t.Errorf("got %v", got)
 		}

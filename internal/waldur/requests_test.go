@@ -99,6 +99,9 @@ var failures = map[string]struct {
 	"200 with a text":               {waldurtest.Body("text/plain", "it works"), []string{"not valid JSON", "it works"}},
 	"200 with nothing":              {waldurtest.Body("application/json", ""), []string{"not valid JSON (unexpected EOF)"}},
 	"200 with half an array":        {waldurtest.Body("application/json", `[{"offering_uuid":"`), []string{"not valid JSON (unexpected EOF)"}},
+	"200 in chunks, with half":      {waldurtest.Raw("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n[{\r\n0\r\n\r\n"), []string{"not valid JSON (unexpected EOF)"}},
+	"200 in gzip, with half":        {gzipped(waldurtest.Body("application/json", `[{`)), []string{"not valid JSON (unexpected EOF)"}},
+	"200 of 8 MiB":                  {waldurtest.Body("application/json", "["+strings.Repeat(" ", 8<<20-2)+"]"), []string{"no X-Result-Count header"}},
 	"200 with an open array":        {waldurtest.Body("application/json", `[`), []string{"not valid JSON (unexpected EOF)"}},
 	"200 with an array and more":    {waldurtest.Body("application/json", `[] []`), []string{"not valid JSON", "more data after the array"}},
 	"200 with two commas":           {waldurtest.Body("application/json", `[{},,{}]`), []string{"row 1: offering_uuid is missing"}},
@@ -177,10 +180,20 @@ func TestFailuresStateTheRequestAndTheResponse(t *testing.T) {
 			if strings.HasSuffix(err.Error(), ` ""`) {
 				t.Errorf("the error quotes nothing: %v", err)
 			}
+			if body, ok := errors.AsType[*waldur.BodyError](err); ok && body.TooLarge != strings.Contains(err.Error(), "is larger than") {
+				t.Errorf("too large: %t, %v", body.TooLarge, err)
+			}
 			if n := len(server.Requests()); n != 1 {
 				t.Errorf("%d requests, but a retry cannot help", n)
 			}
 		})
+	}
+}
+
+// gzipped compresses the responses of a fault.
+func gzipped(fault waldurtest.Fault) waldurtest.Fault {
+	return func(n int, r *http.Request, next http.Handler) http.Handler {
+		return waldurtest.Gzip()(n, r, fault(n, r, next))
 	}
 }
 
