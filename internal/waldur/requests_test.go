@@ -368,9 +368,7 @@ func TestAServerThatNeverResponds(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		go func() {
-			for log.count() == 0 {
-				time.Sleep(time.Millisecond)
-			}
+			log.await("500", 1)
 			time.Sleep(200 * time.Millisecond) // until the wait has begun
 			cancel()
 		}()
@@ -680,30 +678,35 @@ func TestAReadThatIsHeldBackSaysWhy(t *testing.T) {
 func TestARetryAfterWithinAWaitIsHonoured(t *testing.T) {
 	t.Parallel()
 	server := waldurtest.Start(t, tiedRows(2000))
+	logger, log := logs()
 	var mu sync.Mutex
-	var heldUntil time.Time
+	var refusedAt time.Time // the second time
 	early := 0
-	refuse := func(seconds string) waldurtest.Fault {
-		return waldurtest.Status(429, http.Header{"Retry-After": {seconds}}, "")
-	}
 	server.SetFaults(func(n int, r *http.Request, next http.Handler) http.Handler {
-		mu.Lock()
-		defer mu.Unlock()
-		switch {
-		case n == 1: // page 2, beside three others
-			return refuse("2")(n, r, next)
-		case n == 3 || n == 4: // the requests after these wait for the first Retry-After
-			return waldurtest.Delay(time.Second)(n, r, next)
-		case n == 2: // its response arrives while they wait
-			heldUntil = time.Now().Add(3500 * time.Millisecond)
-			return waldurtest.Delay(1500*time.Millisecond)(n, r, refuse("2")(n, r, next))
-		case n > 4 && time.Now().Before(heldUntil):
-			early++
-		}
-		return next
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			switch {
+			case n == 1: // page 2, beside three others
+				next = waldurtest.Status(429, http.Header{"Retry-After": {"3"}}, "")(n, r, next)
+			case n == 3 || n == 4: // the requests after these wait for the first Retry-After
+				log.await("429", 1)
+			case n == 2: // its response arrives while they wait
+				log.await("status=200", 3)
+				next = waldurtest.Status(429, http.Header{"Retry-After": {"4"}}, "")(n, r, next)
+				mu.Lock()
+				refusedAt = time.Now()
+				mu.Unlock()
+			case n > 4 && log.count("429") == 2:
+				mu.Lock()
+				if time.Since(refusedAt) < 4*time.Second {
+					early++
+				}
+				mu.Unlock()
+			}
+			next.ServeHTTP(w, r)
+		})
 	})
 	c := client(t, server)
-	c.MaxRetries = 3
+	c.MaxRetries, c.Logger = 3, logger
 	if rows, _, err := c.ListComponentUsageMonthly(t.Context(), allMonths); err != nil || len(rows) != 2000 {
 		t.Fatalf("got %d rows, %v", len(rows), err)
 	}
@@ -814,6 +817,21 @@ func TestSilentServersLeaveNothingBehind(t *testing.T) {
 	for deadline := time.Now().Add(10 * time.Second); runtime.NumGoroutine() > before+2; time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("%d goroutines, %d before", runtime.NumGoroutine(), before)
+		}
+	}
+}
+
+// TestARedirectHasARedirectsStatusAndALocation: anything else is shown by its status.
+func TestARedirectHasARedirectsStatusAndALocation(t *testing.T) {
+	t.Parallel()
+	for _, fault := range []waldurtest.Fault{
+		waldurtest.Status(302, nil, ""), waldurtest.Status(403, http.Header{"Location": {"https://elsewhere.example/login"}}, ""),
+	} {
+		server := waldurtest.Start(t, nil)
+		server.SetFaults(fault)
+		_, _, err := client(t, server).ListComponentUsageMonthly(t.Context(), allMonths)
+		if _, ok := errors.AsType[*waldur.StatusError](err); !ok {
+			t.Errorf("got %v", err)
 		}
 	}
 }
@@ -1010,10 +1028,18 @@ func (l *lines) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-func (l *lines) count() int {
+// count returns the number of lines that contain a text.
+func (l *lines) count(text string) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return len(l.texts)
+	return strings.Count(strings.Join(l.texts, ""), text)
+}
+
+// await waits for lines that contain a text.
+func (l *lines) await(text string, count int) {
+	for l.count(text) < count {
+		time.Sleep(time.Millisecond)
+	}
 }
 
 func TestEachAttemptAndEachReadIsLogged(t *testing.T) {
