@@ -149,6 +149,32 @@ func TestAShorterRetryAfterDoesNotReplaceALongerOne(t *testing.T) {
 	}
 }
 
+// TestARetryAfterDuringAWaitExtendsIt: the end of the wait is looked at again.
+func TestARetryAfterDuringAWaitExtendsIt(t *testing.T) {
+	t.Parallel()
+	for {
+		c := &Client{slots: make(chan struct{}, 1)}
+		c.hold(200 * time.Millisecond)
+		acquired := make(chan time.Time)
+		go func() {
+			if err := c.acquire(t.Context()); err != nil {
+				t.Error(err)
+			}
+			acquired <- time.Now()
+		}()
+		time.Sleep(50 * time.Millisecond) // until it waits
+		extended := time.Now()
+		c.hold(time.Second)
+		switch waited := (<-acquired).Sub(extended); {
+		case waited < 0: // the machine was too slow: the first wait was over
+			continue
+		case waited < time.Second:
+			t.Fatalf("waited %s, not a second", waited)
+		}
+		return
+	}
+}
+
 func TestResponsesOfAListAreBounded(t *testing.T) {
 	t.Parallel()
 	r := &reading{query: &Query{}, rows: map[Key]*ComponentUsage{}}

@@ -674,47 +674,6 @@ func TestAReadThatIsHeldBackSaysWhy(t *testing.T) {
 	}
 }
 
-// TestARetryAfterWithinAWaitIsHonoured: the hold is looked at again after a wait.
-func TestARetryAfterWithinAWaitIsHonoured(t *testing.T) {
-	t.Parallel()
-	server := waldurtest.Start(t, tiedRows(2000))
-	logger, log := logs()
-	var mu sync.Mutex
-	var refusedAt time.Time // the second time
-	early := 0
-	server.SetFaults(func(n int, r *http.Request, next http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			switch {
-			case n == 1: // page 2, beside three others
-				next = waldurtest.Status(429, http.Header{"Retry-After": {"3"}}, "")(n, r, next)
-			case n == 3 || n == 4: // the requests after these wait for the first Retry-After
-				log.await("429", 1)
-			case n == 2: // its response arrives while they wait
-				log.await("status=200", 3)
-				next = waldurtest.Status(429, http.Header{"Retry-After": {"4"}}, "")(n, r, next)
-				mu.Lock()
-				refusedAt = time.Now()
-				mu.Unlock()
-			case n > 4 && log.count("429") == 2:
-				mu.Lock()
-				if time.Since(refusedAt) < 4*time.Second {
-					early++
-				}
-				mu.Unlock()
-			}
-			next.ServeHTTP(w, r)
-		})
-	})
-	c := client(t, server)
-	c.MaxRetries, c.Logger = 3, logger
-	if rows, _, err := c.ListComponentUsageMonthly(t.Context(), allMonths); err != nil || len(rows) != 2000 {
-		t.Fatalf("got %d rows, %v", len(rows), err)
-	}
-	if early > 0 {
-		t.Errorf("%d requests did not wait for the second Retry-After", early)
-	}
-}
-
 // TestWaitsAfterRetryAfterDiffer, so that requests which waited for the same time
 // are not sent at the same time.
 func TestWaitsAfterRetryAfterDiffer(t *testing.T) {
