@@ -163,12 +163,14 @@ func TestARetryAfterDuringAWaitExtendsIt(t *testing.T) {
 			acquired <- time.Now()
 		}()
 		time.Sleep(50 * time.Millisecond) // until it waits
-		extended := time.Now()
+		before := time.Now()
 		c.hold(time.Second)
-		switch waited := (<-acquired).Sub(extended); {
-		case waited < 0: // the machine was too slow: the first wait was over
+		after := time.Now()
+		end := <-acquired
+		if end.Before(after) { // the machine was too slow: the first wait was over
 			continue
-		case waited < time.Second:
+		}
+		if waited := end.Sub(before); waited < time.Second {
 			t.Fatalf("waited %s, not a second", waited)
 		}
 		return
