@@ -260,9 +260,10 @@ func TestReadErrors(t *testing.T) {
 	}
 }
 
-// TestReadErrorsAfterSeveralResponses checks the advice for what failed before. Changes
-// of the data are followed by waits of 0.25, 0.5, 1, 2, 4 and 8 seconds, each up to a fifth
-// longer or shorter: the last ends after the 12 seconds of the read, and the others before.
+// TestReadErrorsAfterSeveralResponses checks the advice for what failed before. The waits
+// after changes of the data are 0.25, 0.5, 1, 2, 4 and then 6.7 seconds, each up to a fifth
+// longer or shorter. Five waits take at most 9.3 seconds and six at least 11.5, so the sixth
+// does not fit into the 10.5 seconds of the read.
 func TestReadErrorsAfterSeveralResponses(t *testing.T) {
 	t.Parallel()
 	failsFirst := waldurtest.First(1, waldurtest.Status(500, nil, ""))
@@ -273,7 +274,7 @@ func TestReadErrorsAfterSeveralResponses(t *testing.T) {
 		parts  []string
 	}{
 		"a first page that hangs after a failure": {faults: []waldurtest.Fault{failsFirst, waldurtest.Hang()}, title: "Read from Waldur Timed Out",
-			parts: []string{"No time was left for the request; the previous attempt failed: the server responded with 500 Internal Server Error.", "timeouts.read, now 12s. Earlier attempts failed: fix the cause of that first.", "(2 attempts)"}},
+			parts: []string{"No time was left for the request; the previous attempt failed: the server responded with 500 Internal Server Error.", "timeouts.read, now 10.5s. Earlier attempts failed: fix the cause of that first.", "(2 attempts)"}},
 		"a later page that hangs": {faults: []waldurtest.Fault{waldurtest.OnPage(2, waldurtest.Hang())}, title: "Read from Waldur Timed Out",
 			parts: []string{"Received 7 of the 10 rows that the server counts", "If the server is slow, raise it", "page=2"}},
 		"a later page that hangs after a failure": {faults: []waldurtest.Fault{waldurtest.OnPage(2, failsFirst), waldurtest.OnPage(2, waldurtest.Hang())}, title: "Read from Waldur Timed Out",
@@ -281,7 +282,7 @@ func TestReadErrorsAfterSeveralResponses(t *testing.T) {
 		"a page that hangs after changes": {faults: []waldurtest.Fault{waldurtest.SetHeader("X-Result-Count", "3"), waldurtest.On(func(n int, _ *http.Request) bool { return n >= 2 }, waldurtest.Hang())}, title: "Waldur Data Keeps Changing",
 			parts: []string{"Received 7 of the 3 rows that the server counts (passes: 1, changes of the data: 2): no time was left for the request.", "Waldur may be writing usage"}},
 		"data that keeps changing": {grows: true, title: "Waldur Data Keeps Changing",
-			parts: []string{"the number of rows changed from ", "no rows are silently missing. Waldur may be writing usage: run the command again later, or raise timeouts.read (now 12s)."}},
+			parts: []string{"the number of rows changed from ", "no rows are silently missing. Waldur may be writing usage: run the command again later, or raise timeouts.read (now 10.5s)."}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -297,7 +298,7 @@ func TestReadErrorsAfterSeveralResponses(t *testing.T) {
 				})
 			}
 			_, diags := configured(t, server, map[string]tftypes.Value{"max_retries": tftypes.NewValue(tftypes.Number, 3)}).read(t.Context(), map[string]tftypes.Value{
-				"page_size": tftypes.NewValue(tftypes.Number, 7), "timeouts": timeoutsBlock("12s"),
+				"page_size": tftypes.NewValue(tftypes.Number, 7), "timeouts": timeoutsBlock("10.5s"),
 			})
 			if !reported(diags, tfprotov6.DiagnosticSeverityError, "", append([]string{test.title}, test.parts...)...) {
 				t.Fatalf("want an error with %q, got: %s", test.parts, describe(diags))

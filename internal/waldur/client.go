@@ -243,6 +243,8 @@ func (c *Client) attempt(ctx context.Context, method string, address *url.URL, p
 		return nil, err
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return nil, &ConnectionError{Err: err, Text: fmt.Sprintf("the response ended after %d bytes", len(body)), Partial: true}
+	case isCorrupt(err):
+		return nil, &ConnectionError{Err: err, Text: "the response was damaged: " + err.Error(), Partial: true}
 	case err != nil:
 		return nil, failure(err)
 	}

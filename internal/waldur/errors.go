@@ -224,15 +224,15 @@ func (e *ClientCertificateError) Error() string {
 	return fmt.Sprintf("the server requires a client certificate: %q", e.Reason)
 }
 
-// ConnectionError reports a request without a complete response: the connection
-// failed, the certificate was not trusted, or time ran out.
+// ConnectionError reports a request without a complete, undamaged response: the
+// connection failed, the certificate was not trusted, or time ran out.
 type ConnectionError struct {
 	Err       error  // from net/http, maybe with text of the server, or from the context
 	Text      string // the text to show
 	TimedOut  bool   // the attempt took longer than [Client.RequestTimeout]
 	ReadEnded bool   // the deadline of the context passed, or would pass before the next attempt
 	Held      bool   // a Retry-After header of another response holds the request back
-	Partial   bool   // the connection ended during the response
+	Partial   bool   // the connection ended during the response, or damaged it
 	Handshake bool   // the connection failed in the TLS handshake
 	Alert     string // the server's TLS alert, such as "handshake failure", or empty
 	Proxy     string // host and port of the proxy that could not be reached, or empty

@@ -31,8 +31,9 @@ type page struct {
 
 // page requests a page and checks that all its rows belong to the query.
 func (c *Client) page(ctx context.Context, q *Query, r pageRequest) (*page, error) {
-	resp, err := c.Get(ctx, componentUsageMonthlyPath, q.values(r, c.fullDates.Load()))
-	if refusesMonths(err, q) {
+	fullDates := c.fullDates.Load()
+	resp, err := c.Get(ctx, componentUsageMonthlyPath, q.values(r, fullDates))
+	if !fullDates && refusesMonths(err, q) {
 		resp, err = c.getWithFullDates(ctx, q, r, err)
 	}
 	if err != nil {
@@ -94,11 +95,11 @@ func (p *page) distinct() int {
 	return len(keys)
 }
 
-// pages returns the number of pages that the list has if all have as many distinct
-// rows as this one.
+// pages returns the number of pages of the list if all have as many distinct rows as
+// this one, and 1 if this one is empty.
 func (p *page) pages() int {
 	if distinct := p.distinct(); distinct > 0 {
-		return (p.count-1)/distinct + 1
+		return (p.count + distinct - 1) / distinct
 	}
 	return 1
 }
@@ -186,7 +187,7 @@ func rowValue(body []byte, number int, field string) jsontext.Value {
 // bodyError returns the error of a body that is not a list of rows, with its
 // beginning.
 func bodyError(body []byte, problem string, redactor *redactor) error {
-	if begin := redactor.excerpt(string(body[:min(len(body), maxErrorBodyBytes)])); begin != "" {
+	if begin := redactor.excerpt(string(body)); begin != "" {
 		problem += "; it begins with " + strconv.Quote(begin)
 	}
 	return &BodyError{Problem: problem}

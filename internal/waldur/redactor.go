@@ -4,42 +4,41 @@
 package waldur
 
 import (
-	"cmp"
 	"encoding/base64"
+	"fmt"
 	"html"
 	"net/http"
 	"net/url"
-	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
-
-	"github.com/go-json-experiment/json"
+	"unicode/utf16"
 )
 
+// redactor removes secrets from texts of the server, which may repeat them. It is
+// used by reference, so that printing what holds it does not print the secrets.
+type redactor struct{ secrets []secret }
+
+// secret is a text to remove, and what to write instead.
+type secret struct {
+	characters  [][]string // the encodings of each character
+	placeholder string
+}
+
 const (
-	// minSecret is the length of the shortest secret to remove. Shorter ones reveal
-	// nothing, and occur in words.
+	// minSecret is the number of characters of the shortest secret to remove. Shorter
+	// ones occur in words.
 	minSecret = 4
 
-	// minPrefix is the length of the shortest beginning of a secret to remove at the end
-	// of a text, where the text may have been cut.
+	// minPrefix is the number of characters of the shortest beginning of a secret to
+	// remove at the end of a text, where the text may have been cut.
 	minPrefix = 4
 
 	// minHeaderPart is the length of the shortest part of a header that is removed by
 	// itself. Shorter ones, such as Bearer, are words.
 	minHeaderPart = 8
 )
-
-// redactor removes secrets from texts of the server, which may repeat them. It is
-// used by reference, so that printing what holds it does not print the secrets.
-type redactor struct {
-	secrets  []secret // the longest first
-	replacer *strings.Replacer
-}
-
-// secret is a text to remove, and what to write instead.
-type secret struct{ text, placeholder string }
 
 // newRedactor returns a redactor of a token, of the values of headers and of the
 // credentials for a proxy.
@@ -67,90 +66,96 @@ func newRedactor(token Token, headers http.Header, proxy *url.URL) *redactor {
 		r.add(user+":"+password, "(proxy credentials)")
 		r.add(base64.StdEncoding.EncodeToString([]byte(user+":"+password)), "(proxy credentials)")
 	}
-	slices.SortFunc(r.secrets, func(a, b secret) int { return cmp.Compare(len(b.text), len(a.text)) })
-	var pairs []string // of which the replacer takes the first that fits
-	for _, s := range r.secrets {
-		pairs = append(pairs, s.text, s.placeholder)
-	}
-	r.replacer = strings.NewReplacer(pairs...)
 	return r
 }
 
-// add adds a secret, also as a query of a URL has it after unescaping.
 func (r *redactor) add(text, placeholder string) {
-	text = strings.TrimSpace(text) // net/http sends a header without the space around it
-	if len(text) >= minSecret {
-		r.secrets = append(r.secrets, secret{text, placeholder}, secret{strings.ReplaceAll(text, " ", "+"), placeholder})
+	s := secret{placeholder: placeholder}
+	for _, c := range strings.TrimSpace(text) { // net/http sends a header without the space around it
+		s.characters = append(s.characters, encodings(c))
+	}
+	if len(s.characters) >= minSecret {
+		r.secrets = append(r.secrets, s)
 	}
 }
 
-// maxEscapes is how often a text is unescaped in search of a secret, such as JSON in a
-// URL in a quoted line.
-const maxEscapes = 3
+// encodings returns a character as it is, and as JSON, URLs and HTML may escape it.
+// Nothing escapes letters and digits of ASCII.
+func encodings(c rune) []string {
+	text := string(c)
+	if c < unicode.MaxASCII && (unicode.IsLetter(c) || unicode.IsDigit(c)) {
+		return []string{text}
+	}
+	var unicodeEscape strings.Builder
+	for _, unit := range utf16.Encode([]rune{c}) {
+		_, _ = fmt.Fprintf(&unicodeEscape, `\u%04x`, unit)
+	}
+	var percent strings.Builder
+	for _, b := range []byte(text) {
+		_, _ = fmt.Fprintf(&percent, "%%%02x", b)
+	}
+	upperUnicode := strings.ReplaceAll(strings.ToUpper(unicodeEscape.String()), `\U`, `\u`)
+	result := []string{
+		text, percent.String(), strings.ToUpper(percent.String()), `\` + text, unicodeEscape.String(), upperUnicode, html.EscapeString(text),
+		fmt.Sprintf("&#%d;", c), fmt.Sprintf("&#%03d;", c), fmt.Sprintf("&#x%x;", c), fmt.Sprintf("&#x%X;", c),
+	}
+	switch c {
+	case ' ':
+		result = append(result, "+")
+	case '\t':
+		result = append(result, `\t`)
+	case '"':
+		result = append(result, "&quot;")
+	case '\'':
+		result = append(result, "&apos;")
+	}
+	for _, encoding := range slices.Clone(result) { // net/http quotes what is not HTTP
+		quoted := strconv.Quote(encoding)
+		result = append(result, quoted[1:len(quoted)-1])
+	}
+	return result
+}
 
-// cutEscape is the beginning of an escape at the end of a text.
-var cutEscape = regexp.MustCompile(`(%[0-9A-Fa-f]?|\\+(u[0-9A-Fa-f]{0,3})?|&#?\w*)$`)
-
-// redact replaces the secrets in a text with placeholders. At the end, where the text
-// may have been cut, it also replaces the beginning of a secret. If a secret is in the
-// text only after unescaping, the result is the unescaped text.
+// redact replaces the secrets in a text with placeholders. At the end, where the
+// text may have been cut, it also replaces the beginning of a secret.
 func (r *redactor) redact(text string) string {
-	cut := cutEscape.ReplaceAllString(text, "")
-	if redacted := r.redactEscaped(cut, maxEscapes); redacted != cut && strings.HasSuffix(redacted, ")") {
-		return redacted
-	}
-	return r.redactEscaped(text, maxEscapes)
-}
-
-func (r *redactor) redactEscaped(text string, escapes int) string {
-	text = r.redactEnd(r.replacer.Replace(text))
-	for _, unescape := range unescapers {
-		plain := unescape(text)
-		if escapes == 0 || plain == text {
-			continue
-		}
-		if redacted := r.redactEscaped(plain, escapes-1); redacted != plain {
-			text = redacted
-		}
-	}
-	return text
-}
-
-// redactEnd replaces the beginning of a secret at the end of a text.
-func (r *redactor) redactEnd(text string) string {
-	for _, s := range r.secrets {
-		for n := len(s.text) - 1; n >= minPrefix; n-- {
-			if begin, found := strings.CutSuffix(text, s.text[:n]); found {
-				return begin + s.placeholder
+	var kept strings.Builder
+	for text != "" {
+		length, written := 1, text[:1]
+		for _, s := range r.secrets {
+			if n := s.startOf(text); n > length {
+				length, written = n, s.placeholder
 			}
 		}
+		kept.WriteString(written)
+		text = text[length:]
 	}
-	return text
+	return kept.String()
 }
 
-var (
-	percentEscapes   = regexp.MustCompile(`(%[0-9A-Fa-f]{2})+`)
-	backslashEscapes = regexp.MustCompile(`(\\u[0-9A-Fa-f]{4})+|\\[^u]`)
-)
-
-// unescapers undo the escapes of URLs, HTML, and JSON or Go, wherever a text has one.
-var unescapers = []func(string) string{
-	func(text string) string {
-		return percentEscapes.ReplaceAllStringFunc(text, func(escapes string) string {
-			plain, _ := url.PathUnescape(escapes)
-			return plain
-		})
-	},
-	html.UnescapeString,
-	func(text string) string {
-		return backslashEscapes.ReplaceAllStringFunc(text, func(escapes string) string {
-			var plain string
-			if json.Unmarshal([]byte(`"`+escapes+`"`), &plain) != nil {
-				return escapes[1:] // as in JavaScript
+// startOf returns the length of the secret at the start of a text, in any encoding,
+// or 0 if it is not there.
+func (s secret) startOf(text string) int {
+	ends := []int{0} // of the characters so far: a text such as \\ can be read in two ways
+	for i, encodings := range s.characters {
+		var next []int
+		for _, end := range ends {
+			for _, encoding := range encodings {
+				switch rest := text[end:]; {
+				case strings.HasPrefix(rest, encoding):
+					next = append(next, end+len(encoding))
+				case i >= minPrefix && strings.HasPrefix(encoding, rest):
+					return len(text)
+				}
 			}
-			return plain
-		})
-	},
+		}
+		if len(next) == 0 {
+			return 0
+		}
+		slices.Sort(next)
+		ends = slices.Compact(next)
+	}
+	return ends[len(ends)-1]
 }
 
 // maxExcerpt is the maximum length in bytes of a server's text in an error.
@@ -160,6 +165,7 @@ const maxExcerpt = 200
 // and without non-printing characters, such as control characters and those that
 // change the direction of text.
 func (r *redactor) excerpt(text string) string {
+	text = text[:min(len(text), maxErrorBodyBytes)] // which takes no time to redact
 	words := strings.FieldsFunc(strings.ToValidUTF8(r.redact(text), "�"), func(c rune) bool {
 		return c == ' ' || !unicode.IsPrint(c)
 	})

@@ -780,17 +780,22 @@ func TestSilentServersLeaveNothingBehind(t *testing.T) {
 	}
 }
 
-// TestARedirectHasARedirectsStatusAndALocation: anything else is shown by its status.
-func TestARedirectHasARedirectsStatusAndALocation(t *testing.T) {
+// TestResponsesThatAreOnlyAStatus: a redirect has a redirect's status and a Location, and
+// only a 400 response is about filters or certificates.
+func TestResponsesThatAreOnlyAStatus(t *testing.T) {
 	t.Parallel()
-	for _, fault := range []waldurtest.Fault{
-		waldurtest.Status(302, nil, ""), waldurtest.Status(403, http.Header{"Location": {"https://elsewhere.example/login"}}, ""),
+	for name, fault := range map[string]waldurtest.Fault{
+		"no Location":     waldurtest.Status(302, nil, ""),
+		"no redirect":     waldurtest.Status(403, http.Header{"Location": {"https://elsewhere.example/login"}}, ""),
+		"no filter":       waldurtest.Status(403, nil, `{"start":["No."]}`),
+		"no certificate":  waldurtest.Status(403, nil, "No required SSL certificate was sent"),
+		"unreadable text": waldurtest.SetHeader("Content-Encoding", "br"),
 	} {
 		server := waldurtest.Start(t, nil)
-		server.SetFaults(fault)
+		server.SetFaults(fault, waldurtest.Status(403, nil, "secret"))
 		_, _, err := client(t, server).ListComponentUsageMonthly(t.Context(), allMonths)
-		if _, ok := errors.AsType[*waldur.StatusError](err); !ok {
-			t.Errorf("got %v", err)
+		if _, ok := errors.AsType[*waldur.StatusError](err); !ok || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%s: got %v", name, err)
 		}
 	}
 }

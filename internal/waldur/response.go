@@ -37,7 +37,7 @@ const (
 	maxRetryAfter = time.Minute
 )
 
-// Response is a 200 response to a request.
+// Response is a 200 response to a request, as [Client.Get] returns it.
 type Response struct {
 	Request Request
 	Header  http.Header
@@ -73,7 +73,8 @@ func retriesStatus(code int) bool {
 }
 
 // readBody reads the body of a 200 response. The error is a [*BodyError] if the body
-// cannot be used, and [io.ErrUnexpectedEOF] if the connection ended within it.
+// cannot be used, and [io.ErrUnexpectedEOF] if the connection ended within it. Another
+// attempt may succeed after other errors, such as those of damaged gzip.
 func readBody(resp *http.Response, redactor *redactor) ([]byte, error) {
 	encoding := resp.Header.Get("Content-Encoding") // net/http removes a gzip that it decodes
 	if encoding != "" && !strings.EqualFold(encoding, "identity") {
@@ -83,7 +84,7 @@ func readBody(resp *http.Response, redactor *redactor) ([]byte, error) {
 	body.Grow(int(min(max(resp.ContentLength, 0), maxBodyBytes)) + bytes.MinRead)
 	_, err := body.ReadFrom(io.LimitReader(resp.Body, maxBodyBytes+1))
 	switch {
-	case isNotGzip(err):
+	case isCorrupt(err) && body.Len() == 0:
 		return nil, &BodyError{Problem: `has the Content-Encoding "gzip", but is not compressed in that way`, Encoded: true}
 	case body.Len() > maxBodyBytes:
 		return nil, &BodyError{Problem: fmt.Sprintf("is larger than %d MiB", maxBodyBytes>>20), TooLarge: true}
@@ -99,10 +100,10 @@ func readBody(resp *http.Response, redactor *redactor) ([]byte, error) {
 	return body.Bytes(), err
 }
 
-// isNotGzip reports whether a body that is labelled as gzip has another form.
-func isNotGzip(err error) bool {
+// isCorrupt reports whether a body that is labelled as gzip is damaged, or is not gzip.
+func isCorrupt(err error) bool {
 	_, corrupt := errors.AsType[flate.CorruptInputError](err)
-	return corrupt || errors.Is(err, gzip.ErrHeader)
+	return corrupt || errors.Is(err, gzip.ErrHeader) || errors.Is(err, gzip.ErrChecksum)
 }
 
 // wantsTLS has the texts of servers that got plain HTTP at a port for TLS: Go and
@@ -136,7 +137,7 @@ func statusError(resp *http.Response, root *url.URL, path string, redactor *reda
 	encoding := resp.Header.Get("Content-Encoding") // net/http removes a gzip that it decodes
 	if resp.StatusCode >= http.StatusOK {           // the body of a 101 response is the connection
 		var err error
-		if body, err = io.ReadAll(io.LimitReader(resp.Body, maxErrorBodyBytes)); isNotGzip(err) {
+		if body, err = io.ReadAll(io.LimitReader(resp.Body, maxErrorBodyBytes)); isCorrupt(err) {
 			encoding = "gzip"
 		}
 	}
@@ -155,7 +156,7 @@ func statusError(resp *http.Response, root *url.URL, path string, redactor *reda
 	}
 	e := &StatusError{StatusCode: resp.StatusCode, Status: status, HTML: isHTML(resp.Header, body)}
 	if encoding != "" && !strings.EqualFold(encoding, "identity") {
-		e.Encoding, body = redactor.excerpt(encoding), nil
+		e.Encoding = redactor.excerpt(encoding)
 	}
 	detail, problems := parseProblem(body)
 	switch {
