@@ -52,7 +52,7 @@ const (
 // facts are in the order of the table. An optional fact is never broken.
 var facts = []fact{
 	{"list is a JSON array", needed, 0, checkArray},
-	{"form of months in filters", needed, 0, checkMonthForm},
+	{"month format in filters", needed, 0, checkMonthFormat},
 	{"X-Result-Count is the number of rows", needed, 0, checkCount},
 	{"page_size=300", needed, 1, checkLargePage},
 	{"page past the last", needed, 0, checkPastLast},
@@ -86,21 +86,23 @@ func (f fact) find(p *prober) finding {
 	return f.check(p)
 }
 
+func failed(r *response) finding { return finding{broken, fmt.Sprintf("HTTP %d", r.status)} }
+
 func anyRow(row) bool { return true }
 
-// judge returns what is wrong with a response, or that all is well. A response with a
-// status other than 200 is broken, one without rows is empty, and one with a row that is
-// not well is wrong.
-func (r *response) judge(empty, wrong string, well func(row) bool, fine finding) finding {
+// judge returns found if the response has status 200 and rows, and each row is valid.
+// Otherwise it is broken: the text is the status, or empty if there are no rows, or
+// invalid if a row is not valid.
+func (r *response) judge(empty, invalid string, valid func(row) bool, found finding) finding {
 	switch {
 	case r.err != nil:
-		return finding{broken, fmt.Sprintf("HTTP %d", r.status)}
+		return failed(r)
 	case len(r.rows) == 0:
 		return finding{broken, empty}
-	case slices.ContainsFunc(r.rows, func(r row) bool { return !well(r) }):
-		return finding{broken, wrong}
+	case slices.ContainsFunc(r.rows, func(r row) bool { return !valid(r) }):
+		return finding{broken, invalid}
 	}
-	return fine
+	return found
 }
 
 func checkArray(p *prober) finding {
@@ -110,16 +112,17 @@ func checkArray(p *prober) finding {
 	return finding{ok, "yes"}
 }
 
-func checkMonthForm(p *prober) finding {
-	if p.monthForm(p.thisMonth) == p.thisMonth.FirstDay() {
+func checkMonthFormat(p *prober) finding {
+	if p.monthFormat(p.thisMonth) == p.thisMonth.FirstDay() {
 		return finding{tolerated, "YYYY-MM-01; YYYY-MM is refused"}
 	}
 	return finding{ok, "YYYY-MM"}
 }
 
 // checkCount checks the header on the first, the second and the last page, and that
-// each has as many rows as the first, but the last the rest. Like the provider, it
-// accepts another page size than requested.
+// all have as many rows as the first, except the last, which has the remaining ones, and
+// that the next page is empty. Like the provider, it accepts a page size other than the
+// requested one.
 func checkCount(p *prober) finding {
 	count, size := p.firstPage.count, max(1, len(p.firstPage.rows))
 	if count < 0 {
@@ -157,7 +160,7 @@ func checkPastLast(p *prober) finding {
 	case r.rows != nil && len(r.rows) == 0:
 		return finding{tolerated, "HTTP 200, no rows"}
 	}
-	return finding{broken, fmt.Sprintf("HTTP %d", r.status)}
+	return failed(r)
 }
 
 // checkNoRows reads a month that no row has, as the provider does. The check ends
@@ -178,7 +181,7 @@ func checkThisMonth(p *prober) finding {
 	case len(rows) == 0:
 		return finding{notSeen, "no rows without a month"}
 	case slices.ContainsFunc(rows, func(r row) bool { return r.month() != p.thisMonth }):
-		return finding{broken, "another month than this one in UTC, by the clock of this machine"}
+		return finding{broken, "not the current month in UTC, by this machine's clock"}
 	}
 	return finding{ok, "this month in UTC"}
 }
@@ -186,7 +189,7 @@ func checkThisMonth(p *prober) finding {
 // checkNewest requests what the provider requests for billing_period = "latest".
 func checkNewest(p *prober) finding {
 	lastMonth := p.thisMonth.Add(-1)
-	r := p.get("start=" + p.monthForm(lastMonth) + "&o=-billing_period&field=billing_period&page_size=1")
+	r := p.get("start=" + p.monthFormat(lastMonth) + "&o=-billing_period&field=billing_period&page_size=1")
 	if r.err == nil && (p.oldestMonth == p.newestMonth || p.newestMonth.Compare(lastMonth) < 0) {
 		return finding{notSeen, "no rows of several months, or none of this month and last month"}
 	}
@@ -207,11 +210,11 @@ func monthFilter(parameter string) func(*prober) finding {
 		case "end":
 			unused = waldur.NewMonth(1999, time.December)
 		}
-		return p.checkFilter(parameter+"="+p.monthForm(month), parameter+"="+p.monthForm(unused), matches)
+		return p.checkFilter(parameter+"="+p.monthFormat(month), parameter+"="+p.monthFormat(unused), matches)
 	}
 }
 
-// equalFilter filters by the first value of a column.
+// equalFilter filters by the first value of a column that is not empty.
 func equalFilter(parameter, column string) func(*prober) finding {
 	return func(p *prober) finding {
 		first := max(0, slices.IndexFunc(p.rows, func(r row) bool { return r.text(column) != "" }))
@@ -221,7 +224,8 @@ func equalFilter(parameter, column string) func(*prober) finding {
 }
 
 // checkFilter checks that a query has the rows that match, and no others. If all known
-// rows match, or none, it checks that a query for a value that no row has selects none.
+// rows match, or none does, it checks instead that unused, a query for a value that no
+// row has, selects no rows.
 func (p *prober) checkFilter(query, unused string, matches func(row) bool) finding {
 	known := 0
 	for _, r := range p.rows {
@@ -230,14 +234,15 @@ func (p *prober) checkFilter(query, unused string, matches func(row) bool) findi
 		}
 	}
 	if known == 0 || known == len(p.rows) {
-		r := p.get(unused + "&page_size=2")
-		switch {
+		switch r := p.get(unused + "&page_size=2"); {
 		case r.status == http.StatusBadRequest:
 			return finding{tolerated, "HTTP 400 for a value that no row has"}
-		case r.err == nil && len(r.rows) == 0:
-			return finding{ok, "no rows for a value that no row has"}
+		case r.err != nil:
+			return failed(r)
+		case len(r.rows) > 0:
+			return finding{broken, "rows for a value that no row has"}
 		}
-		return r.judge("", "", anyRow, finding{broken, "rows for a value that no row has"})
+		return finding{ok, "no rows for a value that no row has"}
 	}
 	filtered := p.get(query + "&page_size=10")
 	found := finding{ok, "only rows that match"}
@@ -251,7 +256,7 @@ func (p *prober) checkFilter(query, unused string, matches func(row) bool) findi
 }
 
 // checkBadFilters sends all bad filters at once. The provider reports each refusal
-// at its argument, and tries the other form of months if one of those is refused.
+// at its argument, and tries the other month format if one of those is refused.
 func checkBadFilters(p *prober) finding {
 	parameters := []string{"billing_period", "start", "end", "offering_uuid", "customer_uuid", "project_uuid"}
 	r := p.get(strings.Join(parameters, "=bad&") + "=bad")

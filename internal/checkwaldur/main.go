@@ -6,7 +6,8 @@
 //
 // WALDUR_API_URL and WALDUR_ACCESS_TOKEN name the server and the user, as for the
 // provider. WALDUR_CA_CERT_FILE is the path of a PEM file with a private certificate
-// authority, and WALDUR_INSECURE=true skips certificate verification.
+// authority, and WALDUR_INSECURE=true skips certificate verification. HTTPS_PROXY,
+// HTTP_PROXY and NO_PROXY set the proxy, as for the provider.
 //
 // Its output can be attached to a report: it has no names, UUIDs, amounts,
 // addresses or tokens. So it never prints text of the server, except for a version
@@ -129,7 +130,7 @@ func report(w io.Writer, findings []finding, changed bool) int {
 	}
 	fmt.Fprintf(w, " %d facts: %d ok, %d tolerated, %d BROKEN, %d not seen.", len(findings), total[ok], total[tolerated], total[broken], total[notSeen])
 	if total[notSeen] > 0 {
-		fmt.Fprint(w, " The token of a user who may see more offerings and months may show the rest.")
+		fmt.Fprint(w, " The token of a user who may see more offerings and months may show more.")
 	}
 	fmt.Fprintln(w)
 	if changed {

@@ -33,6 +33,9 @@ import (
 func TestMain(m *testing.M) {
 	var logged bytes.Buffer
 	log.SetOutput(&logged)
+	for _, name := range []string{"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"} {
+		_ = os.Unsetenv(name)
+	}
 	status := m.Run()
 	if logged.Len() > 0 {
 		fmt.Fprintf(os.Stderr, "package log was used: %s\n", &logged)
@@ -359,7 +362,7 @@ func TestFactThatTheProviderToleratesIsTold(t *testing.T) {
 		misbehave func(*waldurtest.Server)
 		want      []string // the facts that are tolerated
 	}{
-		"first days of months": {func(s *waldurtest.Server) { s.TakeFullDates(true) }, []string{"form of months in filters"}},
+		"first days of months": {func(s *waldurtest.Server) { s.TakeFullDates(true) }, []string{"month format in filters"}},
 		"no Content-Type":      {faults(waldurtest.DropHeader("Content-Type")), nil},
 		"pages of 100": {faults(waldurtest.EditQuery(func(query url.Values) {
 			if query.Get("page_size") == "300" {
@@ -438,12 +441,12 @@ func TestServerWithoutRowsIsNotSeen(t *testing.T) {
 	if status != 0 || stderr != "" {
 		t.Errorf("exit status %d, %q, want 0", status, stderr)
 	}
-	want := []string{"list is a JSON array", "form of months in filters", "X-Result-Count is the number of rows",
+	want := []string{"list is a JSON array", "month format in filters", "X-Result-Count is the number of rows",
 		"page past the last", "list without rows", "errors of bad filters"}
 	if diff := cmp.Diff(want, factsWith(output, ok)); diff != "" {
 		t.Errorf("ok (-want +got):\n%s\noutput:\n%s", diff, output)
 	}
-	if want := "18 not seen. The token of a user who may see more offerings and months may show the rest."; !strings.Contains(output, want) {
+	if want := "18 not seen. The token of a user who may see more offerings and months may show more."; !strings.Contains(output, want) {
 		t.Errorf("%q is not in the output:\n%s", want, output)
 	}
 }
@@ -580,7 +583,7 @@ func TestServerThatCannotBeReached(t *testing.T) {
 	for address, want := range map[string]string{
 		strings.Replace(plain.URL, "http:", "https:", 1): "the address begins with https, but the server does not speak TLS at this port. Correct WALDUR_API_URL",
 		closed.URL:                  "the connection failed. Check that WALDUR_API_URL is correct",
-		"https://waldur-xq.invalid": "the connection failed. Check that WALDUR_API_URL is correct, that the DNS knows its host",
+		"https://waldur-xq.invalid": "the connection failed. Check that WALDUR_API_URL is correct, that its host name resolves",
 		secure.URL:                  "the certificate of the server is not trusted. If it comes from a private authority, set WALDUR_CA_CERT_FILE",
 	} {
 		status, output, stderr := check(t, address, waldurtest.Token)
@@ -590,7 +593,7 @@ func TestServerThatCannotBeReached(t *testing.T) {
 	}
 }
 
-// TestProblemsOfConnections that a server of a test cannot have.
+// TestProblemsOfConnections covers the problems that a test server cannot cause.
 func TestProblemsOfConnections(t *testing.T) {
 	t.Parallel()
 	for want, cause := range map[string]error{
@@ -601,6 +604,37 @@ func TestProblemsOfConnections(t *testing.T) {
 		if err := problem(&waldur.RequestError{Err: cause}); err == nil || !strings.HasPrefix(err.Error(), want) || strings.Contains(err.Error(), "waldur.test") {
 			t.Errorf("%v, want %q", err, want)
 		}
+	}
+}
+
+func TestProxyOfTheEnvironment(t *testing.T) {
+	refusing := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(refusing.Close)
+	closed := httptest.NewServer(nil)
+	closed.Close()
+	for proxy, want := range map[string]string{
+		refusing.URL: "the proxy refused to connect (HTTP 404). Check the environment variables HTTPS_PROXY",
+		closed.URL:   "cannot connect to the proxy. Check the environment variables HTTPS_PROXY",
+	} {
+		t.Setenv("HTTPS_PROXY", proxy)
+		status, output, stderr := check(t, "https://waldur.test", waldurtest.Token)
+		if status != 1 || output != "" || !strings.Contains(stderr, want) {
+			t.Errorf("exit status %d, %q and output %q, want 1 and %q", status, stderr, output, want)
+		}
+	}
+	t.Setenv("HTTPS_PROXY", "http://user:pass%@proxy.test")
+	if status, _, stderr := check(t, "https://waldur.test", waldurtest.Token); status != 2 || !strings.HasPrefix(stderr, "the environment variable HTTPS_PROXY is not the URL") {
+		t.Errorf("exit status %d, %q", status, stderr)
+	}
+}
+
+func TestListsThatAreTooLongForOneReadAreCounted(t *testing.T) {
+	t.Parallel()
+	server := start(t, usage())
+	server.SetFaults(waldurtest.On(isPage, waldurtest.SetHeader("X-Result-Count", "1000001")))
+	_, output, stderr := check(t, server.URL, waldurtest.Token)
+	if want := "not the number of rows, or not the same on all pages"; stderr != "" || !strings.Contains(output, want) {
+		t.Errorf("%q is not in the output:\n%s%s", want, output, stderr)
 	}
 }
 

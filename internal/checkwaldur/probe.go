@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -33,8 +34,8 @@ type prober struct {
 	client    *waldur.Client
 	thisMonth waldur.Month // by the clock of this machine
 
-	// monthForm formats a month for a filter.
-	monthForm func(waldur.Month) string
+	// monthFormat formats a month for a filter.
+	monthFormat func(waldur.Month) string
 
 	firstPage   *response // two rows of all months
 	largePage   *response // rows of all months, on a page of the provider's size
@@ -50,7 +51,7 @@ type prober struct {
 // response is what a request for rows resulted in.
 type response struct {
 	status  int               // 0 if there is none
-	count   int               // by X-Result-Count, or -1
+	count   int               // from X-Result-Count, or -1 if that is no number
 	rows    []row             // nil if the body is not a JSON array of objects
 	refused map[string]string // the server's text by query parameter, in a 400 response
 	err     error             // nil if the status is 200
@@ -59,10 +60,10 @@ type response struct {
 // row is a row by column.
 type row map[string]jsontext.Value
 
-// open finds out which form of months the server accepts, and reads rows.
+// open finds out which month format the server accepts, and reads rows.
 func (p *prober) open() {
 	p.err = problem(p.get("page_size=2").err)
-	for _, p.monthForm = range []func(waldur.Month) string{waldur.Month.String, waldur.Month.FirstDay} {
+	for _, p.monthFormat = range []func(waldur.Month) string{waldur.Month.String, waldur.Month.FirstDay} {
 		if p.firstPage = p.list("page_size=2"); p.firstPage.err == nil {
 			break
 		}
@@ -92,10 +93,11 @@ func (p *prober) open() {
 func (p *prober) list(query string) *response { return p.get(p.allMonths(query)) }
 
 func (p *prober) allMonths(query string) string {
-	return "start=" + p.monthForm(waldur.NewMonth(2000, time.January)) + "&" + query
+	return "start=" + p.monthFormat(waldur.NewMonth(2000, time.January)) + "&" + query
 }
 
-// get requests rows. The response has status 0 after an error that ends the check.
+// get requests rows. After an error that has ended the check, it sends nothing and returns
+// a response with status 0.
 func (p *prober) get(query string) *response {
 	r := &response{count: -1, err: p.err}
 	if p.err != nil {
@@ -115,10 +117,14 @@ func (p *prober) get(query string) *response {
 		return r
 	}
 	r.status = http.StatusOK
-	if count, err := resp.Count(); err == nil {
+	count, err := resp.Count()
+	if tooMany, ok := errors.AsType[*waldur.TooManyRowsError](err); ok { // for one read, but the check is about all months
+		count, err = strconv.Atoi(tooMany.Count)
+	}
+	if err == nil {
 		r.count = count
 	}
-	// As the provider does, so a key that comes twice is an error, too.
+	// Like the provider, reject duplicate keys.
 	if json.Unmarshal(bytes.TrimPrefix(resp.Body, []byte("\ufeff")), &r.rows) != nil {
 		r.rows = nil
 	}
@@ -149,8 +155,8 @@ func interruption(err error) error {
 }
 
 // problem says what is wrong and what to do if an error means that the server cannot
-// be checked. It returns nil for other errors. It does not repeat the error, which
-// has addresses and text of the server.
+// be checked. It returns nil for other errors. It repeats no address and no text of the
+// server, which most errors contain.
 func problem(err error) error {
 	request, failed := errors.AsType[*waldur.RequestError](err)
 	if !failed {
@@ -197,6 +203,8 @@ func statusProblem(code int, html bool) error {
 
 func connectionProblem(err *waldur.ConnectionError) error {
 	switch {
+	case err.Proxy != "":
+		return errors.New("cannot connect to the proxy. Check the environment variables HTTPS_PROXY, HTTP_PROXY and NO_PROXY")
 	case err.Untrusted():
 		return fmt.Errorf("the certificate of the server is not trusted. If it comes from a private authority, set %s", caCertVariable)
 	case err.TimedOut:
@@ -204,7 +212,7 @@ func connectionProblem(err *waldur.ConnectionError) error {
 	case err.Partial:
 		return errors.New("the connection ended during a response. Check the server, and any proxy in front of it")
 	}
-	return fmt.Errorf("the connection failed. Check that %s is correct, that the DNS knows its host and that the server is running", urlVariable)
+	return fmt.Errorf("the connection failed. Check that %s is correct, that its host name resolves and that the server is running", urlVariable)
 }
 
 // text returns a text column, or "" if it is missing or not a string.

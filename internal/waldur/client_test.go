@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -146,6 +148,27 @@ func TestAShorterRetryAfterDoesNotReplaceALongerOne(t *testing.T) {
 	c.hold(time.Second)
 	if held := c.heldFor(); held < 10*time.Second {
 		t.Fatalf("held for %s", held)
+	}
+}
+
+// TestRequestsThatAreHeldBackContinueAtDifferentTimes: each waits up to a tenth longer.
+func TestRequestsThatAreHeldBackContinueAtDifferentTimes(t *testing.T) {
+	t.Parallel()
+	c := &Client{slots: make(chan struct{}, 20)}
+	c.hold(time.Second)
+	ends := make([]time.Time, cap(c.slots))
+	var requests sync.WaitGroup
+	for i := range ends {
+		requests.Go(func() {
+			if err := c.acquire(t.Context()); err != nil {
+				t.Error(err)
+			}
+			ends[i] = time.Now()
+		})
+	}
+	requests.Wait()
+	if spread := slices.MaxFunc(ends, time.Time.Compare).Sub(slices.MinFunc(ends, time.Time.Compare)); spread < 30*time.Millisecond {
+		t.Errorf("all continued within %s", spread)
 	}
 }
 

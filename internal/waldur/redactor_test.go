@@ -113,6 +113,25 @@ func TestPartsOfHeadersAreSecret(t *testing.T) {
 	}
 }
 
+// TestAWholeHeaderIsSecretBesideItsParts, encoded and cut.
+func TestAWholeHeaderIsSecretBesideItsParts(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"bad cookie sid=Ab39x; session=c00kie-of-session; th":    `"bad cookie (header)"`,
+		"sid%3DAb39x%3B+session%3Dc00kie-of-session%3B+theme%3D": `"(header)"`,
+		`k: p\u00e4ss\ud83d\ude00w\'rd%2Blong.`:                  `"k: (header)."`,
+		`k: p\u00e4ss\ud83d`:                                     `"k: (header)"`,
+	} {
+		server := waldurtest.Start(t, nil)
+		server.SetFaults(waldurtest.Status(403, nil, text))
+		c := client(t, server)
+		c.Headers = http.Header{"Cookie": {"sid=Ab39x; session=c00kie-of-session; theme=dark"}, "X-Key": {"päss😀w'rd+long"}}
+		if _, _, err := c.ListComponentUsageMonthly(t.Context(), allMonths); err == nil || !strings.HasSuffix(err.Error(), want) {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+}
+
 // TestShortHeadersAreWords: a value such as 1 occurs in every text.
 func TestShortHeadersAreWords(t *testing.T) {
 	t.Parallel()
