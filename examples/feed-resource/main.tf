@@ -74,7 +74,7 @@ resource "terraform_data" "node_group" {
 resource "terraform_data" "notice" {
   for_each = { for s in data.waldur_component_usage_monthly.nearly_full.summaries : "${s.offering_uuid}/${s.component_type}" => s }
 
-  # Others choose the names: replace what a terminal or a pipeline can take as a command.
+  # Other users choose the names: replace what a terminal or a pipeline could run as a command.
   input = {
     to      = replace(coalesce(each.value.service_provider_name, "staff"), "/\\pC|::|##/", " ")
     subject = replace("${each.value.offering_name}: ${each.value.component_name} at ${each.value.usage_percent} %", "/\\pC|::|##/", " ")

@@ -42,7 +42,7 @@ data "waldur_component_usage_monthly" "fullest" {
 }
 
 output "fullest" {
-  # Others choose the names: replace what a terminal or a pipeline can take as a command.
+  # Other users choose the names: replace what a terminal or a pipeline could run as a command.
   value = [
     for s in data.waldur_component_usage_monthly.fullest.summaries : replace(format("%s, %s, %s: %s %% of %s",
       coalesce(s.service_provider_name, "no organization"),

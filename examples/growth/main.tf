@@ -51,7 +51,7 @@ locals {
 }
 
 output "growth" {
-  # Others choose the names: replace what a terminal or a pipeline can take as a command.
+  # Other users choose the names: replace what a terminal or a pipeline could run as a command.
   value = sort([
     for key, c in local.consumed : replace(format("%s, %s, %s: %s in %s so far, %s in %s, %s",
       coalesce(local.rows[key][0].service_provider_name, "no organization"),

@@ -50,7 +50,7 @@ locals {
   # Terraform subtracts in binary. Round the difference to Waldur's two digits.
   left = tonumber(format("%.2f", local.component.total_allocated - local.component.total_consumed))
 
-  # Others choose the names: replace what a terminal or a pipeline can take as a command.
+  # Other users choose the names: replace what a terminal or a pipeline could run as a command.
   name = replace("${local.component.offering_name}, ${local.component.component_name}", "/\\pC|::|##/", " ")
   unit = replace(local.component.measured_unit, "/\\pC|::|##/", " ")
 }

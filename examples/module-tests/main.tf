@@ -22,7 +22,7 @@ data "waldur_component_usage_monthly" "nearly_full" {
 }
 
 locals {
-  # Others choose the names: replace what a terminal or a pipeline can take as a command.
+  # Other users choose the names: replace what a terminal or a pipeline could run as a command.
   nearly_full = [
     for s in data.waldur_component_usage_monthly.nearly_full.summaries :
     replace("${s.offering_name}, ${s.component_name}: ${s.usage_percent} %", "/\\pC|::|##/", " ")

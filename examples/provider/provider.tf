@@ -16,7 +16,7 @@ data "waldur_component_usage_monthly" "nearly_full" {
   order_by          = ["-usage_percent"]
 }
 
-# Others choose the names: replace what a terminal or a pipeline can take as a command.
+# Other users choose the names: replace what a terminal or a pipeline could run as a command.
 output "nearly_full" {
   value = [
     for s in data.waldur_component_usage_monthly.nearly_full.summaries :

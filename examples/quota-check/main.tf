@@ -52,7 +52,7 @@ locals {
     for s in data.waldur_component_usage_monthly.nearly_full.summaries : {
       percent = s.usage_percent
 
-      # Others choose the names: replace what a terminal or a pipeline can take as a command.
+      # Other users choose the names: replace what a terminal or a pipeline could run as a command.
       line = replace(format("%s: %s %% (%s)",
         join(", ", compact([s.service_provider_name, s.offering_name, s.component_name])),
         s.usage_percent,

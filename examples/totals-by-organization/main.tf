@@ -33,7 +33,7 @@ data "waldur_component_usage_monthly" "totals" {
 }
 
 locals {
-  # Others choose the names: replace what a terminal or a pipeline can take as a command.
+  # Other users choose the names: replace what a terminal or a pipeline could run as a command.
   # A spreadsheet evaluates text that begins with = + - or @, unless an apostrophe is before it.
   lines = [
     for s in data.waldur_component_usage_monthly.totals.summaries : join(",", concat(

@@ -144,8 +144,8 @@ func writeJSON(name string, value any) error {
 	return replace(name, bytes.NewReader(append(text, '\n')))
 }
 
-// replace writes a file next to its place and then puts it there, so that a mirror in use
-// has no file that is half written.
+// replace writes a temporary file in the same folder and renames it to name, so that nobody
+// reads a half-written file from a mirror in use.
 func replace(name string, content io.Reader) error {
 	file, err := os.CreateTemp(filepath.Dir(name), ".mirror-*")
 	if err != nil {

@@ -112,7 +112,8 @@ func TestMirrorKeepsOtherVersions(t *testing.T) {
 	}
 }
 
-// TestMirrorOfTheSameVersionReplacesFiles: who reads a file meanwhile reads the old one.
+// TestMirrorOfTheSameVersionReplacesFiles: a reader that has opened a file still gets its old
+// content.
 func TestMirrorOfTheSameVersionReplacesFiles(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("Windows does not replace files that are open")

@@ -122,8 +122,8 @@ func (d *componentUsageMonthlyDataSource) Schema(_ context.Context, _ datasource
 				Optional:            true, ElementType: types.StringType, Validators: []validator.Set{acceptedBy(parseColumn)},
 			},
 			"consistent_read": schema.BoolAttribute{
-				Optional: true, MarkdownDescription: "Read all pages at least twice, until two readings are equal. Waldur held such a list at one " +
-					"moment, even if it writes usage during the read. " +
+				Optional: true, MarkdownDescription: "Read all pages at least twice, until two consecutive reads have the same rows. Waldur held such a list " +
+					"at one moment, even if it writes usage during the read. " +
 					"See *Consistent reads*. Default: `false`.",
 			},
 			"page_size": optionalNumber("Number of rows to request per page, from 1 to 300. All pages are always read. Lower it if the Waldur server "+

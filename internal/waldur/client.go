@@ -53,8 +53,8 @@ type Client struct {
 	// byte of the response. 0 means 30 seconds.
 	RequestTimeout time.Duration
 
-	// MaxRetries is the maximum number of retries of a request after a connection
-	// error that can pass, a 408, 425 or 429 response, or any 5xx response except 501.
+	// MaxRetries is the maximum number of retries of a request after a transient
+	// connection error, a 408, 425 or 429 response, or any 5xx response except 501.
 	MaxRetries int
 
 	// RetryWait is the wait before the first retry. It doubles with each further retry,

@@ -142,7 +142,7 @@ func (c *Client) selectRows(ctx context.Context, q *Query) ([]*ComponentUsage, R
 		if err == nil && q.Consistent {
 			first := r.rows
 			if err = r.read(ctx); err == nil && !maps.EqualFunc(first, r.rows, (*ComponentUsage).equal) {
-				err = dataChangedError("two readings in a row differ")
+				err = dataChangedError("two consecutive reads returned different rows")
 			}
 		}
 		if last == nil || r.passes > 0 {
