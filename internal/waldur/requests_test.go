@@ -383,7 +383,7 @@ func TestAServerThatNeverResponds(t *testing.T) {
 		server.SetFaults(waldurtest.First(1, waldurtest.Status(500, nil, "")), waldurtest.Hang())
 		c := client(t, server)
 		c.MaxRetries = 3
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second)
 		defer cancel()
 		const want = "(2 attempts): no time was left for the request; the previous attempt failed: the server responded with 500 Internal Server Error"
 		if _, _, err := c.ListComponentUsageMonthly(ctx, allMonths); err == nil || !strings.HasSuffix(err.Error(), want) {
