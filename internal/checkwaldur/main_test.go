@@ -577,14 +577,12 @@ func TestServerThatCannotBeChecked(t *testing.T) {
 
 func TestServerThatCannotBeReached(t *testing.T) {
 	t.Parallel()
-	closed := waldurtest.NewServer(nil)
-	closed.Close()
 	secure, plain := waldurtest.StartTLS(t, nil), start(t, nil)
 	for address, want := range map[string]string{
 		strings.Replace(plain.URL, "http:", "https:", 1): "the address begins with https, but the server does not speak TLS at this port. Correct WALDUR_API_URL",
-		closed.URL:                  "the connection failed. Check that WALDUR_API_URL is correct",
-		"https://waldur-xq.invalid": "the connection failed. Check that WALDUR_API_URL is correct, that its host name resolves",
-		secure.URL:                  "the certificate of the server is not trusted. If it comes from a private authority, set WALDUR_CA_CERT_FILE",
+		"http://127.0.0.1:1":                             "the connection failed. Check that WALDUR_API_URL is correct",
+		"https://waldur-xq.invalid":                      "the connection failed. Check that WALDUR_API_URL is correct, that its host name resolves",
+		secure.URL:                                       "the certificate of the server is not trusted. If it comes from a private authority, set WALDUR_CA_CERT_FILE",
 	} {
 		status, output, stderr := check(t, address, waldurtest.Token)
 		if status != 1 || output != "" || !strings.Contains(stderr, want) {
@@ -610,11 +608,9 @@ func TestProblemsOfConnections(t *testing.T) {
 func TestProxyOfTheEnvironment(t *testing.T) {
 	refusing := httptest.NewServer(http.NotFoundHandler())
 	t.Cleanup(refusing.Close)
-	closed := httptest.NewServer(nil)
-	closed.Close()
 	for proxy, want := range map[string]string{
-		refusing.URL: "the proxy refused to connect (HTTP 404). Check the environment variables HTTPS_PROXY",
-		closed.URL:   "cannot connect to the proxy. Check the environment variables HTTPS_PROXY",
+		refusing.URL:         "the proxy refused to connect (HTTP 404). Check the environment variables HTTPS_PROXY",
+		"http://127.0.0.1:1": "cannot connect to the proxy. Check the environment variables HTTPS_PROXY",
 	} {
 		t.Setenv("HTTPS_PROXY", proxy)
 		status, output, stderr := check(t, "https://waldur.test", waldurtest.Token)
