@@ -12,7 +12,6 @@ import (
 	"io"
 	"net/http"
 	"strconv"
-	"strings"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -156,7 +155,7 @@ func decodeError(err error, body []byte, number int, redactor *redactor) error {
 		if errors.Is(err, io.EOF) {
 			err = io.ErrUnexpectedEOF
 		}
-		return bodyError(body, fmt.Sprintf("is not valid JSON (%s)", redactor.excerpt(strings.TrimPrefix(err.Error(), "jsontext: "))), redactor)
+		return bodyError(body, fmt.Sprintf("is not valid JSON (%s)", redactor.excerpt(err.Error())), redactor)
 	}
 	want, field := "a JSON object", ""
 	if semantic.JSONPointer.Parent() != "" { // the parent of a row is the array

@@ -101,6 +101,7 @@ var failures = map[string]struct {
 	"200 with half an array":        {waldurtest.Body("application/json", `[{"offering_uuid":"`), []string{"not valid JSON (unexpected EOF)"}},
 	"200 in chunks, with half":      {waldurtest.Raw("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n[{\r\n0\r\n\r\n"), []string{"not valid JSON (unexpected EOF)"}},
 	"200 in gzip, with half":        {gzipped(waldurtest.Body("application/json", `[{`)), []string{"not valid JSON (unexpected EOF)"}},
+	"200 with text that is HTML":    {waldurtest.Body("text/html", "Log in."), []string{"an HTML page instead of JSON"}},
 	"200 of 8 MiB":                  {waldurtest.Body("application/json", "["+strings.Repeat(" ", 8<<20-2)+"]"), []string{"no X-Result-Count header"}},
 	"200 with an open array":        {waldurtest.Body("application/json", `[`), []string{"not valid JSON (unexpected EOF)"}},
 	"200 with an array and more":    {waldurtest.Body("application/json", `[] []`), []string{"not valid JSON", "more data after the array"}},
@@ -465,6 +466,8 @@ func TestRedirectsAreNeverFollowed(t *testing.T) {
 	}{
 		"to the same endpoint elsewhere": {to: elsewhere.URL + waldurtest.Path + "?token=" + waldurtest.Token, location: elsewhere.URL + waldurtest.Path + "?token=(token)"}, // without TLS
 		"to https":                       {to: "https://waldur.example.com/up" + waldurtest.Path, root: "https://waldur.example.com/up"},
+		"to an escaped path":             {to: "https://elsewhere.example/my%2Fprefix" + waldurtest.Path, root: "https://elsewhere.example/my%2Fprefix"},
+		"to no host":                     {to: "https:" + waldurtest.Path},
 		"within the server":              {to: waldurtest.Path + "?start=1900-01&page_size=300&session=1"},
 		"to an address with the token":   {to: "https://elsewhere.example/" + waldurtest.Token + waldurtest.Path, location: "https://elsewhere.example/(token)" + waldurtest.Path},
 		"to a login page":                {to: "https://login.example.com/realms/waldur"},
@@ -846,6 +849,16 @@ func TestAMonthFormatIsKeptOnceItIsAccepted(t *testing.T) {
 	server.SetFaults(waldurtest.Status(400, nil, `{"start":["No."]}`))
 	server.ResetRequests()
 	if _, _, err := c.ListComponentUsageMonthly(t.Context(), query); err == nil || len(server.Requests()) != 1 {
+		t.Fatalf("got %v after %d requests, want one", err, len(server.Requests()))
+	}
+}
+
+// TestOnlyARefusedMonthIsSentAsADate: another refused filter says nothing of months.
+func TestOnlyARefusedMonthIsSentAsADate(t *testing.T) {
+	t.Parallel()
+	server := waldurtest.Start(t, nil)
+	server.SetFaults(waldurtest.Status(400, nil, `{"offering_type":["No."]}`))
+	if _, _, err := client(t, server).ListComponentUsageMonthly(t.Context(), allMonths); err == nil || len(server.Requests()) != 1 {
 		t.Fatalf("got %v after %d requests, want one", err, len(server.Requests()))
 	}
 }

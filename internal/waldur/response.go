@@ -228,7 +228,7 @@ func isHTML(header http.Header, body []byte) bool {
 // an API with another root, otherwise "".
 func movedTo(resp *http.Response, root *url.URL, path string) string {
 	location, err := resp.Location()
-	if err != nil || location.Host == "" || root.Scheme == "https" && location.Scheme == "http" { // never to less security
+	if err != nil || root.Scheme == "https" && location.Scheme == "http" { // never to less security
 		return ""
 	}
 	prefix, _, found := strings.Cut(location.EscapedPath(), "/api/"+path)

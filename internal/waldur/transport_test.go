@@ -552,6 +552,22 @@ func TestRetryAfterIsCountedFromTheServersClock(t *testing.T) {
 	}
 }
 
+// TestRetryAfterWithoutADate of the response is counted from this machine's clock. A date
+// that has passed is no wait.
+func TestRetryAfterWithoutADate(t *testing.T) {
+	t.Parallel()
+	for wait, want := range map[time.Duration]time.Duration{time.Hour: time.Hour, -time.Hour: 0} {
+		date := time.Now().Add(wait).UTC().Format(http.TimeFormat)
+		server := waldurtest.Start(t, nil)
+		server.SetFaults(waldurtest.Raw("HTTP/1.1 503 Service Unavailable\r\nRetry-After: " + date + "\r\nContent-Length: 0\r\n\r\n"))
+		_, _, err := client(t, server).ListComponentUsageMonthly(t.Context(), allMonths)
+		status, ok := errors.AsType[*waldur.StatusError](err)
+		if !ok || (status.RetryAfter-want).Abs() > time.Minute {
+			t.Errorf("got %v and a wait of %s, want %s", err, status.RetryAfter, want)
+		}
+	}
+}
+
 // TestTextsOfTheServerAreShown for any status, and are blamed on no filter.
 func TestTextsOfTheServerAreShown(t *testing.T) {
 	t.Parallel()
