@@ -6,6 +6,7 @@ package main
 import (
 	"context"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -40,7 +41,7 @@ func TestServedURLHoldsOverRestarts(t *testing.T) {
 			t.Fatal(err)
 		}
 		urls = []string{"http://" + address, servedURL(t, address), servedURL(t, address)}
-		if urls[0] == urls[1] && urls[0] == urls[2] {
+		if len(slices.Compact(slices.Clone(urls))) == 1 {
 			return
 		}
 	}
