@@ -349,7 +349,8 @@ func TestAServerThatNeverResponds(t *testing.T) {
 	})
 	t.Run("ends with the read's time", func(t *testing.T) {
 		t.Parallel()
-		c, _ := hanging(t)
+		c, server := hanging(t)
+		server.SetFaults(waldurtest.Hang())
 		c.MaxRetries = 1
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 		defer cancel()
