@@ -4,6 +4,7 @@
 package waldur_test
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/x509"
@@ -650,6 +651,30 @@ func TestALongRetryAfterEndsOnlyItsRead(t *testing.T) {
 	defer cancel()
 	if rows, _, err := c.ListComponentUsageMonthly(ctx, allMonths); err != nil || len(rows) != 10 {
 		t.Fatalf("got %d rows, %v", len(rows), err)
+	}
+}
+
+// TestErrorsAreReadToALimit: the rest of an endless text is left on the server.
+func TestErrorsAreReadToALimit(t *testing.T) {
+	t.Parallel()
+	const size = 64 << 20
+	var sent atomic.Int64
+	server := waldurtest.Start(t, nil)
+	server.SetFaults(func(int, *http.Request, http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusForbidden)
+			for text := bytes.Repeat([]byte("x"), 1<<20); sent.Load() < size; {
+				n, err := w.Write(text)
+				sent.Add(int64(n))
+				if err != nil {
+					return
+				}
+			}
+		})
+	})
+	_, _, err := client(t, server).ListComponentUsageMonthly(t.Context(), allMonths)
+	if status, ok := errors.AsType[*waldur.StatusError](err); !ok || status.StatusCode != 403 || sent.Load() >= size {
+		t.Fatalf("got %v after %d bytes", err, sent.Load())
 	}
 }
 
