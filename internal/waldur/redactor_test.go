@@ -113,6 +113,18 @@ func TestPartsOfHeadersAreSecret(t *testing.T) {
 	}
 }
 
+// refused returns the error of a read with these headers that the server refuses with a
+// text.
+func refused(t *testing.T, text string, headers http.Header) error {
+	t.Helper()
+	server := waldurtest.Start(t, nil)
+	server.SetFaults(waldurtest.Status(403, nil, text))
+	c := client(t, server)
+	c.Headers = headers
+	_, _, err := c.ListComponentUsageMonthly(t.Context(), allMonths)
+	return err
+}
+
 // TestAWholeHeaderIsSecretBesideItsParts, encoded and cut.
 func TestAWholeHeaderIsSecretBesideItsParts(t *testing.T) {
 	t.Parallel()
@@ -122,11 +134,8 @@ func TestAWholeHeaderIsSecretBesideItsParts(t *testing.T) {
 		`k: p\u00e4ss\ud83d\ude00w\'rd%2Blong.`:                  `"k: (header)."`,
 		`k: p\u00e4ss\ud83d`:                                     `"k: (header)"`,
 	} {
-		server := waldurtest.Start(t, nil)
-		server.SetFaults(waldurtest.Status(403, nil, text))
-		c := client(t, server)
-		c.Headers = http.Header{"Cookie": {"sid=Ab39x; session=c00kie-of-session; theme=dark"}, "X-Key": {"päss😀w'rd+long"}}
-		if _, _, err := c.ListComponentUsageMonthly(t.Context(), allMonths); err == nil || !strings.HasSuffix(err.Error(), want) {
+		err := refused(t, text, http.Header{"Cookie": {"sid=Ab39x; session=c00kie-of-session; theme=dark"}, "X-Key": {"päss😀w'rd+long"}})
+		if err == nil || !strings.HasSuffix(err.Error(), want) {
 			t.Errorf("got %v, want %s", err, want)
 		}
 	}
@@ -135,11 +144,8 @@ func TestAWholeHeaderIsSecretBesideItsParts(t *testing.T) {
 // TestShortHeadersAreWords: a value such as 1 occurs in every text.
 func TestShortHeadersAreWords(t *testing.T) {
 	t.Parallel()
-	server := waldurtest.Start(t, nil)
-	server.SetFaults(waldurtest.Status(403, nil, `{"detail":"Not before 10:00, robots."}`))
-	c := client(t, server)
-	c.Headers = http.Header{"X-Version": {"10"}, "X-Name": {"robot"}}
-	if _, _, err := c.ListComponentUsageMonthly(t.Context(), allMonths); err == nil || !strings.HasSuffix(err.Error(), `"Not before 10:00, (header)s."`) {
+	err := refused(t, `{"detail":"Not before 10:00, robots."}`, http.Header{"X-Version": {"10"}, "X-Name": {"robot"}})
+	if err == nil || !strings.HasSuffix(err.Error(), `"Not before 10:00, (header)s."`) {
 		t.Fatalf("got %v", err)
 	}
 }
@@ -147,12 +153,9 @@ func TestShortHeadersAreWords(t *testing.T) {
 // TestTheLongestSecretIsRemoved where one is the beginning of another.
 func TestTheLongestSecretIsRemoved(t *testing.T) {
 	t.Parallel()
-	server := waldurtest.Start(t, nil)
-	server.SetFaults(waldurtest.Status(403, nil, `{"detail":"secret-and-more, secret, \\\\\\\\."}`))
 	for range 5 { // the order of headers varies
-		c := client(t, server)
-		c.Headers = http.Header{"A": {"secret"}, "B": {"secret-and-more"}, "C": {`\\\\`}}
-		if _, _, err := c.ListComponentUsageMonthly(t.Context(), allMonths); err == nil || !strings.HasSuffix(err.Error(), `"(header), (header), (header)."`) {
+		err := refused(t, `{"detail":"secret-and-more, secret, \\\\\\\\."}`, http.Header{"A": {"secret"}, "B": {"secret-and-more"}, "C": {`\\\\`}})
+		if err == nil || !strings.HasSuffix(err.Error(), `"(header), (header), (header)."`) {
 			t.Fatalf("got %v", err)
 		}
 	}
