@@ -17,6 +17,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
+	"github.com/shopspring/decimal"
 
 	"terraform-provider-waldur/internal/waldur"
 )
@@ -189,8 +190,8 @@ func (m *componentUsageMonthlyModel) validate(ctx context.Context, diags *diag.D
 		addInvalidValue(diags, path.Root("start"), fmt.Errorf("must not be after end; got start %s and end %s", start, end))
 	}
 	if isKnown(m.MinUsagePercent) {
-		if f, _ := m.MinUsagePercent.ValueBigFloat().Float64(); f > 0 && f < 1 {
-			percent := percentThreshold(m.MinUsagePercent)
+		percent, err := parsePercent(m.MinUsagePercent.ValueBigFloat())
+		if err == nil && percent.Sign() > 0 && percent.LessThan(decimal.New(1, 0)) {
 			diags.AddAttributeWarning(path.Root("min_usage_percent"), "Low Value for min_usage_percent",
 				fmt.Sprintf("min_usage_percent is a percentage: %s means %s %%, which almost every row reaches.\n\nFor "+
 					"%s %%, set it to %s.", percent, percent, percent.Shift(2), percent.Shift(2)))
@@ -273,13 +274,22 @@ func (m *componentUsageMonthlyModel) query(ctx context.Context, diags *diag.Diag
 		RequireRows:       m.RequireRows.ValueBool(),
 		WholeLimitPeriods: m.UsagePeriod.ValueString() == limitPeriod,
 		GroupBy:           parseElements(ctx, m.GroupBy, path.Root("group_by"), parseGroupColumn, diags),
-		MinUsagePercent:   percentThreshold(m.MinUsagePercent),
+		MinUsagePercent:   m.minUsagePercent(),
 		OrderBy:           parseElements(ctx, m.OrderBy, path.Root("order_by"), parseOrdering, diags),
 		Limit:             wholeNumber(m.Limit),
 		Fields:            parseElements(ctx, m.Fields, path.Root("fields"), parseColumn, diags),
 		Consistent:        m.Consistent.ValueBool(),
 		PageSize:          wholeNumber(m.PageSize),
 	}
+}
+
+// minUsagePercent returns the smallest percentage to keep, or nil for all.
+func (m *componentUsageMonthlyModel) minUsagePercent() *waldur.Decimal {
+	if m.MinUsagePercent.IsNull() {
+		return nil
+	}
+	percent, _ := parsePercent(m.MinUsagePercent.ValueBigFloat()) // checked by the validator
+	return &percent
 }
 
 // parseElements returns the parsed elements of a list or set.

@@ -15,9 +15,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"slices"
-	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -31,14 +29,6 @@ import (
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
 
 	"terraform-provider-waldur/internal/waldur"
-)
-
-// The environment variables are those of Waldur's other clients.
-const (
-	urlVariable   = "WALDUR_API_URL"
-	tokenVariable = "WALDUR_ACCESS_TOKEN"
-
-	profileVariable = "WALDUR_PROFILE"
 )
 
 const (
@@ -67,21 +57,6 @@ type providerModel struct {
 	Insecure       types.Bool   `tfsdk:"insecure"`
 	RequestTimeout types.String `tfsdk:"request_timeout"`
 	MaxRetries     types.Number `tfsdk:"max_retries"`
-}
-
-// connection is what the provider hands to its data sources.
-type connection struct {
-	client *waldur.Client
-
-	// urlSource says where the address came from, such as "url in the provider block".
-	urlSource string
-
-	// renewToken says where the token came from and how to replace it.
-	renewToken string
-
-	// missing holds the errors that reads return: an address or a token is not set. It is
-	// not an error to configure a provider that reads nothing.
-	missing diag.Diagnostics
 }
 
 func (p *waldurProvider) Metadata(_ context.Context, _ provider.MetadataRequest, resp *provider.MetadataResponse) {
@@ -186,98 +161,6 @@ func (p *waldurProvider) Configure(ctx context.Context, req provider.ConfigureRe
 		warnOfTransport(client, diags)
 	}
 	resp.DataSourceData = c
-}
-
-// login sets the address and the token. Both come from one source, so that a token
-// is never sent to another server: from the arguments or their environment
-// variables, or else from a profile.
-func (m *providerModel) login(c *connection, diags *diag.Diagnostics) {
-	anywhere := !m.URL.IsNull() || !m.Token.IsNull() || isSet(urlVariable) || isSet(tokenVariable)
-	switch {
-	case !m.Profile.IsNull() && (!m.URL.IsNull() || !m.Token.IsNull()):
-		argument := "url"
-		if m.URL.IsNull() {
-			argument = "token"
-		}
-		addConflict(diags, "profile", argument, "A profile gives both address and token.")
-	case m.Profile.IsNull() && anywhere:
-		c.client.URL = setting(m.URL, "url", urlVariable, "Address", waldur.ParseURL, c, diags)
-		c.client.Token = setting(m.Token, "token", tokenVariable, "Token", waldur.ParseToken, c, diags)
-		c.urlSource, c.renewToken = "url in the provider block", "The token came from the provider block: set the new one there."
-		if m.URL.IsNull() {
-			c.urlSource = "the environment variable " + urlVariable
-		}
-		if m.Token.IsNull() {
-			c.renewToken = "The token came from the environment variable " + tokenVariable + ": set the new one there."
-		}
-	case !m.Profile.IsNull():
-		c.useProfile(m.Profile.ValueString(), "Correct the argument profile in the provider block, or log in with waldur-cli.", diags)
-	case isSet(profileVariable):
-		c.useProfile(strings.TrimSpace(os.Getenv(profileVariable)), "Correct the environment variable "+profileVariable+", or log in with waldur-cli.", diags)
-	default:
-		c.useDefaultProfile(diags)
-	}
-}
-
-// useProfile takes the address and the token from a profile that the user named.
-func (c *connection) useProfile(name, advice string, diags *diag.Diagnostics) {
-	p, err := readProfile(name)
-	if err != nil {
-		diags.AddAttributeError(path.Root("profile"), "Unusable Waldur Profile", sentence(err)+"\n\n"+advice)
-		return
-	}
-	c.use(p, diags)
-}
-
-// useDefaultProfile takes the address and the token from the default profile. If that
-// cannot be used, only reads fail, because the user did not name it.
-func (c *connection) useDefaultProfile(diags *diag.Diagnostics) {
-	p, err := readProfile(defaultProfile)
-	switch {
-	case err == nil:
-		c.use(p, diags)
-	case errors.Is(err, errNoProfile):
-		c.missing.AddError("Missing Waldur Address and Token", sentence(fmt.Errorf("the Waldur address and token are not set, and %w", err))+"\n\n"+setLogin)
-	default:
-		c.missing.AddError("Unusable Waldur Profile", sentence(err)+"\n\nCorrect the profile. "+setLogin)
-	}
-}
-
-const setLogin = "Log in with waldur-cli login, which saves the profile " + defaultProfile + ". " +
-	"Or set the environment variables " + urlVariable + " and " + tokenVariable + ", or url and token in the provider block."
-
-func (c *connection) use(p *profile, diags *diag.Diagnostics) {
-	c.client.URL, c.client.Token = p.URL, p.Token
-	c.urlSource = "api_url of the " + p.String()
-	c.renewToken = "The token came from the " + p.String() + ": log in again with waldur-cli."
-	if p.Public {
-		diags.AddAttributeWarning(path.Root("profile"), "Profiles Readable by Others",
-			fmt.Sprintf("Other users of this machine can read or change %s, which contains tokens.\n\nRun chmod 600 %s.", p.File, p.File))
-	}
-}
-
-func isSet(variable string) bool { return strings.TrimSpace(os.Getenv(variable)) != "" }
-
-// setting returns the address or the token, from its argument or, if that is not set,
-// from an environment variable. If neither is set, reads fail.
-func setting[T any](argument types.String, name, variable, title string, parse func(string) (T, error), c *connection, diags *diag.Diagnostics) (value T) {
-	if !argument.IsNull() {
-		return parseArgument(argument, path.Root(name), parse, diags)
-	}
-	if !isSet(variable) {
-		advice := fmt.Sprintf("Set the environment variable %s, or %s in the provider block. "+
-			"Or set neither address nor token, and log in with waldur-cli login.", variable, name)
-		if isSet(profileVariable) {
-			advice += " The environment variable " + profileVariable + " is not used while an address or a token is set."
-		}
-		c.missing.AddError("Missing Waldur "+title, fmt.Sprintf("The Waldur %s is not set.\n\n%s", strings.ToLower(title), advice))
-		return value
-	}
-	value, err := parse(os.Getenv(variable))
-	if err != nil {
-		diags.AddAttributeError(path.Root(name), "Invalid Value for "+variable, fmt.Sprintf("The environment variable %s %s.", variable, err))
-	}
-	return value
 }
 
 // headers returns the headers to send with every request.

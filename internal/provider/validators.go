@@ -9,23 +9,16 @@ import (
 	"fmt"
 	"maps"
 	"math"
-	"math/big"
 	"net/http"
-	"regexp"
 	"slices"
 	"strings"
-	"time"
 
-	"github.com/agext/levenshtein"
-	"github.com/google/uuid"
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 	"golang.org/x/net/http/httpguts"
-
-	"terraform-provider-waldur/internal/waldur"
 )
 
 // undescribed is for validators whose rules are in the descriptions of arguments.
@@ -77,19 +70,6 @@ func (v parseValidator[T]) validateElements(elements []attr.Value, at path.Path,
 			parseArgument(text, at, v.parse, diags)
 		}
 	}
-}
-
-// parseArgument returns the parsed value of an argument, or the zero value if it is
-// not set. An error is reported at the argument.
-func parseArgument[T any](argument types.String, at path.Path, parse func(string) (T, error), diags *diag.Diagnostics) (value T) {
-	if argument.IsNull() {
-		return value
-	}
-	value, err := parse(argument.ValueString())
-	if err != nil {
-		addInvalidValue(diags, at, err)
-	}
-	return value
 }
 
 // addInvalidValue reports an error that continues the name of its argument.
@@ -148,63 +128,16 @@ func (v wholeNumberValidator) ValidateNumber(_ context.Context, req validator.Nu
 	addInvalidValue(&resp.Diagnostics, req.Path, fmt.Errorf("must be a whole number %s; got %s", bounds, shortNumber(f)))
 }
 
-// shortNumber returns a number with at most 20 digits. It takes no time for numbers
-// with extreme exponents.
-func shortNumber(f *big.Float) string {
-	switch exponent := f.MantExp(nil); {
-	case exponent > maxExponent:
-		return "a number too large to show"
-	case exponent < -maxExponent:
-		return "a number too small to show"
-	}
-	return f.Text('g', 20)
-}
-
-// maxExponent is the largest power of 2 that shortNumber writes out.
-const maxExponent = 1000
-
-// wholeNumber returns a number that has passed such a validator, or 0 if it is null.
-func wholeNumber(number types.Number) int {
-	if number.IsNull() {
-		return 0
-	}
-	n, _ := number.ValueBigFloat().Int64()
-	return int(min(n, math.MaxInt))
-}
-
-// percentValidator refuses numbers that round to 0, but are not 0.
+// percentValidator accepts what parsePercent does.
 type percentValidator struct{ undescribed }
 
 func (percentValidator) ValidateNumber(_ context.Context, req validator.NumberRequest, resp *validator.NumberResponse) {
 	if !isKnown(req.ConfigValue) {
 		return
 	}
-	f := req.ConfigValue.ValueBigFloat()
-	if f.Sign() != 0 && (f.MantExp(nil) < -maxExponent || percentThreshold(req.ConfigValue).IsZero()) {
-		addInvalidValue(&resp.Diagnostics, req.Path, fmt.Errorf("must be 0, or at least 0.0000000001 in size; got %s", shortNumber(f)))
+	if _, err := parsePercent(req.ConfigValue.ValueBigFloat()); err != nil {
+		addInvalidValue(&resp.Diagnostics, req.Path, err)
 	}
-}
-
-// percentThreshold returns a number as a decimal with ten decimal places, or nil if
-// it is null. Terraform calculates in binary: its product 0.6 * 100 is slightly more
-// than 60. A number beyond all percentages becomes another such number.
-func percentThreshold(number types.Number) *waldur.Decimal {
-	if number.IsNull() {
-		return nil
-	}
-	most := big.NewFloat(1e29) // with the decimal places, it has as many digits as a decimal may have
-	f := number.ValueBigFloat()
-	switch {
-	case f.Cmp(most) > 0:
-		f = most
-	case f.Cmp(new(big.Float).Neg(most)) < 0:
-		f = new(big.Float).Neg(most)
-	}
-	d, err := waldur.ParseDecimal(f.Text('f', 10))
-	if err != nil {
-		panic(err) // it is within the bounds of decimals
-	}
-	return &d
 }
 
 // reservedHeaders cannot be set: HTTP needs them for the connection, or the
@@ -240,116 +173,4 @@ func (headersValidator) ValidateMap(_ context.Context, req validator.MapRequest,
 		}
 		known[canonical] = true
 	}
-}
-
-// parseBillingPeriod parses a month. It returns the zero Month for "latest".
-func parseBillingPeriod(text string) (waldur.Month, error) {
-	if text == latest {
-		return waldur.Month{}, nil
-	}
-	month, err := waldur.ParseMonth(text)
-	if err != nil {
-		return month, fmt.Errorf("must be a month such as \"2026-10\", or \"latest\"; got %q", text)
-	}
-	return month, nil
-}
-
-// parseFilterText parses the text of a filter. Waldur trims white space and ignores
-// an empty filter, so a blank one would select all rows.
-func parseFilterText(text string) (string, error) {
-	if text == "" || strings.TrimSpace(text) != text {
-		return "", fmt.Errorf("must not be empty, and must not begin or end with white space; got %q. To select all rows, leave it out", text)
-	}
-	return text, nil
-}
-
-// oneOf returns a parser of some words.
-func oneOf(words ...string) func(string) (string, error) {
-	return func(text string) (string, error) {
-		if !slices.Contains(words, text) {
-			return "", fmt.Errorf("must be %s or %s; got %q%s", strings.Join(words[:len(words)-1], ", "), words[len(words)-1], text, suggestion(text, words))
-		}
-		return text, nil
-	}
-}
-
-// parseUUID parses a UUID in one of the two forms that Waldur accepts.
-func parseUUID(text string) (uuid.NullUUID, error) {
-	if len(text) == 32 || len(text) == 36 { // uuid.Parse accepts other forms as well
-		if id, err := uuid.Parse(text); err == nil {
-			return uuid.NullUUID{UUID: id, Valid: true}, nil
-		}
-	}
-	return uuid.NullUUID{}, fmt.Errorf("must be a UUID of 32 hexadecimal digits, with dashes (8-4-4-4-12) or without; got %q", text)
-}
-
-// parseDuration parses a duration greater than 0.
-func parseDuration(text string) (time.Duration, error) {
-	d, err := time.ParseDuration(text)
-	switch {
-	case err != nil && durationForm.MatchString(text):
-		return 0, fmt.Errorf("is too long; got %q", text)
-	case err != nil:
-		return 0, fmt.Errorf("must be a duration in h, m, s and ms, such as \"30s\" or \"1m30s\"; got %q", text)
-	case d <= 0:
-		return 0, fmt.Errorf("must be a duration greater than 0, such as \"30s\" or \"1m30s\"; got %q", text)
-	}
-	return d, nil
-}
-
-// durationForm is the form of durations, whether or not they are within bounds.
-var durationForm = regexp.MustCompile(`^(\d+(\.\d+)?(h|m|s|ms))+$`)
-
-// parseColumn parses the name of a column. The error suggests the nearest one.
-func parseColumn(name string) (*waldur.Column, error) {
-	if column := waldur.ColumnByName(name); column != nil {
-		return column, nil
-	}
-	names := waldur.ColumnNames()
-	if nearest := suggestion(name, names); nearest != "" {
-		return nil, fmt.Errorf("has %q, which is not a column%s", name, nearest)
-	}
-	return nil, fmt.Errorf("has %q, which is not a column; the columns are %s", name, strings.Join(names, ", "))
-}
-
-// suggestion returns a question for the nearest of some words, or "" if none is near.
-func suggestion(text string, words []string) string {
-	nearest, least := "", len(text)
-	for _, word := range words {
-		if distance := levenshtein.Distance(text, word, nil); distance < min(least, max(2, len(word)/2)) {
-			nearest, least = word, distance
-		}
-	}
-	if nearest == "" {
-		return ""
-	}
-	return fmt.Sprintf(" (did you mean %s?)", nearest)
-}
-
-// parseGroupColumn parses the name of a column whose values can be equal.
-func parseGroupColumn(name string) (*waldur.Column, error) {
-	column, err := parseColumn(name)
-	if err == nil && column.Kind != waldur.TextKind && column.Kind != waldur.MonthKind {
-		return nil, fmt.Errorf("has %q, which is an amount; group by columns of text or by billing_period", name)
-	}
-	return column, err
-}
-
-// parseOrdering parses the name of a column, with a "-" before it for descending.
-func parseOrdering(text string) (waldur.Ordering, error) {
-	name, descending := strings.CutPrefix(text, "-")
-	column, err := parseColumn(name)
-	if err != nil {
-		return waldur.Ordering{}, err
-	}
-	return waldur.Ordering{Column: column, Descending: descending}, nil
-}
-
-// columnNames returns the names of columns as a text.
-func columnNames(columns []*waldur.Column) string {
-	var names []string
-	for _, column := range columns {
-		names = append(names, column.Name)
-	}
-	return strings.Join(names, ", ")
 }

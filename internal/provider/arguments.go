@@ -1,0 +1,186 @@
+// Copyright (c) The terraform-provider-waldur authors
+// SPDX-License-Identifier: MPL-2.0
+
+package provider
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"math/big"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/agext/levenshtein"
+	"github.com/google/uuid"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"terraform-provider-waldur/internal/waldur"
+)
+
+// parseArgument returns the parsed value of an argument, or the zero value if it is
+// not set. An error is reported at the argument.
+func parseArgument[T any](argument types.String, at path.Path, parse func(string) (T, error), diags *diag.Diagnostics) (value T) {
+	if argument.IsNull() {
+		return value
+	}
+	value, err := parse(argument.ValueString())
+	if err != nil {
+		addInvalidValue(diags, at, err)
+	}
+	return value
+}
+
+// shortNumber returns a number for an error. It takes no time for numbers with extreme
+// exponents.
+func shortNumber(f *big.Float) string {
+	short, _ := f.Float64()
+	return strconv.FormatFloat(short, 'g', -1, 64)
+}
+
+// wholeNumber returns a number that has passed such a validator, or 0 if it is null.
+func wholeNumber(number types.Number) int {
+	if number.IsNull() {
+		return 0
+	}
+	n, _ := number.ValueBigFloat().Int64()
+	return int(min(n, math.MaxInt))
+}
+
+// maxNumber bounds the numbers that parseNumber accepts. With ten decimal places, they
+// have as many digits as a decimal may have.
+const maxNumber = 1e29
+
+// parseNumber returns a number of a configuration as a decimal, rounded to ten decimal
+// places: Terraform calculates in binary, where 0.6 * 100 is slightly more than 60. The
+// error continues a sentence that begins with the name of the argument.
+func parseNumber(f *big.Float) (waldur.Decimal, error) {
+	switch size, _ := f.Float64(); {
+	case math.Abs(size) > maxNumber:
+		return waldur.Decimal{}, fmt.Errorf("must be between %g and %g; got %s", -maxNumber, maxNumber, shortNumber(f))
+	case math.Abs(size) < 1e-11: // a text with all its zeros would take long
+		return waldur.Decimal{}, nil
+	}
+	return waldur.ParseDecimal(f.Text('f', 10))
+}
+
+// parsePercent returns a percentage like parseNumber. It refuses numbers that round to 0,
+// but are not 0.
+func parsePercent(f *big.Float) (waldur.Decimal, error) {
+	percent, err := parseNumber(f)
+	if err == nil && f.Sign() != 0 && percent.IsZero() {
+		err = errors.New("must be 0, or at least 0.0000000001 in size")
+	}
+	return percent, err
+}
+
+// parseBillingPeriod parses a month. It returns the zero Month for "latest".
+func parseBillingPeriod(text string) (waldur.Month, error) {
+	if text == latest {
+		return waldur.Month{}, nil
+	}
+	month, err := waldur.ParseMonth(text)
+	if err != nil {
+		return month, fmt.Errorf("must be a month such as \"2026-10\", or \"latest\"; got %q", text)
+	}
+	return month, nil
+}
+
+// parseFilterText parses the text of a filter. Waldur trims white space and ignores
+// an empty filter, so a blank one would select all rows.
+func parseFilterText(text string) (string, error) {
+	if text == "" || strings.TrimSpace(text) != text {
+		return "", fmt.Errorf("must not be empty, and must not begin or end with white space; got %q. To select all rows, leave it out", text)
+	}
+	return text, nil
+}
+
+// oneOf returns a parser of some words.
+func oneOf(words ...string) func(string) (string, error) {
+	return func(text string) (string, error) {
+		if !slices.Contains(words, text) {
+			return "", fmt.Errorf("must be %s or %s; got %q%s", strings.Join(words[:len(words)-1], ", "), words[len(words)-1], text, suggestion(text, words))
+		}
+		return text, nil
+	}
+}
+
+// parseUUID parses a UUID in one of the two forms that Waldur accepts.
+func parseUUID(text string) (uuid.NullUUID, error) {
+	if len(text) == 32 || len(text) == 36 { // uuid.Parse accepts other forms as well
+		if id, err := uuid.Parse(text); err == nil {
+			return uuid.NullUUID{UUID: id, Valid: true}, nil
+		}
+	}
+	return uuid.NullUUID{}, fmt.Errorf("must be a UUID of 32 hexadecimal digits, with dashes (8-4-4-4-12) or without; got %q", text)
+}
+
+// parseDuration parses a duration greater than 0.
+func parseDuration(text string) (time.Duration, error) {
+	d, err := time.ParseDuration(text)
+	switch {
+	case err != nil:
+		return 0, fmt.Errorf("must be a duration in h, m, s and ms, such as \"30s\" or \"1m30s\"; got %q", text)
+	case d <= 0:
+		return 0, fmt.Errorf("must be a duration greater than 0, such as \"30s\" or \"1m30s\"; got %q", text)
+	}
+	return d, nil
+}
+
+// parseColumn parses the name of a column. The error suggests the nearest one.
+func parseColumn(name string) (*waldur.Column, error) {
+	if column := waldur.ColumnByName(name); column != nil {
+		return column, nil
+	}
+	names := waldur.ColumnNames()
+	if nearest := suggestion(name, names); nearest != "" {
+		return nil, fmt.Errorf("has %q, which is not a column%s", name, nearest)
+	}
+	return nil, fmt.Errorf("has %q, which is not a column; the columns are %s", name, strings.Join(names, ", "))
+}
+
+// suggestion returns a question for the nearest of some words, or "" if none is near.
+func suggestion(text string, words []string) string {
+	nearest, least := "", len(text)
+	for _, word := range words {
+		if distance := levenshtein.Distance(text, word, nil); distance < min(least, max(2, len(word)/2)) {
+			nearest, least = word, distance
+		}
+	}
+	if nearest == "" {
+		return ""
+	}
+	return fmt.Sprintf(" (did you mean %s?)", nearest)
+}
+
+// parseGroupColumn parses the name of a column whose values can be equal.
+func parseGroupColumn(name string) (*waldur.Column, error) {
+	column, err := parseColumn(name)
+	if err == nil && column.Kind != waldur.TextKind && column.Kind != waldur.MonthKind {
+		return nil, fmt.Errorf("has %q, which is an amount; group by columns of text or by billing_period", name)
+	}
+	return column, err
+}
+
+// parseOrdering parses the name of a column, with a "-" before it for descending.
+func parseOrdering(text string) (waldur.Ordering, error) {
+	name, descending := strings.CutPrefix(text, "-")
+	column, err := parseColumn(name)
+	if err != nil {
+		return waldur.Ordering{}, err
+	}
+	return waldur.Ordering{Column: column, Descending: descending}, nil
+}
+
+// columnNames returns the names of columns as a text.
+func columnNames(columns []*waldur.Column) string {
+	var names []string
+	for _, column := range columns {
+		names = append(names, column.Name)
+	}
+	return strings.Join(names, ", ")
+}
