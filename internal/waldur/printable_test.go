@@ -18,6 +18,7 @@ func TestPrintable(t *testing.T) {
 		"::\u200b::":                  "   ",
 		"##vso[task]##[group]":        " vso[task] [group]",
 		"```\n/approve\n~~~":          "  /approve  ",
+		":a:":                         " a ",
 		"a:b #1 `c` ~d~":              "a:b #1 `c` ~d~",
 	} {
 		if got := Printable(text); got != want {
