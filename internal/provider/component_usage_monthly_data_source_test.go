@@ -7,7 +7,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"maps"
 	"math/big"
 	"net/http"
 	"slices"
@@ -16,9 +15,11 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/google/uuid"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
 
+	"terraform-provider-waldur/internal/waldur"
 	"terraform-provider-waldur/internal/waldurtest"
 )
 
@@ -77,6 +78,7 @@ func TestBadArguments(t *testing.T) {
 		"groups by nothing":             {arguments{"group_by": set()}, "group_by", "must not be empty"},
 		"groups with fields":            {arguments{"group_by": set(text("offering_name")), "fields": set(text("offering_name"))}, "group_by", "group_by and fields cannot be set together."},
 		"groups ordered by no column":   {arguments{"group_by": set(text("offering_name")), "order_by": list(text("category_title"))}, "order_by", `has "category_title", which is null in every row with this group_by; the columns of its rows are offering_name, measured_unit, limit_period, total_consumed`},
+		"a percentage beyond all":       {arguments{"min_usage_percent": number(1e30)}, "min_usage_percent", "must be between -1e+29 and 1e+29; got 1e+30"},
 		"a percentage next to 0":        {arguments{"min_usage_percent": number(tiny)}, "min_usage_percent", "must be 0, or at least 0.0000000001 in size"},
 		"a timeout beyond all bounds":   {arguments{"timeouts": timeoutsBlock("2562048h")}, "timeouts", `timeouts.read must be a duration in h, m, s and ms`},
 		"an unknown field":              {arguments{"fields": set(text("color"))}, "fields", `has "color", which is not a column; the columns are offering_uuid, `},
@@ -224,7 +226,7 @@ func TestReadErrors(t *testing.T) {
 		"a hasty provider":          {fault: waldurtest.Delay(time.Minute), timeout: "700ms", title: "Request to Waldur Timed Out", parts: []string{"No complete response within 700ms", "Check that the server is running", "request_timeout"}},
 		"a cut response":            {fault: waldurtest.CutBody(), title: "Incomplete Response from Waldur", parts: []string{"The response ended after ", "page_size"}},
 		"a closed connection":       {fault: waldurtest.HangUp(), title: "Cannot Connect to Waldur", parts: []string{"The connection failed: EOF.", "Check that the server is running and that the address is correct."}},
-		"a wrong count":             {fault: waldurtest.SetHeader("X-Result-Count", "11"), title: "Incomplete List from Waldur", parts: []string{"Received 10 of the 11 rows that the server counts", "no rows are silently missing", "narrow the filters"}},
+		"a wrong count":             {fault: waldurtest.SetHeader("X-Result-Count", "11"), title: "Incomplete List from Waldur", parts: []string{"Received 10 rows; the server counts 11 (passes: 8,", "no rows are silently missing", "narrow the filters"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -276,11 +278,11 @@ func TestReadErrorsAfterSeveralResponses(t *testing.T) {
 		"a first page that hangs after a failure": {faults: []waldurtest.Fault{failsFirst, waldurtest.Hang()}, title: "Read from Waldur Timed Out",
 			parts: []string{"No time was left for the request; the previous attempt failed: the server responded with 500 Internal Server Error.", "timeouts.read, now 10.5s. Earlier attempts failed: fix the cause of that first.", "(2 attempts)"}},
 		"a later page that hangs": {faults: []waldurtest.Fault{waldurtest.OnPage(2, waldurtest.Hang())}, title: "Read from Waldur Timed Out",
-			parts: []string{"Received 7 of the 10 rows that the server counts", "If the server is slow, raise it", "page=2"}},
+			parts: []string{"Received 7 rows; the server counts 10", "If the server is slow, raise it", "page=2"}},
 		"a later page that hangs after a failure": {faults: []waldurtest.Fault{waldurtest.OnPage(2, failsFirst), waldurtest.OnPage(2, waldurtest.Hang())}, title: "Read from Waldur Timed Out",
-			parts: []string{"Received 7 of the 10 rows", "the previous attempt failed: the server responded with 500", "Earlier attempts failed", "page=2", "(2 attempts)"}},
+			parts: []string{"Received 7 rows; the server counts 10", "the previous attempt failed: the server responded with 500", "Earlier attempts failed", "page=2", "(2 attempts)"}},
 		"a page that hangs after changes": {faults: []waldurtest.Fault{waldurtest.SetHeader("X-Result-Count", "3"), waldurtest.On(func(n int, _ *http.Request) bool { return n >= 2 }, waldurtest.Hang())}, title: "Waldur Data Keeps Changing",
-			parts: []string{"Received 7 of the 3 rows that the server counts (passes: 1, changes of the data: 2): no time was left for the request.", "Waldur may be writing usage"}},
+			parts: []string{"Received 7 rows; the server counts 3 (passes: 1, changes of the data: 2): no time was left for the request.", "Waldur may be writing usage"}},
 		"data that keeps changing": {grows: true, title: "Waldur Data Keeps Changing",
 			parts: []string{"the number of rows changed from ", "no rows are silently missing. Waldur may be writing usage: run the command again later, or raise timeouts.read (now 10.5s)."}},
 	} {
@@ -308,35 +310,63 @@ func TestReadErrorsAfterSeveralResponses(t *testing.T) {
 	}
 }
 
-// TestNoRowsNamesTheReasons in the order of their likelihood.
+// TestNoRowsNamesTheReasons that can be true, in the order of their likelihood.
 func TestNoRowsNamesTheReasons(t *testing.T) {
 	t.Parallel()
-	const firstDay, filter, role = "the first day of a month has no rows", "component_type is the identifier of a component and not its name", "The token's user may see no offerings"
-	c := configured(t, waldurtest.Start(t, nil), nil)
+	const firstDay, rebuilt, role = "the first day of a month has no rows", "unless its operator has rebuilt them", "The token's user may see no offerings"
+	id := uuid.NullUUID{UUID: uuid.MustParse("5c6eb065-f4e7-58f7-957c-e351ad5bfcea"), Valid: true}
+	month := waldur.NewMonth
+	types := map[string]string{"gpu_hours": "GPU-hours", "cpu_k_hours": "CPU k-hours"}
 	for name, test := range map[string]struct {
-		arguments map[string]tftypes.Value
-		parts     []string
-		absent    string
+		query waldur.Query
+		day   int // of November 2026
+		want  []string
 	}{
-		"this month":          {nil, []string{"Waldur has no row for the current month.", firstDay, `billing_period = "latest"`, role}, filter},
-		"a filter":            {map[string]tftypes.Value{"component_type": text("CPU")}, []string{"Waldur has no row for component_type=CPU.", firstDay, filter, role}, "\x00"},
-		"a closed month":      {map[string]tftypes.Value{"billing_period": text("2019-03")}, []string{"Waldur has no row for billing_period=2019-03.", "unless its operator has rebuilt them", role}, firstDay},
-		"latest and a filter": {map[string]tftypes.Value{"billing_period": text("latest"), "component_type": text("CPU")}, []string{"Waldur has no row for billing_period=20", ", component_type=CPU.", filter, role}, firstDay},
+		"this month":             {waldur.Query{}, 28, nil},
+		"this month, by name":    {waldur.Query{BillingPeriod: month(2026, 11)}, 28, nil},
+		"the first of the month": {waldur.Query{}, 1, []string{firstDay}},
+		"a range from then":      {waldur.Query{Start: month(2026, 11)}, 1, []string{firstDay}},
+		"the first, latest":      {waldur.Query{Latest: true}, 1, nil},
+		"a coming month":         {waldur.Query{BillingPeriod: month(2027, 2)}, 1, []string{"2027-02 is in the future: this month is 2026-11 in UTC."}},
+		"a closed month":         {waldur.Query{BillingPeriod: month(2019, 3)}, 1, []string{rebuilt}},
+		"a range up to now":      {waldur.Query{Start: month(2019, 3), End: month(2026, 11)}, 28, nil},
+		"a closed range":         {waldur.Query{End: month(2019, 3)}, 28, []string{rebuilt}},
+		"a component's name":     {waldur.Query{ComponentType: "gpu-hours"}, 28, []string{`component_type is the identifier of a component: set it to "gpu_hours" (GPU-hours).`}},
+		"a component's typo":     {waldur.Query{ComponentType: "gpu_hour"}, 28, []string{"there are rows of these components: cpu_k_hours, gpu_hours (did you mean gpu_hours?)."}},
+		"an organization":        {waldur.Query{CustomerUUID: id, OfferingType: "x", BillingType: "limit"}, 28, []string{"customer_uuid is the organization that provides", "A filter may be wrong: billing_type, offering_type."}},
+		"a project":              {waldur.Query{ProjectUUID: id, OfferingUUID: id}, 28, []string{"project_uuid is the project that the offering itself", "A filter may be wrong: offering_uuid."}},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			arguments := map[string]tftypes.Value{"require_rows": tftypes.NewValue(tftypes.Bool, true)}
-			maps.Copy(arguments, test.arguments)
-			_, diags := c.read(t.Context(), arguments)
-			parts := slices.Concat([]string{"No Rows in Waldur"}, test.parts, []string{"\n\nRequest: GET "})
-			if len(diags) != 1 || !reported(diags, tfprotov6.DiagnosticSeverityError, "", parts...) || strings.Contains(diags[0].Detail, test.absent) {
-				t.Fatalf("got %s", describe(diags))
+		f := readFailure{query: test.query}
+		got := strings.Split(f.adviseNoRows(&waldur.Error{Types: types}, time.Date(2026, 11, test.day, 12, 0, 0, 0, time.UTC)), "\n\n")
+		want := append(test.want, role)
+		if len(got) != len(want) {
+			t.Errorf("%s: got %q, want %q", name, got, want)
+			continue
+		}
+		for i := range want {
+			if !strings.Contains(got[i], want[i]) {
+				t.Errorf("%s: got %q, want %q", name, got[i], want[i])
 			}
-			delete(arguments, "require_rows")
-			if state, diags := c.read(t.Context(), arguments); hasError(diags) || len(summaries(t, state)) != 0 {
-				t.Fatalf("without require_rows: %s", describe(diags))
-			}
-		})
+		}
+	}
+	const nothing = "There are no rows without component_type either."
+	if got := adviseTypes("x", nil); got != nothing {
+		t.Errorf("got %q, want %q", got, nothing)
+	}
+}
+
+// TestRequiredRows are an error with the existing component types, and not by default.
+func TestRequiredRows(t *testing.T) {
+	t.Parallel()
+	c := configured(t, recorded(t), nil)
+	arguments := map[string]tftypes.Value{"component_type": text("CPU"), "require_rows": tftypes.NewValue(tftypes.Bool, true)}
+	_, diags := c.read(t.Context(), arguments)
+	if len(diags) != 1 || !reported(diags, tfprotov6.DiagnosticSeverityError, "", "No Rows in Waldur", "Waldur has no row for component_type=CPU.", "there are rows of these components: ", "\n\nRequest: GET ") {
+		t.Fatalf("got %s", describe(diags))
+	}
+	delete(arguments, "require_rows")
+	if state, diags := c.read(t.Context(), arguments); hasError(diags) || len(summaries(t, state)) != 0 {
+		t.Fatalf("without require_rows: %s", describe(diags))
 	}
 }
 
@@ -435,7 +465,7 @@ func TestConsistentReadReadsAllPagesTwice(t *testing.T) {
 		requests  int
 	}{
 		{map[string]tftypes.Value{"page_size": tftypes.NewValue(tftypes.Number, 20)}, 2},
-		{map[string]tftypes.Value{"page_size": tftypes.NewValue(tftypes.Number, 20), "consistent_read": tftypes.NewValue(tftypes.Bool, true)}, 4}, // 19 a page in the second reading
+		{map[string]tftypes.Value{"page_size": tftypes.NewValue(tftypes.Number, 20), "consistent_read": tftypes.NewValue(tftypes.Bool, true)}, 3}, // 40 a page in the second reading
 		{map[string]tftypes.Value{"consistent_read": tftypes.NewValue(tftypes.Bool, true)}, 2},
 	} {
 		server := waldurtest.Start(t, waldurtest.ContractRows())
@@ -480,9 +510,9 @@ func TestKeptRows(t *testing.T) {
 		{percent: "50.5900000001", want: "99999999.99 200 102 100 100 81 75"},
 		{percent: "-1", want: "99999999.99 200 102 100 100 81 75 50.59"},
 		{percent: "99999999.99", want: "99999999.99"},
-		{percent: "1e30", want: ""},
+		{percent: "1e29", want: ""},
 		{limit: "3", want: "99999999.99 200 102"},
-		{percent: "-1e30", want: "99999999.99 200 102 100 100 81 75 50.59"},
+		{percent: "-1e29", want: "99999999.99 200 102 100 100 81 75 50.59"},
 		{limit: "1e19", want: "99999999.99 200 102 100 100 81 75 50.59 null null"},
 		{percent: "100", limit: "4", want: "99999999.99 200 102 100"},
 		{percent: "81", limit: "6", want: "99999999.99 200 102 100 100 81"},

@@ -83,7 +83,7 @@ func (m *providerModel) login(c *connection, diags *diag.Diagnostics) {
 func (c *connection) useProfile(name, advice string, diags *diag.Diagnostics) {
 	p, err := readProfile(name)
 	if err != nil {
-		diags.AddAttributeError(path.Root("profile"), "Unusable Waldur Profile", sentence(err)+"\n\n"+advice)
+		diags.AddAttributeError(path.Root("profile"), "Unusable Waldur Profile", sentence(err.Error())+"\n\n"+advice)
 		return
 	}
 	c.use(p, diags)
@@ -97,9 +97,9 @@ func (c *connection) useDefaultProfile(diags *diag.Diagnostics) {
 	case err == nil:
 		c.use(p, diags)
 	case errors.Is(err, errNoProfile):
-		c.missing.AddError("Missing Waldur Address and Token", sentence(fmt.Errorf("the Waldur address and token are not set, and %w", err))+"\n\n"+setLogin)
+		c.missing.AddError("Missing Waldur Address and Token", sentence("the Waldur address and token are not set, and "+err.Error())+"\n\n"+setLogin)
 	default:
-		c.missing.AddError("Unusable Waldur Profile", sentence(err)+"\n\nCorrect the profile. "+setLogin)
+		c.missing.AddError("Unusable Waldur Profile", sentence(err.Error())+"\n\nCorrect the profile. "+setLogin)
 	}
 }
 

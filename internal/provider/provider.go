@@ -154,7 +154,7 @@ func (p *waldurProvider) Configure(ctx context.Context, req provider.ConfigureRe
 	if client.URL != nil {
 		proxy, err := waldur.ProxyFromEnvironment(client.URL)
 		if err != nil {
-			diags.AddError("Invalid Proxy Variable", sentence(err)+"\n\nThe provider sends no requests until the variable is corrected. "+
+			diags.AddError("Invalid Proxy Variable", sentence(err.Error())+"\n\nThe provider sends no requests until the variable is corrected. "+
 				"If Waldur needs no proxy, add its host to NO_PROXY.")
 		}
 		client.Proxy = proxy

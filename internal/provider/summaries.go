@@ -120,7 +120,7 @@ func setRows(ctx context.Context, state *tfsdk.State, rows []*waldur.ComponentUs
 		err = decodeSummaries(encoded.summaries, state)
 	}
 	if err != nil {
-		diags.AddError("Unexpected Read Error", sentence(err)+"\n\n"+reportFault)
+		diags.AddError("Unexpected Read Error", sentence(err.Error())+"\n\n"+reportFault)
 	}
 	return diags
 }

@@ -38,13 +38,13 @@ func (u *ComponentUsage) limitPeriodStart() (start Month, known bool) {
 }
 
 // limitPeriodStarts returns the first month of each row whose limit period began before
-// the row's month. The error is a [*LimitPeriodError].
-func limitPeriodStarts(rows []*ComponentUsage) (map[*ComponentUsage]Month, error) {
-	starts := map[*ComponentUsage]Month{}
+// the row's month, or else a row whose limit period is unknown.
+func limitPeriodStarts(rows []*ComponentUsage) (starts map[*ComponentUsage]Month, unknown *ComponentUsage) {
+	starts = map[*ComponentUsage]Month{}
 	for _, row := range rows {
 		start, known := row.limitPeriodStart()
 		if !known {
-			return nil, &LimitPeriodError{OfferingUUID: *row.OfferingUUID, ComponentType: *row.ComponentType, LimitPeriod: *row.LimitPeriod}
+			return nil, row
 		}
 		if start != *row.BillingPeriod {
 			starts[row] = start
@@ -57,12 +57,12 @@ func limitPeriodStarts(rows []*ComponentUsage) (map[*ComponentUsage]Month, error
 // the start of each row's limit period on. Then it calculates their percentages. An
 // earlier row is added to the row of the same offering and component.
 func addEarlierMonths(month Month, starts map[*ComponentUsage]Month, earlier []*ComponentUsage) {
-	byKey := map[Key]*ComponentUsage{}
+	byKey := map[rowKey]*ComponentUsage{}
 	for row := range starts {
 		byKey[row.key()] = row
 	}
 	for _, e := range earlier {
-		row := byKey[Key{*e.OfferingUUID, *e.ComponentType, month}]
+		row := byKey[rowKey{*e.OfferingUUID, *e.ComponentType, month}]
 		if row != nil && e.BillingPeriod.Compare(starts[row]) >= 0 {
 			row.TotalConsumed = new(row.TotalConsumed.add(*e.TotalConsumed))
 		}

@@ -19,6 +19,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"net/http"
+	"net/http/cookiejar"
 	"net/url"
 	"sync"
 	"sync/atomic"
@@ -89,9 +90,8 @@ type Client struct {
 	prepared  sync.Once // runs prepare
 	transport *http.Transport
 	redactor  *redactor
-	slots     chan struct{} // one element for each request in progress
-
-	certificateRequested atomic.Bool // a server requested a client certificate
+	cookies   http.CookieJar // of a balancer, say, that keeps a client at one replica
+	slots     chan struct{}  // one element for each request in progress, or held back
 
 	mu        sync.Mutex
 	heldUntil time.Time // no request is sent earlier, because of a Retry-After header
@@ -109,77 +109,73 @@ func (c *Client) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "Waldur cli
 func (c *Client) MarshalText() ([]byte, error) { return []byte(fmt.Sprint(c)), nil }
 
 // Get sends a GET request for a path below the root of the API, with retries. The
-// error is a [*RequestError].
+// error is an [*Error].
 func (c *Client) Get(ctx context.Context, path string, query url.Values) (*Response, error) {
 	c.prepared.Do(c.prepare)
 	address := c.URL.JoinPath(path)
 	address.RawQuery = query.Encode()
-	request := Request{Method: http.MethodGet, URL: c.redactor.redact(address.String())}
+	request := Request{Method: http.MethodGet, URL: address.String()}
 	waits := exponential(cmp.Or(c.RetryWait, firstRetryWait), maxRetryWait, 0.5)
-	var previous error
+	var previous *Error
 	for {
-		if err := c.acquire(ctx); err != nil {
-			e := canceled(err, previous)
-			if held := c.heldFor(); e.ReadEnded && held > 0 {
-				e.Text, e.Held = fmt.Sprintf("a Retry-After header holds back all requests for another %s", held.Round(time.Second)), true
-			}
-			return nil, &RequestError{Request: request, Err: e}
+		if failed := c.acquire(ctx, previous); failed != nil {
+			failed.Request = request
+			return nil, failed
 		}
 		request.Attempts++
 		started := time.Now()
-		resp, err := c.attempt(ctx, request.Method, address, path, previous)
+		resp, failed := c.attempt(ctx, request.Method, address, path, previous)
 		<-c.slots
-		c.logAttempt(ctx, request, time.Since(started), resp, err)
-		if err == nil {
+		c.logAttempt(ctx, request, time.Since(started), resp, failed)
+		if failed == nil {
 			resp.Request = request
 			return resp, nil
 		}
-		failed := &RequestError{Request: request, Err: err}
-		if !mayPass(err) || ctx.Err() != nil || request.Attempts > c.MaxRetries {
+		failed.Request = request
+		if !failed.Temporary || ctx.Err() != nil || request.Attempts > c.MaxRetries {
 			return nil, failed
 		}
 		wait := waits.NextBackOff()
-		if status, ok := errors.AsType[*StatusError](err); ok && status.RetryAfter > 0 {
-			wait = status.RetryAfter + jitter(status.RetryAfter)
+		if failed.RetryAfter > 0 {
+			wait = failed.RetryAfter + jitter(failed.RetryAfter)
 		}
 		if failed.OutOfTime = !hasTime(ctx, wait); failed.OutOfTime {
 			return nil, failed
 		}
-		if sleepErr := sleep(ctx, wait); sleepErr != nil {
-			return nil, &RequestError{Request: request, Err: canceled(sleepErr, err)}
+		if err := sleep(ctx, wait); err != nil {
+			failed = ended(err, failed)
+			failed.Request = request
+			return nil, failed
 		}
-		previous = err
+		previous = failed
 	}
 }
 
-// mayPass reports whether another attempt may succeed after an error.
-func mayPass(err error) bool {
-	switch err := err.(type) { //nolint:errorlint // the errors of attempts are not wrapped
-	case *ConnectionError:
-		return err.mayPass()
-	case *ProxyError:
-		return retriesStatus(err.StatusCode)
-	case *StatusError:
-		return retriesStatus(err.StatusCode) && err.RetryAfter <= maxRetryAfter
-	}
-	return false
-}
-
-// acquire waits until the client may send a request, and takes a slot for it. The
-// error is the context's.
-func (c *Client) acquire(ctx context.Context) (err error) {
+// acquire waits until the client may send a request, and takes a slot for it. previous
+// is the error of the attempt before, or nil.
+func (c *Client) acquire(ctx context.Context, previous *Error) *Error {
 	select {
 	case c.slots <- struct{}{}:
 	case <-ctx.Done():
-		return ctx.Err()
+		failed := ended(ctx.Err(), previous)
+		if failed.Cause == ReadTimedOut && previous == nil {
+			failed.Cause, failed.Text = NotSent, fmt.Sprintf("the request was not sent, because %d others were in progress", maxRequests)
+		}
+		return failed
 	}
+	err := ctx.Err()
 	for held := c.heldFor(); held > 0 && err == nil; held = c.heldFor() {
 		err = sleep(ctx, held+jitter(held))
 	}
-	if err = cmp.Or(err, ctx.Err()); err != nil {
-		<-c.slots
+	if err == nil {
+		return nil
 	}
-	return err
+	<-c.slots
+	failed := ended(err, previous)
+	if held := c.heldFor(); failed.Cause == ReadTimedOut && held > 0 {
+		failed.Cause, failed.Text = HeldBack, fmt.Sprintf("a Retry-After header holds back all requests for another %s", held.Round(time.Second))
+	}
+	return failed
 }
 
 // hold delays all requests of the client for the time in a Retry-After header.
@@ -199,17 +195,21 @@ func (c *Client) heldFor() time.Duration {
 
 // attempt sends a request once and reads its response. previous is the error of the
 // attempt before, or nil.
-func (c *Client) attempt(ctx context.Context, method string, address *url.URL, path string, previous error) (*Response, error) {
+func (c *Client) attempt(ctx context.Context, method string, address *url.URL, path string, previous *Error) (*Response, *Error) {
 	limit := cmp.Or(c.RequestTimeout, defaultRequestTimeout)
 	attemptCtx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	var reached progress
-	failure := func(err error) error {
+	failure := func(err error) *Error {
 		switch {
 		case ctx.Err() != nil:
-			return canceled(ctx.Err(), previous)
+			return ended(ctx.Err(), previous)
 		case attemptCtx.Err() != nil:
-			return &ConnectionError{Text: fmt.Sprintf("no complete response within %s", limit), TimedOut: true, Proxy: c.unreachedProxy(&reached)}
+			cause := RequestTimedOut
+			if c.Proxy != nil && !reached.proxy() {
+				cause = ProxyUnreachable
+			}
+			return &Error{Cause: cause, Text: fmt.Sprintf("no complete response within %s", limit), Temporary: true}
 		}
 		return c.connectionError(err, &reached)
 	}
@@ -224,31 +224,39 @@ func (c *Client) attempt(ctx context.Context, method string, address *url.URL, p
 	if req.Header.Get("User-Agent") == "" {
 		req.Header.Set("User-Agent", c.UserAgent)
 	}
+	cookies := c.cookies.Cookies(req.URL)
+	for _, cookie := range cookies {
+		req.AddCookie(cookie)
+	}
 	resp, err := c.transport.RoundTrip(req) // unlike http.Client, it follows no redirect
 	if err != nil {
 		return nil, failure(err)
 	}
 	defer func() { _ = resp.Body.Close() }()
+	c.cookies.SetCookies(req.URL, resp.Cookies())
 	if resp.StatusCode != http.StatusOK {
-		err := statusError(resp, c.URL, path, c.redactor)
-		if status, ok := errors.AsType[*StatusError](err); ok && status.RetryAfter <= maxRetryAfter {
-			c.hold(status.RetryAfter)
+		failed := c.statusError(resp, path)
+		if failed.RetryAfter <= maxRetryAfter {
+			c.hold(failed.RetryAfter)
 		}
-		return nil, err
+		// A balancer may set its cookie in this way, and wait for it.
+		failed.Temporary = failed.Temporary || failed.Cause == RedirectLoop && len(c.cookies.Cookies(req.URL)) > len(cookies)
+		return nil, failed
 	}
-	body, err := readBody(resp, c.redactor)
-	var unreadable *BodyError
+	body, err := readBody(resp)
 	switch {
-	case errors.As(err, &unreadable):
-		return nil, err
+	case err == nil:
+		return &Response{Header: resp.Header, Body: body, redactor: c.redactor}, nil
+	case errors.Is(err, errTooLarge):
+		return nil, &Error{Cause: ResponseTooLarge, Text: "the response " + err.Error()}
+	case errors.Is(err, errEncoding):
+		return nil, &Error{Cause: BadEncoding, Text: "the response " + c.redactor.excerpt(err.Error())}
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		return nil, &ConnectionError{Err: err, Text: fmt.Sprintf("the response ended after %d bytes", len(body)), Partial: true}
+		return nil, &Error{Cause: ResponseCut, Text: fmt.Sprintf("the response ended after %d bytes", len(body)), Temporary: true, Err: err}
 	case isCorrupt(err):
-		return nil, &ConnectionError{Err: err, Text: "the response was damaged: " + err.Error(), Partial: true}
-	case err != nil:
-		return nil, failure(err)
+		return nil, &Error{Cause: ResponseCut, Text: "the response was damaged: " + err.Error(), Temporary: true, Err: err}
 	}
-	return &Response{Header: resp.Header, Body: body, redactor: c.redactor}, nil
+	return nil, failure(err)
 }
 
 // exponential returns waits that double from first. Each varies at random by up to
@@ -288,6 +296,7 @@ func sleep(ctx context.Context, wait time.Duration) error {
 // prepare sets the fields that requests share.
 func (c *Client) prepare() {
 	c.redactor = newRedactor(c.Token, c.Headers, c.Proxy)
+	c.cookies, _ = cookiejar.New(nil) // which returns no error
 	c.slots = make(chan struct{}, maxRequests)
 	c.transport = c.newTransport()
 }
@@ -300,13 +309,13 @@ func (c *Client) logger() *slog.Logger {
 }
 
 // logAttempt logs one attempt of a request.
-func (c *Client) logAttempt(ctx context.Context, request Request, elapsed time.Duration, resp *Response, err error) {
+func (c *Client) logAttempt(ctx context.Context, request Request, elapsed time.Duration, resp *Response, failed *Error) {
 	attributes := []slog.Attr{
 		slog.String("method", request.Method), slog.String("url", request.URL), slog.Int("attempt", request.Attempts),
 		slog.Int64("milliseconds", elapsed.Milliseconds()),
 	}
-	if err != nil {
-		attributes = append(attributes, slog.String("error", err.Error()))
+	if failed != nil {
+		attributes = append(attributes, slog.String("error", failed.Problem()))
 	} else {
 		attributes = append(attributes, slog.Int("status", http.StatusOK), slog.Int("bytes", len(resp.Body)))
 	}

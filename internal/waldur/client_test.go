@@ -4,7 +4,6 @@
 package waldur
 
 import (
-	"errors"
 	"fmt"
 	"net/url"
 	"slices"
@@ -160,7 +159,7 @@ func TestRequestsThatAreHeldBackContinueAtDifferentTimes(t *testing.T) {
 	var requests sync.WaitGroup
 	for i := range ends {
 		requests.Go(func() {
-			if err := c.acquire(t.Context()); err != nil {
+			if err := c.acquire(t.Context(), nil); err != nil {
 				t.Error(err)
 			}
 			ends[i] = time.Now()
@@ -180,7 +179,7 @@ func TestARetryAfterDuringAWaitExtendsIt(t *testing.T) {
 		c.hold(200 * time.Millisecond)
 		acquired := make(chan time.Time)
 		go func() {
-			if err := c.acquire(t.Context()); err != nil {
+			if err := c.acquire(t.Context(), nil); err != nil {
 				t.Error(err)
 			}
 			acquired <- time.Now()
@@ -202,14 +201,13 @@ func TestARetryAfterDuringAWaitExtendsIt(t *testing.T) {
 
 func TestResponsesOfAListAreBounded(t *testing.T) {
 	t.Parallel()
-	r := &reading{query: &Query{}, rows: map[Key]*ComponentUsage{}}
-	var tooMany *TooManyRowsError
+	r := &reading{query: &Query{}, rows: map[rowKey]*ComponentUsage{}}
 	for range 1 << 30 / (8 << 20) {
 		if err := r.add(&page{bytes: 8 << 20}); err != nil {
 			t.Fatalf("within the limit: %v", err)
 		}
 	}
-	if err := r.add(&page{bytes: 1}); !errors.As(err, &tooMany) || !strings.Contains(err.Error(), "the limit is 1024 MiB of responses") {
+	if err := r.add(&page{bytes: 1}); CauseOf(err) != TooManyRows || !strings.Contains(err.Error(), "the limit is 1024 MiB of responses") {
 		t.Fatalf("got %v", err)
 	}
 }

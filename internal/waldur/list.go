@@ -12,6 +12,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -21,17 +22,19 @@ import (
 
 const (
 	maxChanges = 10 // of the data, per list
-	maxPasses  = 6  // per reading
+	minPasses  = 8  // per reading, before it can fail
+	maxIdle    = 4  // passes in a row that find no row, before a reading can fail
 	maxPages   = 10_000
-
-	maxListBytes = 1 << 30 // of the responses whose rows are kept
 
 	firstChangeWait     = 250 * time.Millisecond
 	maxChangeWaitFactor = 32 // so the longest wait is 8 s
 )
 
+// maxListBytes is the largest size of the responses whose rows are kept. Tests lower it.
+var maxListBytes = 1 << 30
+
 // ListComponentUsageMonthly returns the rows of the query, and the number of rows that
-// its filters select, before all other steps. The error is a [*RequestError].
+// its filters select, before all other steps. The error is an [*Error].
 func (c *Client) ListComponentUsageMonthly(ctx context.Context, q Query) (rows []*ComponentUsage, total int, err error) {
 	if q.Latest {
 		if q.BillingPeriod, err = c.latestMonth(ctx); err != nil {
@@ -45,7 +48,7 @@ func (c *Client) ListComponentUsageMonthly(ctx context.Context, q Query) (rows [
 	}
 	total = len(rows)
 	if total == 0 && q.RequireRows {
-		return nil, 0, &RequestError{Request: request, Err: &NoRowsError{Filters: q.Filters()}}
+		return nil, 0, c.noRows(ctx, &q, request)
 	}
 	if q.WholeLimitPeriods {
 		if err := c.consumeWholeLimitPeriods(ctx, &q, rows, request); err != nil {
@@ -70,31 +73,54 @@ func (c *Client) ListComponentUsageMonthly(ctx context.Context, q Query) (rows [
 
 // latestMonth returns this month in UTC, or last month if that has rows and this
 // month has none yet. It looks at all rows that the user may see, so that filters
-// which select nothing this month do not select old rows.
+// which select nothing this month do not select old rows. If there are rows of a later
+// month, this machine's clock is behind, and the newest month is returned.
 func (c *Client) latestMonth(ctx context.Context) (Month, error) {
 	this := MonthOf(time.Now())
 	last := this.Add(-1)
 	newest := &Query{Start: last, columns: columnsByName("billing_period")}
 	p, err := c.page(ctx, newest, pageRequest{number: 1, size: 1, order: "-billing_period"})
-	if err != nil {
+	switch {
+	case err != nil:
 		return Month{}, err
-	}
-	if len(p.rows) > 0 && *p.rows[0].BillingPeriod == last {
-		return last, nil
+	case len(p.rows) > 0:
+		return *p.rows[0].BillingPeriod, nil
+	case p.count > 0:
+		return Month{}, &Error{Request: p.request, Cause: RowsMissing, Text: fmt.Sprintf("received 0 rows; the server counts %d", p.count)}
 	}
 	return this, nil
+}
+
+// noRows returns the error of a query without rows. If the query has a component type, one
+// more request finds out which types exist without that filter.
+func (c *Client) noRows(ctx context.Context, q *Query, request Request) error {
+	failed := &Error{Request: request, Cause: NoRows, Text: "Waldur has no row for the current month"}
+	if filters := q.Filters(); len(filters) > 0 {
+		failed.Text = "Waldur has no row for " + strings.Join(filters, ", ")
+	}
+	if q.ComponentType != "" {
+		others := *q
+		others.ComponentType = ""
+		others.columns = inOrder(slices.Concat(keyColumns, columnsByName("component_name"), others.filterColumns()))
+		if p, err := c.page(ctx, &others, pageRequest{number: 1, size: MaxPageSize}); err == nil {
+			failed.Types = map[string]string{}
+			for _, row := range p.rows {
+				failed.Types[c.redactor.excerpt(*row.ComponentType)] = c.redactor.excerpt(*row.ComponentName)
+			}
+		}
+	}
+	return failed
 }
 
 // consumeWholeLimitPeriods replaces the consumption of the rows' month with that of the
 // whole period of each row's limit up to that month. It reads the months before, unless
 // each period begins in the rows' month.
 func (c *Client) consumeWholeLimitPeriods(ctx context.Context, q *Query, rows []*ComponentUsage, request Request) error {
-	starts, err := limitPeriodStarts(rows)
-	if unknown, ok := errors.AsType[*LimitPeriodError](err); ok {
-		return &RequestError{Request: request, Err: &LimitPeriodError{
-			OfferingUUID: c.redactor.excerpt(unknown.OfferingUUID), ComponentType: c.redactor.excerpt(unknown.ComponentType),
-			LimitPeriod: c.redactor.excerpt(unknown.LimitPeriod),
-		}}
+	starts, unknown := limitPeriodStarts(rows)
+	if unknown != nil {
+		return &Error{Request: request, Cause: UnknownLimitPeriod, Text: fmt.Sprintf(
+			"component %q of offering %s has the limit_period %q, which is not month, quarterly, annual or total",
+			c.redactor.excerpt(*unknown.ComponentType), c.redactor.excerpt(*unknown.OfferingUUID), c.redactor.excerpt(*unknown.LimitPeriod))}
 	}
 	if len(starts) == 0 {
 		return nil
@@ -103,8 +129,12 @@ func (c *Client) consumeWholeLimitPeriods(ctx context.Context, q *Query, rows []
 	earlier := *q
 	earlier.BillingPeriod, earlier.End = Month{}, month.Add(-1)
 	earlier.Start = slices.MinFunc(slices.Collect(maps.Values(starts)), Month.Compare)
-	earlier.columns = slices.Concat(keyColumns, columnsByName("total_consumed"))
-	earlierRows, _, err := c.selectRows(ctx, &earlier)
+	earlier.columns = inOrder(slices.Concat(keyColumns, columnsByName("total_consumed"), q.filterColumns()))
+	var earlierRows []*ComponentUsage
+	var err error
+	if earlier.End.InRange() { // nothing comes before the first month
+		earlierRows, _, err = c.selectRows(ctx, &earlier)
+	}
 	if err == nil {
 		addEarlierMonths(month, starts, earlierRows)
 	}
@@ -117,9 +147,9 @@ func (c *Client) consumeWholeLimitPeriods(ctx context.Context, q *Query, rows []
 // A pass reads all pages once. A reading merges passes until it has as many rows
 // as the server counts. Up to Waldur 8.1.2, one pass is not always enough: the
 // server's order is not total, so rows that sort equally change places between
-// requests, and pages repeat some rows and leave out others. If a reading shows
-// that the data changed, its rows are dropped, and a new reading starts after a
-// pause.
+// requests, and pages repeat some rows and leave out others. Each pass moves the
+// borders of the pages, near which rows are left out. If a reading shows that the
+// data changed, its rows are dropped, and a new reading starts after a pause.
 //
 // A single reading is not always a list that the server held at one moment: the
 // server counts rows and selects them in two steps, even for one page.
@@ -131,7 +161,8 @@ func (c *Client) consumeWholeLimitPeriods(ctx context.Context, q *Query, rows []
 //
 // This holds for one database. A cache, or replicas that answer in turn, could give
 // both readings the same mixture of moments. So the second reading requests other
-// pages than the first, and every request forbids stored responses.
+// pages than the first, every request forbids stored responses, and cookies are sent
+// back, so that a load balancer can keep the client at one replica.
 func (c *Client) selectRows(ctx context.Context, q *Query) ([]*ComponentUsage, Request, error) {
 	firstWait := cmp.Or(c.ChangeWait, firstChangeWait)
 	waits := exponential(firstWait, maxChangeWaitFactor*firstWait, 0.2)
@@ -170,7 +201,7 @@ type reading struct {
 
 	mu      sync.Mutex
 	request Request // of the last page
-	rows    map[Key]*ComponentUsage
+	rows    map[rowKey]*ComponentUsage
 	list    []*ComponentUsage // the rows as they arrived, which is nearly in order
 	count   int               // of rows, by X-Result-Count, the same on every page
 	bytes   int               // of the responses
@@ -182,62 +213,81 @@ type dataChangedError string
 func (e dataChangedError) Error() string { return string(e) }
 
 // incomplete returns the error of a reading that failed. It has the number of rows
-// if the rows do not add up, or if time ran out between two pages.
+// if the rows do not add up, or if time ran out after the first page.
 func (r *reading) incomplete(err error, changes int) error {
-	request, cause := r.request, err
-	if failed, ok := errors.AsType[*RequestError](err); ok {
-		if connection, ok := failed.Err.(*ConnectionError); !ok || !connection.ReadEnded || r.passes == 0 { //nolint:errorlint // not wrapped
-			return err
-		}
-		request, cause = failed.Request, failed.Err
+	failed, ok := errors.AsType[*Error](err)
+	switch {
+	case !ok:
+		failed = &Error{Request: r.request, Cause: RowsMissing, Text: err.Error()}
+	case !failed.readEnded() || r.passes == 0:
+		return err
 	}
-	return &RequestError{Request: request, Err: &IncompleteError{
-		Rows: len(r.rows), Count: r.count, Passes: r.passes, Changes: changes, Err: cause,
-	}}
+	if changes > 0 && failed.Previous == nil {
+		failed.Cause = DataChanges
+	}
+	failed.Partial = true
+	failed.Text = fmt.Sprintf("received %d rows; the server counts %d (passes: %d, changes of the data: %d): %s",
+		len(r.rows), r.count, r.passes, changes, failed.Text)
+	return failed
 }
 
-// read makes passes until it has as many rows as the server counts.
+// read makes passes until it has as many rows as the server counts. It fails after eight
+// passes, unless one of the last four found a row.
 func (r *reading) read(ctx context.Context) error {
 	r.rows, r.list = nil, nil
-	for range maxPasses {
+	for passes, idle := 0, 0; passes < minPasses || idle < maxIdle; passes++ {
+		known := len(r.rows)
 		if err := r.pass(ctx); err != nil {
 			return err
 		}
-		if len(r.rows) < r.count {
-			continue
+		if len(r.rows) == r.count {
+			if len(r.query.months()) == 0 && !inOneMonth(r.rows) {
+				return dataChangedError("a new month began")
+			}
+			return nil
 		}
-		if len(r.query.months()) == 0 && !inOneMonth(r.rows) {
-			return dataChangedError("a new month began")
+		if idle++; len(r.rows) > known {
+			idle = 0
 		}
-		return nil
 	}
 	return errors.New("the pages repeat some rows and leave out others, even when they are read again")
 }
 
-func inOneMonth(rows map[Key]*ComponentUsage) bool {
+func inOneMonth(rows map[rowKey]*ComponentUsage) bool {
 	months := map[Month]bool{}
 	for key := range rows {
-		months[key.BillingPeriod] = true
+		months[key.billingPeriod] = true
 	}
 	return len(months) <= 1
 }
 
 // serverOrders are the orders that passes request in turn. Rows that sort equally
-// in one order rarely do in the other.
-var serverOrders = []string{"", "usage_percent,total_consumed,total_allocated,billing_period"}
+// in one order rarely do in another, and reversing an order moves each row away from the
+// border of its page.
+var serverOrders = []string{
+	"",
+	"usage_percent,total_consumed,total_allocated,billing_period",
+	"-usage_percent,-total_consumed,-total_allocated,-billing_period",
+	"total_consumed,total_allocated,billing_period",
+}
 
-// pass reads all pages once. In each pass, the pages begin and end at other rows, so
-// the pass finds rows that the previous one missed between two pages. The number of
-// pages is calculated from the distinct rows on the first page, which may be fewer
-// than requested.
-func (r *reading) pass(ctx context.Context) error {
-	size := cmp.Or(r.query.PageSize, MaxPageSize)
-	if size < 16 {
-		size += r.passes
-	} else {
-		size -= r.passes * (size / 16)
+// pageSize returns the page size of a pass, counted from 0. It doubles with each pass up
+// to the server's largest, since larger pages have fewer borders. After each four passes
+// of that size, it is a sixteenth less, so that no pass repeats another.
+func pageSize(first, pass int) int {
+	size := first
+	for ; pass > 0 && size < MaxPageSize; pass-- {
+		size = min(2*size, MaxPageSize)
 	}
-	request := pageRequest{number: 1, size: size, order: serverOrders[r.passes%len(serverOrders)]}
+	return size - pass/len(serverOrders)%8*(size/16)
+}
+
+// pass reads all pages once. The number of pages is calculated from the distinct rows on
+// the first page, which may be fewer than requested.
+func (r *reading) pass(ctx context.Context) error {
+	request := pageRequest{
+		number: 1, size: pageSize(cmp.Or(r.query.PageSize, MaxPageSize), r.passes), order: serverOrders[r.passes%len(serverOrders)],
+	}
 	first, err := r.client.page(ctx, r.query, request)
 	if err == nil && first.pages() > maxPages { // a page that is short for once shows that the data changes
 		first, err = r.client.page(ctx, r.query, request)
@@ -247,12 +297,12 @@ func (r *reading) pass(ctx context.Context) error {
 	}
 	pages := first.pages()
 	if pages > maxPages {
-		return &RequestError{Request: first.request, Err: &TooManyRowsError{
-			Count: strconv.Itoa(first.count), Limit: fmt.Sprintf("%d pages as small as the first (rows: %d)", maxPages, first.distinct()),
-		}}
+		failed := tooMany(TooManyPages, strconv.Itoa(first.count), fmt.Sprintf("%d pages as small as the first (rows: %d)", maxPages, first.distinct()))
+		failed.Request = first.request
+		return failed
 	}
 	if r.rows == nil {
-		r.rows, r.count = map[Key]*ComponentUsage{}, first.count
+		r.rows, r.count = map[rowKey]*ComponentUsage{}, first.count
 	}
 	r.passes++
 	if err := r.add(first); err != nil {
@@ -263,8 +313,8 @@ func (r *reading) pass(ctx context.Context) error {
 	var ended atomic.Bool
 	for number := 2; number <= pages && !ended.Load(); number++ {
 		group.Go(func() error {
-			next, err := r.client.page(ctx, r.query, pageRequest{number: number, size: size, order: request.order})
-			if isPastEnd(err) {
+			next, err := r.client.page(ctx, r.query, pageRequest{number: number, size: request.size, order: request.order})
+			if CauseOf(err) == NotFound { // past the last page
 				ended.Store(true)
 				return nil // read notices missing rows by their number
 			}
@@ -277,16 +327,16 @@ func (r *reading) pass(ctx context.Context) error {
 	return group.Wait()
 }
 
-// add adds the rows of a page. The error is a dataChangedError, or a
-// [*TooManyRowsError] in a [*RequestError] if the responses are too large.
+// add adds the rows of a page. The error is a dataChangedError, or an [*Error] if the
+// responses are too large.
 func (r *reading) add(p *page) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.request = p.request
 	if r.bytes += p.bytes; r.bytes > maxListBytes {
-		return &RequestError{Request: p.request, Err: &TooManyRowsError{
-			Count: strconv.Itoa(p.count), Limit: fmt.Sprintf("%d MiB of responses", maxListBytes>>20),
-		}}
+		failed := tooMany(TooManyRows, strconv.Itoa(p.count), fmt.Sprintf("%d MiB of responses", maxListBytes>>20))
+		failed.Request = p.request
+		return failed
 	}
 	if p.count != r.count {
 		return dataChangedError(fmt.Sprintf("the number of rows changed from %d to %d", r.count, p.count))

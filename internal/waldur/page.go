@@ -4,17 +4,9 @@
 package waldur
 
 import (
-	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
-	"strconv"
-
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 )
 
 // MaxPageSize is the largest page_size that the server accepts.
@@ -39,16 +31,19 @@ func (c *Client) page(ctx context.Context, q *Query, r pageRequest) (*page, erro
 		return nil, err
 	}
 	p := &page{request: resp.Request, bytes: len(resp.Body)}
-	if p.rows, err = decodeRows(resp, q.columns); err == nil {
-		p.count, err = resp.Count()
+	var failed *Error
+	if p.rows, failed = decodeRows(resp, q.columns); failed == nil {
+		p.count, failed = resp.Count()
 	}
-	for i := 0; i < len(p.rows) && err == nil; i++ {
+	for i := 0; i < len(p.rows) && failed == nil; i++ {
 		if parameter, value := q.violatedFilter(p.rows[i]); parameter != "" {
-			err = &FilterIgnoredError{Row: i + 1, Parameter: parameter, Value: c.redactor.excerpt(value)}
+			failed = &Error{Cause: FilterIgnored,
+				Text: fmt.Sprintf("row %d does not match the filter %s: it has %q", i+1, parameter, c.redactor.excerpt(value))}
 		}
 	}
-	if err != nil {
-		return nil, &RequestError{Request: resp.Request, Err: err}
+	if failed != nil {
+		failed.Request = resp.Request
+		return nil, failed
 	}
 	return p, nil
 }
@@ -68,26 +63,23 @@ func (c *Client) getWithFullDates(ctx context.Context, q *Query, r pageRequest, 
 	return resp, err
 }
 
+// refusesMonths reports whether an error refuses a month of the query.
 func refusesMonths(err error, q *Query) bool {
-	if refusal, ok := errors.AsType[*FilterError](err); ok {
-		for parameter := range q.months() {
-			if _, refused := refusal.Problems[parameter]; refused {
-				return true
-			}
+	failed, ok := errors.AsType[*Error](err)
+	if !ok {
+		return false
+	}
+	for parameter := range q.months() {
+		if _, refused := failed.Refused[parameter]; refused {
+			return true
 		}
 	}
 	return false
 }
 
-// isPastEnd reports whether an error is that of a page past the last one.
-func isPastEnd(err error) bool {
-	status, ok := errors.AsType[*StatusError](err)
-	return ok && status.StatusCode == http.StatusNotFound && !status.HTML
-}
-
 // distinct returns the number of distinct rows on the page.
 func (p *page) distinct() int {
-	keys := make(map[Key]bool, len(p.rows))
+	keys := make(map[rowKey]bool, len(p.rows))
 	for _, row := range p.rows {
 		keys[row.key()] = true
 	}
@@ -101,93 +93,4 @@ func (p *page) pages() int {
 		return (p.count + distinct - 1) / distinct
 	}
 	return 1
-}
-
-// decodeRows decodes the JSON array of rows in a response. Each row must have the
-// columns, except those that are nullable. The JSON is read strictly: duplicate keys and
-// bytes that are not UTF-8 are errors, and keys are case-sensitive.
-func decodeRows(resp *Response, columns []*Column) ([]*ComponentUsage, error) {
-	if isHTML(resp.Header, resp.Body) {
-		return nil, &HTMLError{Title: resp.redactor.excerpt(pageTitle(resp.Body))}
-	}
-	body := bytes.TrimPrefix(resp.Body, []byte("\ufeff"))
-	decoder := jsontext.NewDecoder(bytes.NewBuffer(body))
-	if begin := decoder.PeekKind(); begin != '[' && begin != 0 {
-		return nil, bodyError(body, "is not a JSON array of rows", resp.redactor)
-	}
-	_, err := decoder.ReadToken()
-	var rows []*ComponentUsage
-	for err == nil && decoder.PeekKind() != ']' {
-		row := &ComponentUsage{}
-		if err = json.UnmarshalDecode(decoder, row); err != nil {
-			break
-		}
-		for _, column := range columns {
-			if !column.Nullable && column.IsNull(row) {
-				return nil, &RowError{Row: len(rows) + 1, Field: column.Name, Problem: "is missing or null"}
-			}
-		}
-		rows = append(rows, row)
-	}
-	if err == nil {
-		_, err = decoder.ReadToken() // the end of the array
-	}
-	if err == nil {
-		if _, err = decoder.ReadToken(); errors.Is(err, io.EOF) {
-			return rows, nil
-		}
-		err = cmp.Or(err, errors.New("there is more data after the array"))
-	}
-	return nil, decodeError(err, body, len(rows)+1, resp.redactor)
-}
-
-// decodeError explains an error of decoding a body. number is that of the row in
-// which it occurred.
-func decodeError(err error, body []byte, number int, redactor *redactor) error {
-	if syntactic, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
-		if errors.Is(err, jsontext.ErrDuplicateName) {
-			return &RowError{Row: number, Field: redactor.excerpt(syntactic.JSONPointer.LastToken()), Problem: "comes twice"}
-		}
-		err = syntactic.Err
-	}
-	semantic, ok := errors.AsType[*json.SemanticError](err)
-	if !ok {
-		if errors.Is(err, io.EOF) {
-			err = io.ErrUnexpectedEOF
-		}
-		return bodyError(body, fmt.Sprintf("is not valid JSON (%s)", redactor.excerpt(err.Error())), redactor)
-	}
-	want, field := "a JSON object", ""
-	if semantic.JSONPointer.Parent() != "" { // the parent of a row is the array
-		field = semantic.JSONPointer.LastToken()
-		want = ColumnByName(field).want()
-	}
-	got := redactor.excerpt(string(rowValue(body, number, field)))
-	return &RowError{Row: number, Field: field, Problem: fmt.Sprintf("must be %s; got %s", want, got)}
-}
-
-// rowValue returns the JSON text of a field in a body that was valid up to there, or
-// of the whole row if field is empty.
-func rowValue(body []byte, number int, field string) jsontext.Value {
-	decoder := jsontext.NewDecoder(bytes.NewBuffer(body))
-	_, _ = decoder.ReadToken() // the start of the array
-	for range number - 1 {
-		_ = decoder.SkipValue()
-	}
-	row, _ := decoder.ReadValue()
-	if field == "" {
-		return row
-	}
-	var fields map[string]jsontext.Value
-	_ = json.Unmarshal(row, &fields)
-	return fields[field]
-}
-
-// bodyError returns the error of a body that is not a list of rows, with its
-// beginning.
-func bodyError(body []byte, problem string, redactor *redactor) error {
-	if begin := redactor.excerpt(string(body)); begin != "" {
-		problem += "; it begins with " + strconv.Quote(begin)
-	}
-	return &BodyError{Problem: problem}
 }

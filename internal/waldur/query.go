@@ -30,7 +30,7 @@ type Query struct {
 	ComponentType string
 	BillingType   string
 
-	// RequireRows makes the query fail with a [*NoRowsError] if the filters select no row.
+	// RequireRows makes the query fail with the cause [NoRows] if the filters select no row.
 	RequireRows bool
 
 	// WholeLimitPeriods replaces the consumption of each row's month with that of the
@@ -64,7 +64,7 @@ type Query struct {
 	// PageSize is the number of rows to request per page, [MaxPageSize] if it is 0.
 	PageSize int
 
-	columns []*Column // to read; set by [Client.ListComponentUsageMonthly]
+	columns []*Column // to read; the client sets them
 }
 
 // pageRequest says which page of a query's rows to request.
@@ -135,13 +135,26 @@ func (q *Query) Filters() []string {
 	return filters
 }
 
-// columnsToRead returns the columns that the steps of the query need, in the API's
-// order.
+// filterColumns returns the columns that show whether the server obeyed the filters, apart
+// from those of the key. No column shows project_uuid.
+func (q *Query) filterColumns() (columns []*Column) {
+	for name, used := range map[string]bool{
+		"offering_type": q.OfferingType != "", "billing_type": q.BillingType != "", "service_provider_uuid": q.CustomerUUID.Valid,
+	} {
+		if used {
+			columns = append(columns, ColumnByName(name))
+		}
+	}
+	return columns
+}
+
+// columnsToRead returns the columns that the filters and the steps of the query need, in
+// the API's order.
 func (q *Query) columnsToRead() []*Column {
 	if len(q.Fields) == 0 && len(q.GroupBy) == 0 {
 		return Columns
 	}
-	needed := slices.Concat(keyColumns, q.Fields)
+	needed := slices.Concat(keyColumns, q.filterColumns(), q.Fields)
 	if len(q.GroupBy) > 0 {
 		needed = append(needed, slices.Concat(q.GroupBy, unitColumns, totalColumns)...)
 	} else {
@@ -199,8 +212,7 @@ func (q *Query) order() []Ordering {
 }
 
 // violatedFilter returns the filter that a row does not match and the row's value,
-// or empty strings. Columns that were not read are not checked. Nor is
-// project_uuid, which no column has.
+// or empty strings. It does not check project_uuid, which no column has.
 func (q *Query) violatedFilter(u *ComponentUsage) (parameter, value string) {
 	month := *u.BillingPeriod
 	switch {
@@ -212,32 +224,22 @@ func (q *Query) violatedFilter(u *ComponentUsage) (parameter, value string) {
 		return "end", month.String()
 	case q.OfferingUUID.Valid && !isUUID(u.OfferingUUID, q.OfferingUUID.UUID):
 		return "offering_uuid", *u.OfferingUUID
-	case q.CustomerUUID.Valid && !isUUID(u.ServiceProviderUUID, q.CustomerUUID.UUID) && slices.Contains(q.columns, serviceProviderUUID):
-		if u.ServiceProviderUUID == nil {
-			return "customer_uuid", "no service provider"
-		}
+	case q.CustomerUUID.Valid && u.ServiceProviderUUID == nil:
+		return "customer_uuid", "no service provider"
+	case q.CustomerUUID.Valid && !isUUID(u.ServiceProviderUUID, q.CustomerUUID.UUID):
 		return "customer_uuid", *u.ServiceProviderUUID
-	case differs(u.ComponentType, q.ComponentType):
+	case q.ComponentType != "" && *u.ComponentType != q.ComponentType:
 		return "component_type", *u.ComponentType
-	case differs(u.OfferingType, q.OfferingType):
+	case q.OfferingType != "" && *u.OfferingType != q.OfferingType:
 		return "offering_type", *u.OfferingType
-	case differs(u.BillingType, q.BillingType):
+	case q.BillingType != "" && *u.BillingType != q.BillingType:
 		return "billing_type", *u.BillingType
 	}
 	return "", ""
 }
 
-var serviceProviderUUID = ColumnByName("service_provider_uuid")
-
+// isUUID reports whether a text is that UUID, with or without dashes.
 func isUUID(text *string, id uuid.UUID) bool {
-	if text == nil {
-		return false
-	}
 	parsed, err := uuid.Parse(*text)
 	return err == nil && parsed == id
-}
-
-// differs reports whether a value was read and does not match the filter.
-func differs(value *string, filter string) bool {
-	return filter != "" && value != nil && *value != filter
 }

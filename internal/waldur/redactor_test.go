@@ -7,7 +7,6 @@ import (
 	"bytes"
 	"crypto/tls"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -168,7 +167,7 @@ func TestAShortProxyPasswordIsRemovedWithItsUser(t *testing.T) {
 	c, _ := proxied(t, server, func(int64) string { return "HTTP/1.1 407 bot:ref refused\r\nContent-Length: 0\r\n\r\n" })
 	c.Proxy.User = url.UserPassword("bot", "ref")
 	_, _, err := c.ListComponentUsageMonthly(t.Context(), allMonths)
-	if _, ok := errors.AsType[*waldur.ProxyError](err); !ok || !strings.HasSuffix(err.Error(), "responded with 407 (proxy credentials) refused") {
+	if waldur.CauseOf(err) != waldur.ProxyLogin || !strings.HasSuffix(err.Error(), "responded with 407 (proxy credentials) refused") {
 		t.Fatalf("got %v", err)
 	}
 }

@@ -155,8 +155,8 @@ func TestA400NamesAtMost10Problems(t *testing.T) {
 	server := waldurtest.Start(t, nil)
 	server.SetFaults(waldurtest.Status(400, nil, string(body)))
 	_, _, err = client(t, server).ListComponentUsageMonthly(t.Context(), waldur.Query{})
-	var filter *waldur.FilterError
-	if !errors.As(err, &filter) || len(filter.Problems) != 10 || len(err.Error()) > 10*250+200 {
+	failed, ok := errors.AsType[*waldur.Error](err)
+	if !ok || failed.Cause != waldur.FilterRefused || len(failed.Refused) != 10 || len(err.Error()) > 10*250+200 {
 		t.Fatalf("got %v", err)
 	}
 }
@@ -182,8 +182,8 @@ func TestFailuresStateTheRequestAndTheResponse(t *testing.T) {
 			if strings.HasSuffix(err.Error(), ` ""`) {
 				t.Errorf("the error ends with an empty quotation: %v", err)
 			}
-			if body, ok := errors.AsType[*waldur.BodyError](err); ok && body.TooLarge != strings.Contains(err.Error(), "is larger than") {
-				t.Errorf("too large: %t, %v", body.TooLarge, err)
+			if tooLarge := waldur.CauseOf(err) == waldur.ResponseTooLarge; tooLarge != strings.Contains(err.Error(), "is larger than") {
+				t.Errorf("too large: %t, %v", tooLarge, err)
 			}
 			if n := len(server.Requests()); n != 1 {
 				t.Errorf("%d requests, but a retry cannot help", n)
@@ -228,8 +228,7 @@ func TestRowsOfWrongTypesAreNamed(t *testing.T) {
 					return rows
 				}))
 				_, _, err := client(t, server).ListComponentUsageMonthly(t.Context(), allMonths)
-				var row *waldur.RowError
-				if !errors.As(err, &row) || row.Row != 2 || row.Field != field || !strings.Contains(err.Error(), want) {
+				if failed, ok := errors.AsType[*waldur.Error](err); !ok || failed.Cause != waldur.BadRow || failed.Column != field || !strings.Contains(err.Error(), ": row 2: "+field+" ") || !strings.Contains(err.Error(), want) {
 					t.Fatalf("got %v, want an error at row 2, %s: %s", err, field, want)
 				}
 			})
@@ -296,7 +295,7 @@ func TestRetries(t *testing.T) {
 			if test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
 				t.Fatalf("got %v, want an error with %q", err, test.want)
 			}
-			failed, _ := errors.AsType[*waldur.RequestError](err)
+			failed, _ := errors.AsType[*waldur.Error](err)
 			if outOfTime := name == "a longer wait than the read has"; err != nil && (failed.OutOfTime != outOfTime || ctx.Err() != nil) {
 				t.Errorf("out of time: %t, %v", failed.OutOfTime, ctx.Err())
 			}
@@ -329,8 +328,7 @@ func TestAServerThatNeverResponds(t *testing.T) {
 		c, _ := hanging(t)
 		c.RequestTimeout, c.MaxRetries = 50*time.Millisecond, 1
 		_, _, err := c.ListComponentUsageMonthly(t.Context(), allMonths)
-		var connection *waldur.ConnectionError
-		if !errors.As(err, &connection) || !connection.TimedOut || !strings.Contains(err.Error(), "(2 attempts)") {
+		if waldur.CauseOf(err) != waldur.RequestTimedOut || !strings.Contains(err.Error(), "(2 attempts)") {
 			t.Fatalf("got %v", err)
 		}
 	})
@@ -343,8 +341,7 @@ func TestAServerThatNeverResponds(t *testing.T) {
 		defer func() { _ = silent.Close() }()
 		c := &waldur.Client{URL: &url.URL{Scheme: "https", Host: silent.Addr().String(), Path: "/api/"}, RequestTimeout: 50 * time.Millisecond}
 		_, _, err = c.ListComponentUsageMonthly(t.Context(), allMonths)
-		var connection *waldur.ConnectionError
-		if !errors.As(err, &connection) || !connection.TimedOut || !strings.HasSuffix(err.Error(), "no complete response within 50ms") {
+		if waldur.CauseOf(err) != waldur.RequestTimedOut || !strings.HasSuffix(err.Error(), "no complete response within 50ms") {
 			t.Fatalf("got %v", err)
 		}
 	})
@@ -356,7 +353,7 @@ func TestAServerThatNeverResponds(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 		defer cancel()
 		_, _, err := c.ListComponentUsageMonthly(ctx, allMonths)
-		failed, ok := errors.AsType[*waldur.RequestError](err)
+		failed, ok := errors.AsType[*waldur.Error](err)
 		if !ok || failed.OutOfTime || !errors.Is(err, context.DeadlineExceeded) { // the deadline passed during the request, not during a wait
 			t.Fatalf("got %v", err)
 		}
@@ -427,8 +424,7 @@ func TestTheFirstFailureEndsTheOtherPages(t *testing.T) {
 	server.SetFaults(waldurtest.OnPage(3, waldurtest.Status(403, nil, "")),
 		waldurtest.On(func(_ int, r *http.Request) bool { return r.URL.Query().Has("page") }, waldurtest.Hang()))
 	_, _, err := client(t, server).ListComponentUsageMonthly(t.Context(), allMonths)
-	var status *waldur.StatusError
-	if !errors.As(err, &status) || status.StatusCode != 403 {
+	if waldur.CauseOf(err) != waldur.Forbidden {
 		t.Fatalf("got %v", err)
 	}
 	if n := len(server.Requests()); n > 6 {
@@ -442,8 +438,7 @@ func TestCertificates(t *testing.T) {
 	c := client(t, server)
 	c.MaxRetries = 3
 	_, _, err := c.ListComponentUsageMonthly(t.Context(), waldur.Query{})
-	var connection *waldur.ConnectionError
-	if !errors.As(err, &connection) || !connection.Untrusted() || !strings.HasPrefix(err.Error(), "GET "+server.URL+waldurtest.Path+"?page_size=300: ") {
+	if waldur.CauseOf(err) != waldur.UnknownAuthority || !strings.HasPrefix(err.Error(), "GET "+server.URL+waldurtest.Path+"?page_size=300: ") {
 		t.Fatalf("got %v, want an untrusted certificate at the first attempt", err)
 	}
 	trusting := client(t, server)
@@ -486,12 +481,15 @@ func TestRedirectsAreNeverFollowed(t *testing.T) {
 			c := client(t, server)
 			c.InsecureSkipVerify, c.MaxRetries = true, 3
 			_, _, err := c.ListComponentUsageMonthly(t.Context(), allMonths)
-			var redirect *waldur.RedirectError
-			if !errors.As(err, &redirect) || redirect.Location != cmp.Or(test.location, test.to) || len(server.Requests()) != 1 {
+			redirect, ok := errors.AsType[*waldur.Error](err)
+			if !ok || !strings.HasSuffix(redirect.Text, ", a redirect to "+cmp.Or(test.location, test.to)) || len(server.Requests()) != 1 {
 				t.Fatalf("got %v after %d requests", err, len(server.Requests()))
 			}
-			if redirect.Root != test.root || !strings.Contains(err.Error(), "307 Temporary Redirect") {
-				t.Fatalf("got %v with the address %q, want %q", err, redirect.Root, test.root)
+			if want := map[bool]waldur.Cause{true: waldur.Moved, false: waldur.Redirected}[test.root != ""]; redirect.Cause != want {
+				t.Errorf("the cause is %s, want %s", redirect.Cause, want)
+			}
+			if redirect.Address != test.root || !strings.Contains(err.Error(), "307 Temporary Redirect") {
+				t.Fatalf("got %v with the address %q, want %q", err, redirect.Address, test.root)
 			}
 		})
 	}
@@ -540,9 +538,7 @@ func TestRowsThatTheFiltersExcludeAreAnError(t *testing.T) {
 			for _, fields := range [][]*waldur.Column{nil, columns([]string{test.column}), columns([]string{"total_consumed"})} {
 				test.query.Fields = fields
 				got, _, err := c.ListComponentUsageMonthly(t.Context(), test.query)
-				unread := len(fields) > 0 && fields[0].Name != test.column && filter != "offering_uuid" && filter != "component_type" && test.column != "billing_period"
-				var ignored *waldur.FilterIgnoredError
-				if !unread && (!errors.As(err, &ignored) || ignored.Parameter != filter) || unread && err != nil {
+				if waldur.CauseOf(err) != waldur.FilterIgnored || !strings.Contains(err.Error(), "does not match the filter "+filter+":") {
 					t.Errorf("with %d fields: got %d rows, %v", len(fields), len(got), err)
 				}
 			}
@@ -563,8 +559,7 @@ func TestRowsOfNoProviderDoNotMatchAProvider(t *testing.T) {
 	query := allMonths
 	query.CustomerUUID = uuid.NullUUID{UUID: uuid.MustParse(rows[0].ServiceProviderUUID), Valid: true}
 	_, _, err := client(t, server).ListComponentUsageMonthly(t.Context(), query)
-	var ignored *waldur.FilterIgnoredError
-	if !errors.As(err, &ignored) || ignored.Row != 1 || ignored.Parameter != "customer_uuid" {
+	if waldur.CauseOf(err) != waldur.FilterIgnored || !strings.HasSuffix(err.Error(), `row 1 does not match the filter customer_uuid: it has "no service provider"`) {
 		t.Fatalf("got %v", err)
 	}
 }
@@ -673,7 +668,7 @@ func TestErrorsAreReadToALimit(t *testing.T) {
 		})
 	})
 	_, _, err := client(t, server).ListComponentUsageMonthly(t.Context(), allMonths)
-	if status, ok := errors.AsType[*waldur.StatusError](err); !ok || status.StatusCode != 403 || sent.Load() >= size {
+	if waldur.CauseOf(err) != waldur.Forbidden || sent.Load() >= size {
 		t.Fatalf("got %v after %d bytes", err, sent.Load())
 	}
 }
@@ -713,9 +708,8 @@ func TestAReadThatIsHeldBackSaysWhy(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	_, _, err := c.ListComponentUsageMonthly(ctx, allMonths)
-	connection, ok := errors.AsType[*waldur.ConnectionError](err)
 	held := regexp.MustCompile(`: a Retry-After header holds back all requests for another \d+s$`)
-	if !ok || !connection.Held || !held.MatchString(err.Error()) || ctx.Err() != nil {
+	if waldur.CauseOf(err) != waldur.HeldBack || !held.MatchString(err.Error()) || ctx.Err() != nil {
 		t.Fatalf("got %v", err)
 	}
 }
@@ -779,8 +773,7 @@ func TestAnHTMLPageIsNoPagePastTheEnd(t *testing.T) {
 	server := waldurtest.Start(t, tiedRows(1000))
 	server.SetFaults(waldurtest.OnPage(3, waldurtest.HTML(404)))
 	_, _, err := client(t, server).ListComponentUsageMonthly(t.Context(), allMonths)
-	var status *waldur.StatusError
-	if !errors.As(err, &status) || status.StatusCode != 404 || !status.HTML {
+	if waldur.CauseOf(err) != waldur.PageNotFound {
 		t.Fatalf("got %v", err)
 	}
 }
@@ -818,7 +811,7 @@ func TestResponsesThatAreOnlyAStatus(t *testing.T) {
 		server := waldurtest.Start(t, nil)
 		server.SetFaults(fault, waldurtest.Status(403, nil, "secret"))
 		_, _, err := client(t, server).ListComponentUsageMonthly(t.Context(), allMonths)
-		if _, ok := errors.AsType[*waldur.StatusError](err); !ok || strings.Contains(err.Error(), "secret") {
+		if cause := waldur.CauseOf(err); cause != waldur.Forbidden && cause != waldur.OtherStatus || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%s: got %v", name, err)
 		}
 		if name == "no filter" && !strings.HasSuffix(err.Error(), `403 Forbidden: "start: No."`) {
@@ -912,8 +905,7 @@ func TestMonthsThatAreRefusedInBothForms(t *testing.T) {
 	server := waldurtest.Start(t, nil)
 	server.SetFaults(waldurtest.Status(400, nil, `{"start":["Too early."]}`))
 	_, _, err := client(t, server).ListComponentUsageMonthly(t.Context(), allMonths)
-	var filter *waldur.FilterError
-	if !errors.As(err, &filter) || filter.Problems["start"] == "" || !strings.Contains(err.Error(), "start=1900-01:") || len(server.Requests()) != 2 {
+	if waldur.CauseOf(err) != waldur.FilterRefused || !strings.Contains(err.Error(), "start=1900-01:") || len(server.Requests()) != 2 {
 		t.Fatalf("got %v after %d requests", err, len(server.Requests()))
 	}
 }

@@ -5,23 +5,20 @@ package waldur
 
 import (
 	"bytes"
+	"cmp"
 	"compress/flate"
 	"compress/gzip"
 	"errors"
 	"fmt"
-	"html"
 	"io"
-	"maps"
 	"net/http"
-	"net/url"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+	"golang.org/x/text/unicode/norm"
 )
 
 const (
@@ -29,12 +26,6 @@ const (
 	maxBodyBytes = 8 << 20
 	// maxRows is the largest number of rows in a list.
 	maxRows = 1_000_000
-	// maxErrorBodyBytes is how much is read of the body of an error response.
-	maxErrorBodyBytes = 64 << 10
-	// maxProblems is the maximum number of refused parameters to report.
-	maxProblems = 10
-	// maxRetryAfter is the longest wait that a Retry-After header can ask for.
-	maxRetryAfter = time.Minute
 )
 
 // Response is a 200 response to a request, as [Client.Get] returns it.
@@ -46,56 +37,48 @@ type Response struct {
 	redactor *redactor
 }
 
-// Count returns the number of rows on all pages of a list, by its X-Result-Count header.
-// The error is a [*CountError] or a [*TooManyRowsError].
-func (r *Response) Count() (int, error) {
-	values := slices.Compact(slices.Clone(r.Header.Values("X-Result-Count")))
-	if len(values) != 1 {
-		return 0, &CountError{Value: r.redactor.excerpt(strings.Join(values, ", "))}
-	}
-	count, err := strconv.ParseUint(values[0], 10, 63)
-	if count > maxRows { // also if it is out of range
-		return 0, &TooManyRowsError{Count: r.redactor.excerpt(values[0]), Limit: fmt.Sprintf("%d rows", maxRows)}
-	}
-	if err != nil {
-		return 0, &CountError{Value: r.redactor.excerpt(values[0])}
+// Count returns the number of rows on all pages of a list, by its X-Result-Count header,
+// which is needed to tell whether the list is complete.
+func (r *Response) Count() (int, *Error) {
+	value := strings.Join(slices.Compact(slices.Clone(r.Header.Values("X-Result-Count"))), ", ")
+	count, err := strconv.ParseUint(value, 10, 63)
+	switch shown := r.redactor.excerpt(value); {
+	case value == "":
+		return 0, &Error{Cause: NoCount, Text: "the response has no X-Result-Count header"}
+	case count > maxRows: // also if it is out of range
+		return 0, tooMany(TooManyRows, shown, fmt.Sprintf("%d rows", maxRows))
+	case err != nil:
+		return 0, &Error{Cause: NoCount, Text: fmt.Sprintf("the response has the X-Result-Count header %q, which is not a number of rows", shown)}
 	}
 	return int(count), nil
 }
 
-// retriesStatus reports whether a response with this status is requested again.
-func retriesStatus(code int) bool {
-	switch code {
-	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
-		return true
-	}
-	return code/100 == 5 && code != http.StatusNotImplemented
+// tooMany returns the error of a list that exceeds a limit, such as "1000000 rows".
+func tooMany(cause Cause, count, limit string) *Error {
+	return &Error{Cause: cause, Text: fmt.Sprintf("the server counts %s rows, but the limit is %s", count, limit)}
 }
 
-// readBody reads the body of a 200 response. The error is a [*BodyError] if the body
-// cannot be used, and [io.ErrUnexpectedEOF] if the connection ended within it. Another
-// attempt may succeed after other errors, such as those of damaged gzip.
-func readBody(resp *http.Response, redactor *redactor) ([]byte, error) {
+// The errors of a body that another attempt would not change. They continue "the response".
+var (
+	errTooLarge = fmt.Errorf("is larger than %d MiB", maxBodyBytes>>20)
+	errEncoding = errors.New("has the Content-Encoding")
+)
+
+// readBody reads the body of a 200 response. The error is one of the above, or
+// [io.ErrUnexpectedEOF] if the connection ended within the body.
+func readBody(resp *http.Response) ([]byte, error) {
 	encoding := resp.Header.Get("Content-Encoding") // net/http removes a gzip that it decodes
 	if encoding != "" && !strings.EqualFold(encoding, "identity") {
-		return nil, &BodyError{Problem: fmt.Sprintf("has the Content-Encoding %q, which was not requested", redactor.excerpt(encoding)), Encoded: true}
+		return nil, fmt.Errorf("%w %q, which was not requested", errEncoding, encoding)
 	}
 	var body bytes.Buffer
 	body.Grow(int(min(max(resp.ContentLength, 0), maxBodyBytes)) + bytes.MinRead)
 	_, err := body.ReadFrom(io.LimitReader(resp.Body, maxBodyBytes+1))
 	switch {
 	case isCorrupt(err) && body.Len() == 0:
-		return nil, &BodyError{Problem: `has the Content-Encoding "gzip", but is not compressed in that way`, Encoded: true}
+		return nil, fmt.Errorf(`%w "gzip", but is not compressed in that way`, errEncoding)
 	case body.Len() > maxBodyBytes:
-		return nil, &BodyError{Problem: fmt.Sprintf("is larger than %d MiB", maxBodyBytes>>20), TooLarge: true}
-	case err == nil && resp.ContentLength < 0 && !resp.Uncompressed && len(resp.TransferEncoding) == 0:
-		// Only the end of the connection ends this body, so it may have been cut.
-		_, err = jsontext.NewDecoder(bytes.NewReader(body.Bytes())).ReadValue()
-		if !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
-			err = nil
-		} else {
-			err = io.ErrUnexpectedEOF
-		}
+		return nil, errTooLarge
 	}
 	return body.Bytes(), err
 }
@@ -106,154 +89,105 @@ func isCorrupt(err error) bool {
 	return corrupt || errors.Is(err, gzip.ErrHeader) || errors.Is(err, gzip.ErrChecksum)
 }
 
-// wantsTLS has the texts of servers that got plain HTTP at a port for TLS: Go and
-// Caddy, nginx, Apache, and Tomcat.
-var wantsTLS = regexp.MustCompile(`HTTP request to an HTTPS server|plain HTTP request was sent to HTTPS port|` +
-	`speaking plain HTTP to an SSL-enabled|host and port requires TLS`)
-
-// nginx has these texts, in a page, for clients without a certificate and with a bad one.
-const (
-	wantsCertificate   = "No required SSL certificate was sent"
-	refusesCertificate = "The SSL certificate error"
-)
-
-// badRequest returns the error of a 400 response that is about the connection, or nil.
-func badRequest(body []byte, root *url.URL) error {
-	switch {
-	case root.Scheme == "http" && wantsTLS.Match(body):
-		return &SchemeError{Scheme: root.Scheme}
-	case bytes.Contains(body, []byte(wantsCertificate)):
-		return &ClientCertificateError{Reason: wantsCertificate}
-	case bytes.Contains(body, []byte(refusesCertificate)):
-		return &ClientCertificateError{Reason: refusesCertificate, Sent: true}
-	}
-	return nil
-}
-
-// statusError returns the error of a response with a status other than 200. root is
-// the root of the API, and path the path of the request below it.
-func statusError(resp *http.Response, root *url.URL, path string, redactor *redactor) error {
-	var body []byte
-	encoding := resp.Header.Get("Content-Encoding") // net/http removes a gzip that it decodes
-	if resp.StatusCode >= http.StatusOK {           // the body of a 101 response is the connection
-		var err error
-		if body, err = io.ReadAll(io.LimitReader(resp.Body, maxErrorBodyBytes)); isCorrupt(err) {
-			encoding = "gzip"
+// decodeRows decodes the JSON array of rows in a response. Each row must have the
+// columns, except those that are nullable. The JSON is read strictly: duplicate keys and
+// bytes that are not UTF-8 are errors, and keys are case-sensitive. Texts are put into
+// Unicode's form NFC, as Terraform does, so that texts are equal here if they are there.
+func decodeRows(resp *Response, columns []*Column) ([]*ComponentUsage, *Error) {
+	if isHTML(resp.Header, resp.Body) {
+		failed := &Error{Cause: HTMLPage, Text: "the server responded with an HTML page instead of JSON", Detail: resp.redactor.excerpt(pageTitle(resp.Body))}
+		if failed.Detail != "" {
+			failed.Text = fmt.Sprintf("the server responded with an HTML page, %q, instead of JSON", failed.Detail)
 		}
+		return nil, failed
 	}
-	status := redactor.excerpt(resp.Status)
-	if location := resp.Header.Get("Location"); location != "" && resp.StatusCode/100 == 3 {
-		e := &RedirectError{Status: status, Location: redactor.excerpt(location)}
-		if moved := movedTo(resp, root, path); redactor.excerpt(moved) == moved {
-			e.Root = moved
+	body := bytes.TrimPrefix(resp.Body, []byte("\ufeff"))
+	decoder := jsontext.NewDecoder(bytes.NewBuffer(body))
+	if begin := decoder.PeekKind(); begin != '[' && begin != 0 {
+		return nil, notRows(body, "is not a JSON array of rows", resp.redactor)
+	}
+	_, err := decoder.ReadToken()
+	var rows []*ComponentUsage
+	for err == nil && decoder.PeekKind() != ']' {
+		row := &ComponentUsage{}
+		if err = json.UnmarshalDecode(decoder, row); err != nil {
+			break
 		}
-		return e
-	}
-	if resp.StatusCode == http.StatusBadRequest {
-		if err := badRequest(body, root); err != nil {
-			return err
+		for _, column := range columns {
+			if !column.Nullable && column.IsNull(row) {
+				return nil, badRow(len(rows)+1, column.Name, "is missing or null")
+			}
+			if text, ok := column.Value(row).(*string); ok && text != nil && !norm.NFC.IsNormalString(*text) {
+				*text = norm.NFC.String(*text)
+			}
 		}
+		rows = append(rows, row)
 	}
-	e := &StatusError{StatusCode: resp.StatusCode, Status: status, HTML: isHTML(resp.Header, body)}
-	if encoding != "" && !strings.EqualFold(encoding, "identity") {
-		e.Encoding = redactor.excerpt(encoding)
+	if err == nil {
+		_, err = decoder.ReadToken() // the end of the array
 	}
-	detail, problems := parseProblem(body)
-	switch {
-	case e.HTML:
-		detail = pageTitle(body)
-	case resp.StatusCode == http.StatusBadRequest && len(problems) > 0:
-		refused := map[string]string{}
-		for _, parameter := range slices.Sorted(maps.Keys(problems))[:min(len(problems), maxProblems)] {
-			refused[redactor.excerpt(parameter)] = redactor.excerpt(problems[parameter])
+	if err == nil {
+		if _, err = decoder.ReadToken(); errors.Is(err, io.EOF) {
+			return rows, nil
 		}
-		return &FilterError{Problems: refused}
+		err = cmp.Or(err, errors.New("there is more data after the array"))
 	}
-	for _, parameter := range slices.Sorted(maps.Keys(problems)) {
-		detail = strings.TrimSpace(detail + " " + parameter + ": " + problems[parameter])
-	}
-	e.Detail = redactor.excerpt(detail)
-	if retriesStatus(resp.StatusCode) {
-		e.RetryAfter = parseRetryAfter(resp.Header)
-	}
-	return e
+	return nil, decodeError(err, body, len(rows)+1, resp.redactor)
 }
 
-// parseProblem parses the body of an error of the Django REST framework: an object
-// whose members are texts or lists of texts. Only lists are about parameters, as in
-// {"PARAMETER": ["…"], …}. It returns them by parameter, and all other texts, such as
-// {"detail": "…"}, as one. It returns a body of any other form as that text.
-func parseProblem(body []byte) (detail string, problems map[string]string) {
-	var object map[string]jsontext.Value
-	if json.Unmarshal(body, &object) != nil {
-		return string(body), nil
-	}
-	problems = map[string]string{}
-	var details []string
-	for _, name := range slices.Sorted(maps.Keys(object)) {
-		var text string
-		var texts []string
-		isText, isList := json.Unmarshal(object[name], &text) == nil, json.Unmarshal(object[name], &texts) == nil
-		switch {
-		case !isText && !isList:
-			return string(body), nil
-		case slices.Contains([]string{"detail", "error", "errors", "message", "non_field_errors"}, name):
-			details = append(details, strings.TrimSpace(strings.Join(texts, " ")+" "+text))
-		case isList:
-			problems[name] = strings.Join(texts, " ")
-		default:
-			details = append(details, name+": "+text)
+// decodeError explains an error of decoding a body. number is that of the row in
+// which it occurred.
+func decodeError(err error, body []byte, number int, redactor *redactor) *Error {
+	if syntactic, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
+		if errors.Is(err, jsontext.ErrDuplicateName) {
+			return badRow(number, redactor.excerpt(syntactic.JSONPointer.LastToken()), "comes twice")
 		}
+		err = syntactic.Err
 	}
-	return strings.TrimSpace(strings.Join(details, " ")), problems
+	semantic, ok := errors.AsType[*json.SemanticError](err)
+	if !ok {
+		if errors.Is(err, io.EOF) {
+			err = io.ErrUnexpectedEOF
+		}
+		return notRows(body, fmt.Sprintf("is not valid JSON (%s)", redactor.excerpt(err.Error())), redactor)
+	}
+	want, field := "a JSON object", ""
+	if semantic.JSONPointer.Parent() != "" { // the parent of a row is the array
+		field = semantic.JSONPointer.LastToken()
+		want = ColumnByName(field).want()
+	}
+	got := redactor.excerpt(string(rowValue(body, number, field)))
+	return badRow(number, field, fmt.Sprintf("must be %s; got %s", want, got))
 }
 
-var titleTag = regexp.MustCompile(`(?is)<title[^>]*>(.*?)</title>`)
-
-// pageTitle returns the title of an HTML page, or "".
-func pageTitle(body []byte) string {
-	if match := titleTag.FindSubmatch(body[:min(len(body), maxErrorBodyBytes)]); match != nil {
-		return html.UnescapeString(string(match[1]))
+// rowValue returns the JSON text of a field in a body that was valid up to there, or
+// of the whole row if field is empty.
+func rowValue(body []byte, number int, field string) jsontext.Value {
+	decoder := jsontext.NewDecoder(bytes.NewBuffer(body))
+	_, _ = decoder.ReadToken() // the start of the array
+	for range number - 1 {
+		_ = decoder.SkipValue()
 	}
-	return ""
+	row, _ := decoder.ReadValue()
+	if field == "" {
+		return row
+	}
+	var fields map[string]jsontext.Value
+	_ = json.Unmarshal(row, &fields)
+	return fields[field]
 }
 
-// isHTML reports whether a response is an HTML page. It also checks the body,
-// because not every web front end sets the Content-Type.
-func isHTML(header http.Header, body []byte) bool {
-	return strings.HasPrefix(header.Get("Content-Type"), "text/html") || bytes.HasPrefix(bytes.TrimSpace(body), []byte("<"))
+// badRow returns the error of a row that does not have the format of Waldur's API.
+// number is its position on the page, from 1.
+func badRow(number int, column, problem string) *Error {
+	return &Error{Cause: BadRow, Text: fmt.Sprintf("row %d: %s", number, strings.TrimSpace(column+" "+problem)), Column: column}
 }
 
-// movedTo returns the address to configure if a redirect points to the same path of
-// an API with another root, otherwise "".
-func movedTo(resp *http.Response, root *url.URL, path string) string {
-	location, err := resp.Location()
-	if err != nil || root.Scheme == "https" && location.Scheme == "http" { // never to less security
-		return ""
+// notRows returns the error of a body that is not a list of rows, with its beginning.
+func notRows(body []byte, problem string, redactor *redactor) *Error {
+	failed := &Error{Cause: NotRows, Text: "the response " + problem}
+	if begin := redactor.excerpt(string(body)); begin != "" {
+		failed.Text += "; it begins with " + strconv.Quote(begin)
 	}
-	prefix, _, found := strings.Cut(location.EscapedPath(), "/api/"+path)
-	moved := location.Scheme + "://" + location.Host + prefix
-	if u, err := ParseURL(moved); !found || err != nil || u.String() == root.String() {
-		return ""
-	}
-	return moved
-}
-
-// parseRetryAfter returns the wait in a Retry-After header, which has seconds or a
-// date (RFC 9110, section 10.2.3). A date is compared with the response's own, since
-// the server's clock may differ. It returns 0 without a valid header.
-func parseRetryAfter(header http.Header) time.Duration {
-	value := header.Get("Retry-After")
-	if seconds, err := strconv.ParseUint(value, 10, 32); err == nil || errors.Is(err, strconv.ErrRange) {
-		return time.Duration(seconds) * time.Second
-	}
-	date, err := http.ParseTime(value)
-	if err != nil {
-		return 0
-	}
-	now, err := http.ParseTime(header.Get("Date"))
-	if err != nil {
-		now = time.Now()
-	}
-	return max(0, date.Sub(now))
+	return failed
 }

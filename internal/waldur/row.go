@@ -199,16 +199,16 @@ func inOrder(columns []*Column) []*Column {
 	return slices.DeleteFunc(slices.Clone(Columns), func(c *Column) bool { return !slices.Contains(columns, c) })
 }
 
-// Key identifies a row: the server's database keeps it unique.
-type Key struct {
-	OfferingUUID  string
-	ComponentType string
-	BillingPeriod Month
+// rowKey identifies a row: the server's database keeps it unique.
+type rowKey struct {
+	offeringUUID  string
+	componentType string
+	billingPeriod Month
 }
 
 // key returns the row's key, whose columns are always read.
-func (u *ComponentUsage) key() Key {
-	return Key{*u.OfferingUUID, *u.ComponentType, *u.BillingPeriod}
+func (u *ComponentUsage) key() rowKey {
+	return rowKey{*u.OfferingUUID, *u.ComponentType, *u.BillingPeriod}
 }
 
 // equal reports whether two rows have the same values in all columns.

@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"strconv"
 	"strings"
+	"time"
 )
 
 // Token is a secret that authenticates a user. Packages fmt, log/slog and
@@ -75,6 +77,16 @@ func (t Token) Kind() TokenKind {
 		return OIDCToken
 	}
 	return APIToken
+}
+
+// Expiry returns the time in a personal access token, w_<Unix time>_…, after which Waldur
+// does not accept it. It is the zero time for all other tokens.
+func (t Token) Expiry() time.Time {
+	parts := strings.SplitN(string(t), "_", 3)
+	if seconds, err := strconv.ParseInt(parts[min(1, len(parts)-1)], 10, 64); err == nil && len(parts) == 3 && parts[0] == "w" {
+		return time.Unix(seconds, 0)
+	}
+	return time.Time{}
 }
 
 // authorization returns the value of the Authorization header.

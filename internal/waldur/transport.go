@@ -4,16 +4,20 @@
 package waldur
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -24,104 +28,207 @@ import (
 // newTransport returns the client's transport. It follows no redirects.
 func (c *Client) newTransport() *http.Transport {
 	// The context of a request does not end its dial and handshake. These limits do.
-	// They are longer than that of the context, so that they never decide the error.
-	limit := 2 * min(cmp.Or(c.RequestTimeout, defaultRequestTimeout), 24*time.Hour)
+	timeout := min(cmp.Or(c.RequestTimeout, defaultRequestTimeout), 24*time.Hour)
+	// A dial that takes a third of the time leaves time for the other addresses of a host
+	// whose first one takes no connection. Package net shares its limit among addresses.
+	dialer := &net.Dialer{Timeout: min(timeout/3, maxDialTime)}
 	// HTTP/1.1 only: few requests at a time gain nothing from HTTP/2, whose connections
 	// can be dead for longer than all retries last.
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
-	return &http.Transport{
+	transport := &http.Transport{
 		Proxy:                  http.ProxyURL(c.Proxy),
 		OnProxyConnectResponse: c.checkProxyConnect,
-		DialContext:            (&net.Dialer{Timeout: limit}).DialContext,
-		TLSHandshakeTimeout:    limit,
+		DialContext:            dialer.DialContext,
+		TLSHandshakeTimeout:    2 * timeout, // so that it never decides the error
 		Protocols:              &protocols,
 		MaxIdleConnsPerHost:    maxRequests,
 		IdleConnTimeout:        90 * time.Second,
 		MaxResponseHeaderBytes: 256 << 10,
 		TLSClientConfig: &tls.Config{
-			RootCAs:              c.RootCAs,
-			GetClientCertificate: c.clientCertificate,
-			InsecureSkipVerify:   c.InsecureSkipVerify, //nolint:gosec // the user's choice, with a warning
+			RootCAs: c.RootCAs,
+			// By default, package crypto/tls sends no certificate of an authority that the
+			// server does not name. The server's error would then say less.
+			GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+				return cmp.Or(c.Certificate, &tls.Certificate{}), nil
+			},
+			InsecureSkipVerify: c.InsecureSkipVerify, //nolint:gosec // the user's choice, with a warning
 		},
 	}
+	if c.Proxy != nil && c.Proxy.Scheme == "https" {
+		// The client's certificate, and the choice to verify none, are for the server only.
+		toProxy := tls.Dialer{NetDialer: dialer, Config: &tls.Config{RootCAs: c.RootCAs, MinVersion: tls.VersionTLS12}}
+		transport.DialTLSContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+			ctx, cancel := context.WithTimeout(ctx, 2*timeout)
+			defer cancel()
+			return toProxy.DialContext(ctx, network, address)
+		}
+	}
+	return transport
 }
 
-// clientCertificate returns the certificate for a server that requests one, or an empty
-// one. By default, package crypto/tls sends no certificate of an authority that the server
-// does not name. The server's error would then say less.
-func (c *Client) clientCertificate(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
-	c.certificateRequested.Store(true)
-	return cmp.Or(c.Certificate, &tls.Certificate{}), nil
-}
+// maxDialTime is the longest time for a connection, without the TLS handshake.
+const maxDialTime = 10 * time.Second
 
-// checkProxyConnect returns a [*ProxyError] if a proxy refuses to connect to the
-// server.
+// checkProxyConnect returns an error if a proxy refuses to connect to the server.
 func (c *Client) checkProxyConnect(_ context.Context, proxy *url.URL, _ *http.Request, resp *http.Response) error {
 	if resp.StatusCode == http.StatusOK {
 		return nil
 	}
-	return &ProxyError{Proxy: proxy.Host, StatusCode: resp.StatusCode, Status: c.redactor.excerpt(resp.Status)}
+	failed := &Error{
+		Cause: ProxyRefused, Text: fmt.Sprintf("the proxy %s responded with %s", proxy.Host, c.redactor.excerpt(resp.Status)),
+		Temporary: retriesStatus(resp.StatusCode),
+	}
+	switch {
+	case resp.StatusCode == http.StatusProxyAuthRequired:
+		c.explainLogin(failed, resp.Header)
+	case resp.StatusCode/100 == 5: // it may not reach the server
+		failed.Cause = ProxyFailed
+	}
+	return failed
+}
+
+// explainLogin sets the cause of a 407 response. Its text names the methods that the
+// proxy offers, if there are any.
+func (c *Client) explainLogin(failed *Error, header http.Header) {
+	var methods []string
+	for _, offer := range header.Values("Proxy-Authenticate") {
+		method, _, _ := strings.Cut(offer, " ")
+		methods = append(methods, c.redactor.excerpt(method))
+	}
+	failed.Cause = ProxyLogin
+	if len(methods) > 0 {
+		failed.Text += "; the login methods that it offers are " + strings.Join(methods, ", ")
+		if !slices.ContainsFunc(methods, func(method string) bool { return strings.EqualFold(method, "Basic") }) {
+			failed.Cause = ProxyOtherLogin
+		}
+	}
 }
 
 // progress is how far an attempt got.
 type progress struct {
-	handshake atomic.Bool // in a TLS handshake, with an https proxy or with the server
+	handshake atomic.Bool // in a TLS handshake with the server
 	connected atomic.Bool // the connection to the server can be used
+	responded atomic.Bool // bytes of a response came
 }
 
 // traced returns a context for an attempt that keeps its progress.
 func (p *progress) traced(ctx context.Context) context.Context {
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		TLSHandshakeStart: func() { p.handshake.Store(true) },
-		TLSHandshakeDone:  func(_ tls.ConnectionState, err error) { p.handshake.Store(err != nil) },
-		GotConn:           func(httptrace.GotConnInfo) { p.connected.Store(true) },
+		TLSHandshakeStart:    func() { p.handshake.Store(true) },
+		TLSHandshakeDone:     func(_ tls.ConnectionState, err error) { p.handshake.Store(err != nil) },
+		GotConn:              func(httptrace.GotConnInfo) { p.connected.Store(true) },
+		GotFirstResponseByte: func() { p.responded.Store(true) },
 	})
 }
 
-// unreachedProxy returns the host and port of the proxy if an attempt came no further,
-// otherwise "".
-func (c *Client) unreachedProxy(reached *progress) string {
-	if c.Proxy == nil || reached.handshake.Load() || reached.connected.Load() {
-		return ""
-	}
-	return c.Proxy.Host
-}
+// proxy reports whether the attempt got past the proxy, if there is one.
+func (p *progress) proxy() bool { return p.handshake.Load() || p.connected.Load() }
 
 // connectionError returns the error of an attempt that got no response.
-func (c *Client) connectionError(err error, reached *progress) error {
-	if refusal, ok := errors.AsType[*ProxyError](err); ok {
+func (c *Client) connectionError(err error, reached *progress) *Error {
+	if refusal, ok := errors.AsType[*Error](err); ok {
 		return refusal
 	}
-	e := &ConnectionError{
-		Err: err, Text: "the connection failed: " + cmp.Or(c.redactor.excerpt(err.Error()), "unknown cause"), Handshake: reached.handshake.Load(),
-	}
-	e.Proxy = c.unreachedProxy(reached)
+	text := cmp.Or(c.redactor.excerpt(err.Error()), "unknown cause")
+	failed := &Error{Cause: ConnectionFailed, Text: "the connection failed: " + text, Temporary: true, Err: err}
+	operations, last := map[string]string{}, "" // the text of each operation's error; last is the innermost
 	var operation *net.OpError
 	for rest := err; errors.As(rest, &operation); rest = operation.Err {
-		switch operation.Op {
-		case "proxyconnect", "socks connect":
-			e.Proxy = c.Proxy.Host
-		case "remote error": // a TLS alert
-			e.Alert = c.redactor.excerpt(strings.TrimPrefix(operation.Err.Error(), "tls: "))
-		}
+		operations[operation.Op], last = operation.Err.Error(), operation.Op
 	}
+	alert := c.redactor.excerpt(strings.TrimPrefix(operations["remote error"], "tls: ")) // of TLS
 	_, noTLS := errors.AsType[tls.RecordHeaderError](err)
+	untrusted, isUntrusted := errors.AsType[*tls.CertificateVerificationError](err)
+	closed := last == "read" || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+	socks, inSOCKS := operations["socks connect"]
+	_, inConnect := operations["proxyconnect"]
 	switch {
-	case e.Proxy != "":
-		return e
-	case e.Handshake && noTLS || c.URL.Scheme == "http" && strings.Contains(err.Error(), `malformed HTTP response "\x15\x03`): // a TLS alert
-		return &SchemeError{Scheme: c.URL.Scheme}
-	case isAboutCertificate(e.Alert) || e.Alert == "handshake failure" && c.certificateRequested.Load():
-		return &ClientCertificateError{Reason: e.Alert, Sent: c.Certificate != nil}
+	case inSOCKS:
+		failed.Cause, failed.Temporary = socksCause(socks)
+	case inConnect && isUntrusted:
+		failed.set(ProxyUntrusted, failed.Text)
+	case inConnect && c.Proxy.Scheme == "https" && last != "dial":
+		failed.Cause, failed.Temporary = ProxyNoTLS, closed
+	case inConnect || c.Proxy != nil && !reached.proxy():
+		failed.Cause = ProxyUnreachable
+	case c.URL.Scheme == "http" && strings.Contains(err.Error(), `malformed HTTP response "\x15\x03`): // a TLS alert
+		failed.set(WantsTLS, wantsTLSText)
+	case reached.responded.Load() && closed:
+		failed.Cause, failed.Text = ResponseCut, "the response ended within its headers: "+text
+	case reached.responded.Load():
+		failed.set(NotHTTP, "the response is not valid HTTP/1.1: "+text)
+		if strings.Contains(err.Error(), `malformed HTTP response "\x00\x00`) { // a frame of HTTP/2
+			failed.Text = "the server speaks only HTTP/2"
+		}
+	case isUntrusted:
+		failed.set(untrustedCause(untrusted, c.RootCAs), failed.Text+"; "+c.redactor.excerpt(describeChain(untrusted.UnverifiedCertificates)))
+	case strings.Contains(alert, "certificate") || alert == "access denied": // the words of package crypto/tls for alerts about the client's
+		failed.set(WantsCertificate, fmt.Sprintf("the server requires a client certificate: %q", alert))
+		if c.Certificate != nil {
+			failed.set(BadClientCert, fmt.Sprintf("the server did not accept the client certificate: %q", alert))
+		}
+	case alert != "":
+		failed.Cause, failed.Temporary = TLSRefused, alert == "internal error"
+	case reached.handshake.Load() && noTLS:
+		failed.set(NoTLS, "the address begins with https, but the server does not speak TLS at this port")
+	case reached.handshake.Load() && strings.HasPrefix(err.Error(), "tls: ") && strings.Contains(text, "certificate"):
+		failed.set(BadCertificate, failed.Text)
+	case reached.handshake.Load() && strings.HasPrefix(err.Error(), "tls: "): // of package crypto/tls itself
+		failed.set(TLSUnusable, failed.Text)
+	case reached.handshake.Load():
+		failed.Cause = TLSInterrupted
+	case closed && c.URL.Scheme == "http":
+		failed.Cause = ConnectionClosed
 	}
-	return e
+	return failed
 }
 
-// isAboutCertificate reports whether a TLS alert of a server is about the client's
-// certificate. These are the words of package crypto/tls.
-func isAboutCertificate(alert string) bool {
-	return strings.Contains(alert, "certificate") || alert == "access denied"
+const wantsTLSText = "the address begins with http, but the server speaks TLS at this port"
+
+// set changes an error into one that cannot pass.
+func (e *Error) set(cause Cause, text string) { e.Cause, e.Text, e.Temporary = cause, text, false }
+
+// socksCause returns what the error of a SOCKS proxy means, in the words of package
+// net/http, and whether it may pass.
+func socksCause(text string) (cause Cause, temporary bool) {
+	switch {
+	case strings.Contains(text, "auth") || strings.Contains(text, "password"):
+		return ProxyLogin, false
+	case strings.Contains(text, "not allowed"):
+		return ProxyRefused, false
+	case strings.HasPrefix(text, "unknown error"): // such as host unreachable
+		return ProxyFailed, true
+	}
+	return ProxyUnreachable, true
+}
+
+// untrustedCause returns why a certificate is not trusted.
+func untrustedCause(err *tls.CertificateVerificationError, authorities *x509.CertPool) Cause {
+	last := err.UnverifiedCertificates[len(err.UnverifiedCertificates)-1]
+	_, wrongHost := errors.AsType[x509.HostnameError](err)
+	invalid, isInvalid := errors.AsType[x509.CertificateInvalidError](err)
+	switch {
+	case wrongHost:
+		return WrongHost
+	case isInvalid && invalid.Reason == x509.Expired && invalid.Cert.NotBefore.After(time.Now()):
+		return NotYetValid
+	case isInvalid && invalid.Reason == x509.Expired:
+		return Expired
+	}
+	if system, poolErr := x509.SystemCertPool(); authorities == nil && (poolErr != nil || system.Equal(x509.NewCertPool())) {
+		return NoAuthorities
+	}
+	if len(err.UnverifiedCertificates) == 1 && !bytes.Equal(last.RawIssuer, last.RawSubject) {
+		return NoIntermediate
+	}
+	return UnknownAuthority
+}
+
+// describeChain names the server's certificate and the issuer of the last one that it sent.
+func describeChain(chain []*x509.Certificate) string {
+	return fmt.Sprintf("the certificate is for %q, and the last certificate that the server sent was issued by %q",
+		chain[0].Subject, chain[len(chain)-1].Issuer)
 }
 
 // ProxyFromEnvironment returns the proxy for a server, or nil for none. As in package

@@ -1,0 +1,161 @@
+// Copyright (c) The terraform-provider-waldur authors
+// SPDX-License-Identifier: MPL-2.0
+
+package waldur
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Request describes a request to the server.
+type Request struct {
+	Method   string
+	URL      string // with its query, never with credentials
+	Attempts int    // 0 if the request was never sent
+}
+
+// String returns the method and the URL, and the number of attempts if there
+// were several.
+func (r Request) String() string {
+	if r.Attempts > 1 {
+		return fmt.Sprintf("%s %s (%d attempts)", r.Method, r.URL, r.Attempts)
+	}
+	return r.Method + " " + r.URL
+}
+
+// Cause says why a read failed.
+type Cause string
+
+// The causes that no response tells.
+const (
+	Canceled         Cause = "canceled"
+	ReadTimedOut     Cause = "read timed out"     // the deadline of the context passed
+	NotSent          Cause = "not sent"           // it passed while other requests of the client were in progress
+	HeldBack         Cause = "held back"          // it would pass before a Retry-After header of another response allows a request
+	RequestTimedOut  Cause = "request timed out"  // an attempt took longer than [Client.RequestTimeout]
+	ConnectionFailed Cause = "connection failed"  // without any response
+	ConnectionClosed Cause = "connection closed"  // without any response, as servers do that expect TLS
+	ProxyUnreachable Cause = "proxy unreachable"  // or it is not a proxy
+	ProxyNoTLS       Cause = "proxy without TLS"  // the handshake with an https proxy failed
+	ProxyUntrusted   Cause = "proxy untrusted"    // an https proxy has a certificate that is not trusted
+	NoTLS            Cause = "no TLS"             // the address begins with https, but the server does not speak TLS
+	WantsTLS         Cause = "wants TLS"          // the address begins with http, but the server speaks TLS
+	TLSRefused       Cause = "TLS refused"        // by an alert of the server
+	TLSInterrupted   Cause = "TLS interrupted"    // the connection ended in the handshake
+	TLSUnusable      Cause = "TLS unusable"       // package crypto/tls does not accept the server's handshake
+	BadCertificate   Cause = "bad certificate"    // package crypto/tls cannot read the server's certificate
+	WrongHost        Cause = "wrong host"         // the certificate is for another host
+	Expired          Cause = "expired"            // the certificate has expired
+	NotYetValid      Cause = "not yet valid"      // the certificate is valid later
+	NoAuthorities    Cause = "no authorities"     // the system has no certificate authorities
+	NoIntermediate   Cause = "no intermediate"    // the server sent its own certificate alone, which an unknown authority issued
+	UnknownAuthority Cause = "unknown authority"  // issued the certificate
+	WantsCertificate Cause = "wants certificate"  // of the client, which has none
+	BadClientCert    Cause = "client certificate" // the server did not accept it
+)
+
+// The causes that a response tells.
+const (
+	ProxyLogin       Cause = "proxy login"        // 407 with the Basic method, or from a SOCKS proxy
+	ProxyOtherLogin  Cause = "proxy other login"  // 407 without the Basic method
+	ProxyRefused     Cause = "proxy refused"      // to connect to the server
+	ProxyFailed      Cause = "proxy failed"       // to connect to the server, which may be down
+	Unauthorized     Cause = "unauthorized"       // 401
+	Forbidden        Cause = "forbidden"          // 403
+	NotFound         Cause = "not found"          // 404 of the API, also for a page past the end
+	FilterRefused    Cause = "filter refused"     // 400 that names query parameters
+	BadRequest       Cause = "bad request"        // any other 400 of the API
+	RateLimited      Cause = "rate limited"       // 429
+	StatusTimeout    Cause = "status timeout"     // 408
+	TooEarly         Cause = "too early"          // 425
+	ServerError      Cause = "server error"       // 5xx
+	OtherStatus      Cause = "other status"       // any other except 200
+	PageDenied       Cause = "page denied"        // 401 or 403 with an HTML page
+	PageNotFound     Cause = "page not found"     // 404 with an HTML page
+	HostRefused      Cause = "host refused"       // 400 or 421 with an HTML page
+	HeadersTooLarge  Cause = "headers too large"  // 431, or 400 with a page that says so
+	HTMLPage         Cause = "HTML page"          // 200 with an HTML page
+	Moved            Cause = "moved"              // a redirect to the same endpoint elsewhere
+	RedirectLoop     Cause = "redirect loop"      // to the address that was requested
+	Redirected       Cause = "redirected"         // to anything else
+	NotHTTP          Cause = "not HTTP"           // bytes that are not a response of HTTP/1.1
+	ResponseCut      Cause = "response cut"       // the connection ended within it, or damaged it
+	ResponseTooLarge Cause = "response too large" // larger than 8 MiB
+	BadEncoding      Cause = "bad encoding"       // a Content-Encoding that is wrong or was not requested
+	NotRows          Cause = "not rows"           // the body is not a JSON array
+	BadRow           Cause = "bad row"            // it does not have the format of Waldur's API
+	FilterIgnored    Cause = "filter ignored"     // the filters of the query exclude a row
+	NoCount          Cause = "no count"           // no valid X-Result-Count header
+)
+
+// The causes that a list of responses tells.
+const (
+	TooManyRows        Cause = "too many rows"
+	TooManyPages       Cause = "too many pages"
+	RowsMissing        Cause = "rows missing"         // the pages do not add up
+	DataChanges        Cause = "data changes"         // again and again
+	NoRows             Cause = "no rows"              // although the query requires one
+	UnknownLimitPeriod Cause = "unknown limit period" // whose months cannot be added up
+)
+
+// Error reports a failed read. Its texts are safe to print and contain no secrets.
+type Error struct {
+	Request Request
+	Cause   Cause
+	Text    string // what happened, without the request
+
+	Detail     string            // the server's own words, such as "Invalid token."
+	Refused    map[string]string // with [FilterRefused]: the server's text by query parameter, 10 at most
+	Column     string            // with [BadRow]: the column, empty if the row is not an object
+	Address    string            // with [Moved]: the address to configure instead
+	Types      map[string]string // with [NoRows]: names of the component types that exist without that filter
+	RetryAfter time.Duration     // from the Retry-After header, or 0
+
+	// Partial reports that the read had received rows before.
+	Partial bool
+	// Temporary reports that another attempt may succeed.
+	Temporary bool
+	// OutOfTime reports that there was no other attempt because the deadline of the
+	// context would have passed before it.
+	OutOfTime bool
+	// Previous is the error of the attempt before, or nil.
+	Previous *Error
+	// Err is the error of package net/http or context, or nil.
+	Err error
+}
+
+func (e *Error) Error() string { return e.Request.String() + ": " + e.Problem() }
+
+// Problem returns what happened, without the request.
+func (e *Error) Problem() string {
+	if e.Previous != nil {
+		return fmt.Sprintf("%s; the previous attempt failed: %s", e.Text, e.Previous.Text)
+	}
+	return e.Text
+}
+
+func (e *Error) Unwrap() error { return e.Err }
+
+// CauseOf returns the cause of an error of this package, and "" for any other error.
+func CauseOf(err error) Cause {
+	if failed, ok := errors.AsType[*Error](err); ok {
+		return failed.Cause
+	}
+	return ""
+}
+
+// ended returns the error of a request that the context ended.
+func ended(err error, previous *Error) *Error {
+	if errors.Is(err, context.Canceled) {
+		return &Error{Cause: Canceled, Text: "the read was canceled", Previous: previous, Err: err}
+	}
+	return &Error{Cause: ReadTimedOut, Text: "no time was left for the request", Previous: previous, Err: err}
+}
+
+// readEnded reports whether the deadline of a read ended a request, or would have.
+func (e *Error) readEnded() bool {
+	return e.Cause == ReadTimedOut || e.Cause == NotSent || e.Cause == HeldBack
+}

@@ -1,0 +1,264 @@
+// Copyright (c) The terraform-provider-waldur authors
+// SPDX-License-Identifier: MPL-2.0
+
+package waldur
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"html"
+	"io"
+	"maps"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+const (
+	// maxErrorBodyBytes is how much is read of the body of an error response.
+	maxErrorBodyBytes = 64 << 10
+	// maxRefused is the maximum number of refused parameters to report.
+	maxRefused = 10
+	// maxRetryAfter is the longest wait that a Retry-After header can ask for.
+	maxRetryAfter = time.Minute
+)
+
+// retriesStatus reports whether a response with this status is requested again.
+func retriesStatus(code int) bool {
+	switch code {
+	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
+		return true
+	}
+	return code/100 == 5 && code != http.StatusNotImplemented
+}
+
+// statusCauses are the causes of statuses that say enough by themselves.
+var statusCauses = map[int]Cause{
+	http.StatusBadRequest:                  BadRequest,
+	http.StatusUnauthorized:                Unauthorized,
+	http.StatusForbidden:                   Forbidden,
+	http.StatusNotFound:                    NotFound,
+	http.StatusProxyAuthRequired:           ProxyLogin,
+	http.StatusRequestTimeout:              StatusTimeout,
+	http.StatusMisdirectedRequest:          HostRefused,
+	http.StatusTooEarly:                    TooEarly,
+	http.StatusTooManyRequests:             RateLimited,
+	http.StatusRequestHeaderFieldsTooLarge: HeadersTooLarge,
+}
+
+// pageCauses are those of statuses with an HTML page, which is not of Waldur's API.
+var pageCauses = map[int]Cause{
+	http.StatusBadRequest:   HostRefused,
+	http.StatusUnauthorized: PageDenied,
+	http.StatusForbidden:    PageDenied,
+	http.StatusNotFound:     PageNotFound,
+}
+
+// wantsTLS has the texts of servers that got plain HTTP at a port for TLS: Go and
+// Caddy, nginx, Apache, and Tomcat.
+var wantsTLS = regexp.MustCompile(`(HTTP request (was sent )?to|speaking plain HTTP to|host and port requires) (an )?(HTTPS|SSL|TLS)`)
+
+// statusError returns the error of a response with a status other than 200. path is
+// that of the request, below the root of the API.
+func (c *Client) statusError(resp *http.Response, path string) *Error {
+	if resp.StatusCode/100 == 3 && resp.Header.Get("Location") != "" {
+		return c.redirectError(resp, path)
+	}
+	var body []byte
+	encoding := resp.Header.Get("Content-Encoding") // net/http removes a gzip that it decodes
+	if resp.StatusCode >= http.StatusOK {           // the body of a 101 response is the connection
+		var err error
+		if body, err = io.ReadAll(io.LimitReader(resp.Body, maxErrorBodyBytes)); isCorrupt(err) {
+			encoding = "gzip"
+		}
+	}
+	page := isHTML(resp.Header, body)
+	failed := &Error{
+		Cause: OtherStatus, Text: "the server responded with " + c.redactor.excerpt(resp.Status),
+		RetryAfter: parseRetryAfter(resp.Header), Temporary: retriesStatus(resp.StatusCode),
+	}
+	if resp.StatusCode >= http.StatusInternalServerError {
+		failed.Cause = ServerError
+	}
+	if cause, ok := statusCauses[resp.StatusCode]; ok {
+		failed.Cause = cause
+	}
+	if cause, ok := pageCauses[resp.StatusCode]; ok && page {
+		failed.Cause = cause
+	}
+	if !failed.Temporary {
+		failed.RetryAfter = 0
+	} else if failed.RetryAfter > maxRetryAfter {
+		failed.Temporary = false
+	}
+	detail, refused := parseProblem(body)
+	if page {
+		detail, refused = pageTitle(body), nil
+	}
+	switch {
+	case resp.StatusCode == http.StatusProxyAuthRequired:
+		c.explainLogin(failed, resp.Header)
+	case resp.StatusCode != http.StatusBadRequest:
+	case c.URL.Scheme == "http" && wantsTLS.Match(body):
+		failed.set(WantsTLS, wantsTLSText)
+		return failed
+	case page && strings.Contains(detail, "Too Large"): // nginx
+		failed.Cause = HeadersTooLarge
+	case len(refused) > 0:
+		failed.refuse(refused, c.redactor)
+		return failed
+	}
+	if failed.Cause == HeadersTooLarge {
+		failed.Text += fmt.Sprintf(" to headers of %d bytes, of which the token has %d", headerBytes(resp.Request.Header), len(c.Token))
+	}
+	for _, parameter := range slices.Sorted(maps.Keys(refused)) {
+		detail = strings.TrimSpace(detail + " " + parameter + ": " + refused[parameter])
+	}
+	if encoding != "" && !strings.EqualFold(encoding, "identity") {
+		failed.Text += fmt.Sprintf(" and a body that cannot be read: its Content-Encoding is %q", c.redactor.excerpt(encoding))
+	} else if failed.Detail = c.redactor.excerpt(detail); failed.Detail != "" {
+		failed.Text += fmt.Sprintf(": %q", failed.Detail)
+	}
+	return failed
+}
+
+// refuse sets the query parameters that the server refused.
+func (e *Error) refuse(refused map[string]string, redactor *redactor) {
+	e.Refused = map[string]string{}
+	for _, parameter := range slices.Sorted(maps.Keys(refused))[:min(len(refused), maxRefused)] {
+		e.Refused[redactor.excerpt(parameter)] = redactor.excerpt(refused[parameter])
+	}
+	var problems []string
+	for _, parameter := range slices.Sorted(maps.Keys(e.Refused)) {
+		problems = append(problems, fmt.Sprintf("%s: %q", parameter, e.Refused[parameter]))
+	}
+	e.set(FilterRefused, "the server refused "+strings.Join(problems, "; "))
+}
+
+// headerBytes returns the size of a request's headers, as HTTP/1.1 sends them.
+func headerBytes(header http.Header) (n int) {
+	for name, values := range header {
+		for _, value := range values {
+			n += len(name) + len(": ") + len(value) + len("\r\n")
+		}
+	}
+	return n
+}
+
+// redirectError returns the error of a redirect. Redirects are never followed, so that
+// the token is sent only to the configured address.
+func (c *Client) redirectError(resp *http.Response, path string) *Error {
+	failed := &Error{Cause: Redirected, Text: fmt.Sprintf("the server responded with %s, a redirect to %s",
+		c.redactor.excerpt(resp.Status), c.redactor.excerpt(resp.Header.Get("Location")))}
+	location, err := resp.Location()
+	if err != nil {
+		return failed
+	}
+	if moved := movedTo(location, c.URL, path); moved != "" && c.redactor.excerpt(moved) == moved {
+		failed.Cause, failed.Address = Moved, moved
+	}
+	if requested := resp.Request.URL; location.Scheme == requested.Scheme && hostPort(location) == hostPort(requested) &&
+		strings.TrimRight(location.Path, "/") == strings.TrimRight(requested.Path, "/") && location.RawQuery == requested.RawQuery {
+		failed.Cause = RedirectLoop
+	}
+	return failed
+}
+
+// hostPort returns the host and the port of an address, also if the port is the default.
+func hostPort(u *url.URL) string {
+	port := map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	return strings.ToLower(u.Hostname()) + ":" + cmp.Or(u.Port(), port)
+}
+
+// parseProblem parses the body of an error of the Django REST framework: an object
+// whose members are texts or lists of texts. Only lists are about parameters, as in
+// {"PARAMETER": ["…"], …}. It returns them by parameter, and all other texts, such as
+// {"detail": "…"}, as one. It returns a body of any other form as that text.
+func parseProblem(body []byte) (detail string, problems map[string]string) {
+	var object map[string]jsontext.Value
+	if json.Unmarshal(body, &object) != nil {
+		return string(body), nil
+	}
+	problems = map[string]string{}
+	var details []string
+	for _, name := range slices.Sorted(maps.Keys(object)) {
+		var text string
+		var texts []string
+		isText, isList := json.Unmarshal(object[name], &text) == nil, json.Unmarshal(object[name], &texts) == nil
+		switch {
+		case !isText && !isList:
+			return string(body), nil
+		case slices.Contains([]string{"detail", "error", "errors", "message", "non_field_errors"}, name):
+			details = append(details, strings.TrimSpace(strings.Join(texts, " ")+" "+text))
+		case isList:
+			problems[name] = strings.Join(texts, " ")
+		default:
+			details = append(details, name+": "+text)
+		}
+	}
+	return strings.TrimSpace(strings.Join(details, " ")), problems
+}
+
+var titleTag = regexp.MustCompile(`(?is)<title[^>]*>(.*?)</title>`)
+
+// pageTitle returns the title of an HTML page, or "".
+func pageTitle(body []byte) string {
+	if match := titleTag.FindSubmatch(body); match != nil {
+		return html.UnescapeString(string(match[1]))
+	}
+	return ""
+}
+
+// isHTML reports whether a response is an HTML page. Its body decides, because web front
+// ends and gateways label bodies wrongly. Its label decides only for other texts.
+func isHTML(header http.Header, body []byte) bool {
+	switch body = bytes.TrimSpace(bytes.TrimPrefix(body, []byte("\ufeff"))); {
+	case bytes.HasPrefix(body, []byte("<")):
+		return true
+	case bytes.HasPrefix(body, []byte("[")), bytes.HasPrefix(body, []byte("{")):
+		return false
+	}
+	return strings.HasPrefix(header.Get("Content-Type"), "text/html")
+}
+
+// movedTo returns the address to configure if a redirect points to the same path of
+// an API with another root, otherwise "".
+func movedTo(location, root *url.URL, path string) string {
+	if root.Scheme == "https" && location.Scheme == "http" { // never to less security
+		return ""
+	}
+	prefix, _, found := strings.Cut(location.EscapedPath(), "/api/"+path)
+	moved := location.Scheme + "://" + location.Host + prefix
+	if u, err := ParseURL(moved); !found || err != nil || u.String() == root.String() {
+		return ""
+	}
+	return moved
+}
+
+// parseRetryAfter returns the wait in a Retry-After header, which has seconds or a
+// date (RFC 9110, section 10.2.3). A date is compared with the response's own, since
+// the server's clock may differ. It returns 0 without a valid header.
+func parseRetryAfter(header http.Header) time.Duration {
+	value := header.Get("Retry-After")
+	if seconds, err := strconv.ParseUint(value, 10, 32); err == nil || errors.Is(err, strconv.ErrRange) {
+		return time.Duration(seconds) * time.Second
+	}
+	date, err := http.ParseTime(value)
+	if err != nil {
+		return 0
+	}
+	now, err := http.ParseTime(header.Get("Date"))
+	if err != nil {
+		now = time.Now()
+	}
+	return max(0, date.Sub(now))
+}
