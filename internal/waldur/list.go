@@ -12,7 +12,6 @@ import (
 	"maps"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -95,13 +94,18 @@ func (c *Client) latestMonth(ctx context.Context) (Month, error) {
 // more request finds out which types exist without that filter.
 func (c *Client) noRows(ctx context.Context, q *Query, request Request) error {
 	failed := &Error{Request: request, Cause: NoRows, Text: "Waldur has no row for the current month"}
-	if filters := q.Filters(); len(filters) > 0 {
-		failed.Text = "Waldur has no row for " + strings.Join(filters, ", ")
+	for i, f := range q.filters() {
+		if i == 0 {
+			failed.Text = "Waldur has no row for "
+		} else {
+			failed.Text += ", "
+		}
+		failed.Text += f.parameter + "=" + f.value
 	}
 	if q.ComponentType != "" {
 		others := *q
 		others.ComponentType = ""
-		others.columns = inOrder(slices.Concat(keyColumns, columnsByName("component_name"), others.filterColumns()))
+		others.columns = inOrder(append(others.keyAndFilterColumns(), columnsByName("component_name")...))
 		if p, err := c.page(ctx, &others, pageRequest{number: 1, size: MaxPageSize}); err == nil {
 			failed.Types = map[string]string{}
 			for _, row := range p.rows {
@@ -129,7 +133,7 @@ func (c *Client) consumeWholeLimitPeriods(ctx context.Context, q *Query, rows []
 	earlier := *q
 	earlier.BillingPeriod, earlier.End = Month{}, month.Add(-1)
 	earlier.Start = slices.MinFunc(slices.Collect(maps.Values(starts)), Month.Compare)
-	earlier.columns = inOrder(slices.Concat(keyColumns, columnsByName("total_consumed"), q.filterColumns()))
+	earlier.columns = inOrder(append(q.keyAndFilterColumns(), columnsByName("total_consumed")...))
 	var earlierRows []*ComponentUsage
 	var err error
 	if earlier.End.InRange() { // nothing comes before the first month
@@ -241,7 +245,7 @@ func (r *reading) read(ctx context.Context) error {
 			return err
 		}
 		if len(r.rows) == r.count {
-			if len(r.query.months()) == 0 && !inOneMonth(r.rows) {
+			if !r.query.hasMonths() && !inOneMonth(r.rows) {
 				return dataChangedError("a new month began")
 			}
 			return nil

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // MaxPageSize is the largest page_size that the server accepts.
@@ -35,10 +36,10 @@ func (c *Client) page(ctx context.Context, q *Query, r pageRequest) (*page, erro
 	if p.rows, failed = decodeRows(resp, q.columns); failed == nil {
 		p.count, failed = resp.Count()
 	}
-	for i := 0; i < len(p.rows) && failed == nil; i++ {
-		if parameter, value := q.violatedFilter(p.rows[i]); parameter != "" {
-			failed = &Error{Cause: FilterIgnored,
-				Text: fmt.Sprintf("row %d does not match the filter %s: it has %q", i+1, parameter, c.redactor.excerpt(value))}
+	for _, f := range q.filters() {
+		if i := slices.IndexFunc(p.rows, f.excludes); i >= 0 && failed == nil {
+			failed = &Error{Cause: FilterIgnored, Text: fmt.Sprintf("row %d does not match the filter %s: it has %s",
+				i+1, f.parameter, c.redactor.excerpt(f.column.text(p.rows[i])))}
 		}
 	}
 	if failed != nil {
@@ -66,15 +67,7 @@ func (c *Client) getWithFullDates(ctx context.Context, q *Query, r pageRequest, 
 // refusesMonths reports whether an error refuses a month of the query.
 func refusesMonths(err error, q *Query) bool {
 	failed, ok := errors.AsType[*Error](err)
-	if !ok {
-		return false
-	}
-	for parameter := range q.months() {
-		if _, refused := failed.Refused[parameter]; refused {
-			return true
-		}
-	}
-	return false
+	return ok && slices.ContainsFunc(q.filters(), func(f filter) bool { return failed.Refused[f.parameter] != "" && !f.month.IsZero() })
 }
 
 // distinct returns the number of distinct rows on the page.

@@ -5,10 +5,10 @@ package waldur
 
 import (
 	"encoding/hex"
-	"maps"
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/google/uuid"
 )
@@ -74,31 +74,68 @@ type pageRequest struct {
 	order  string // the server's order, its default if empty
 }
 
+// filter is a query parameter that selects rows.
+type filter struct {
+	parameter string
+	value     string
+	month     Month   // the value, if it is a month
+	column    *Column // that shows whether the server obeyed the filter; nil if none does
+}
+
+// filters returns the filters that are set.
+func (q *Query) filters() (filters []filter) {
+	add := func(parameter, value, column string, month Month) {
+		if value != "" {
+			filters = append(filters, filter{parameter, value, month, ColumnByName(column)})
+		}
+	}
+	for _, f := range []filter{{parameter: "billing_period", month: q.BillingPeriod}, {parameter: "start", month: q.Start}, {parameter: "end", month: q.End}} {
+		if !f.month.IsZero() {
+			add(f.parameter, f.month.String(), "billing_period", f.month)
+		}
+	}
+	for _, f := range []struct {
+		parameter, column string
+		id                uuid.NullUUID
+	}{{"offering_uuid", "offering_uuid", q.OfferingUUID}, {"customer_uuid", "service_provider_uuid", q.CustomerUUID}, {"project_uuid", "", q.ProjectUUID}} {
+		if f.id.Valid {
+			add(f.parameter, hex.EncodeToString(f.id.UUID[:]), f.column, Month{})
+		}
+	}
+	add("offering_type", q.OfferingType, "offering_type", Month{})
+	add("component_type", q.ComponentType, "component_type", Month{})
+	add("billing_type", q.BillingType, "billing_type", Month{})
+	return filters
+}
+
+// excludes reports whether a row cannot be among those that the filter selects.
+func (f filter) excludes(u *ComponentUsage) bool {
+	if f.column == nil {
+		return false
+	}
+	switch value := f.column.Value(u).(type) {
+	case *Month:
+		order := value.Compare(f.month)
+		return order < 0 && f.parameter != "end" || order > 0 && f.parameter != "start"
+	case *string:
+		id := value != nil && strings.HasSuffix(f.parameter, "_uuid") && strings.EqualFold(strings.ReplaceAll(*value, "-", ""), f.value)
+		return value == nil || *value != f.value && !id
+	}
+	return true
+}
+
 // values returns the query parameters of a page.
 func (q *Query) values(r pageRequest, fullDates bool) url.Values {
 	values := url.Values{"page_size": {strconv.Itoa(r.size)}}
-	set := func(parameter, value string) {
-		if value != "" {
-			values.Set(parameter, value)
+	for _, f := range q.filters() {
+		values.Set(f.parameter, f.value)
+		if fullDates && !f.month.IsZero() {
+			values.Set(f.parameter, f.month.FirstDay())
 		}
 	}
-	for parameter, month := range q.months() {
-		values.Set(parameter, month.String())
-		if fullDates {
-			values.Set(parameter, month.FirstDay())
-		}
+	if r.order != "" {
+		values.Set("o", r.order)
 	}
-	for parameter, id := range map[string]uuid.NullUUID{
-		"offering_uuid": q.OfferingUUID, "customer_uuid": q.CustomerUUID, "project_uuid": q.ProjectUUID,
-	} {
-		if id.Valid {
-			values.Set(parameter, hex.EncodeToString(id.UUID[:]))
-		}
-	}
-	set("offering_type", q.OfferingType)
-	set("component_type", q.ComponentType)
-	set("billing_type", q.BillingType)
-	set("o", r.order)
 	if r.number > 1 {
 		values.Set("page", strconv.Itoa(r.number))
 	}
@@ -110,40 +147,17 @@ func (q *Query) values(r pageRequest, fullDates bool) url.Values {
 	return values
 }
 
-// months returns the months of the query by parameter.
-func (q *Query) months() map[string]Month {
-	months := map[string]Month{}
-	for parameter, month := range map[string]Month{"billing_period": q.BillingPeriod, "start": q.Start, "end": q.End} {
-		if !month.IsZero() {
-			months[parameter] = month
-		}
-	}
-	return months
+// hasMonths reports whether the query says which months to read.
+func (q *Query) hasMonths() bool {
+	return slices.ContainsFunc(q.filters(), func(f filter) bool { return !f.month.IsZero() })
 }
 
-// Filters returns the query parameters that select rows, such as
-// "component_type=cpu", in alphabetical order.
-func (q *Query) Filters() []string {
-	selection := *q
-	selection.columns = Columns
-	values := selection.values(pageRequest{}, false)
-	values.Del("page_size")
-	var filters []string
-	for _, parameter := range slices.Sorted(maps.Keys(values)) {
-		filters = append(filters, parameter+"="+values.Get(parameter))
-	}
-	return filters
-}
-
-// filterColumns returns the columns that show whether the server obeyed the filters, apart
-// from those of the key. No column shows project_uuid.
-func (q *Query) filterColumns() (columns []*Column) {
-	for name, used := range map[string]bool{
-		"offering_type": q.OfferingType != "", "billing_type": q.BillingType != "", "service_provider_uuid": q.CustomerUUID.Valid,
-	} {
-		if used {
-			columns = append(columns, ColumnByName(name))
-		}
+// keyAndFilterColumns returns the columns that every request needs: those of the key, and
+// those that show whether the server obeyed the filters.
+func (q *Query) keyAndFilterColumns() []*Column {
+	columns := slices.Clone(keyColumns)
+	for _, f := range q.filters() {
+		columns = append(columns, f.column)
 	}
 	return columns
 }
@@ -154,7 +168,7 @@ func (q *Query) columnsToRead() []*Column {
 	if len(q.Fields) == 0 && len(q.GroupBy) == 0 {
 		return Columns
 	}
-	needed := slices.Concat(keyColumns, q.filterColumns(), q.Fields)
+	needed := slices.Concat(q.keyAndFilterColumns(), q.Fields)
 	if len(q.GroupBy) > 0 {
 		needed = append(needed, slices.Concat(q.GroupBy, unitColumns, totalColumns)...)
 	} else {
@@ -209,37 +223,4 @@ func (q *Query) order() []Ordering {
 		last = sharedColumns(q.GroupBy)
 	}
 	return slices.Concat(q.OrderBy, orderBy(defaultColumns), orderBy(last))
-}
-
-// violatedFilter returns the filter that a row does not match and the row's value,
-// or empty strings. It does not check project_uuid, which no column has.
-func (q *Query) violatedFilter(u *ComponentUsage) (parameter, value string) {
-	month := *u.BillingPeriod
-	switch {
-	case !q.BillingPeriod.IsZero() && month != q.BillingPeriod:
-		return "billing_period", month.String()
-	case !q.Start.IsZero() && month.Compare(q.Start) < 0:
-		return "start", month.String()
-	case !q.End.IsZero() && month.Compare(q.End) > 0:
-		return "end", month.String()
-	case q.OfferingUUID.Valid && !isUUID(u.OfferingUUID, q.OfferingUUID.UUID):
-		return "offering_uuid", *u.OfferingUUID
-	case q.CustomerUUID.Valid && u.ServiceProviderUUID == nil:
-		return "customer_uuid", "no service provider"
-	case q.CustomerUUID.Valid && !isUUID(u.ServiceProviderUUID, q.CustomerUUID.UUID):
-		return "customer_uuid", *u.ServiceProviderUUID
-	case q.ComponentType != "" && *u.ComponentType != q.ComponentType:
-		return "component_type", *u.ComponentType
-	case q.OfferingType != "" && *u.OfferingType != q.OfferingType:
-		return "offering_type", *u.OfferingType
-	case q.BillingType != "" && *u.BillingType != q.BillingType:
-		return "billing_type", *u.BillingType
-	}
-	return "", ""
-}
-
-// isUUID reports whether a text is that UUID, with or without dashes.
-func isUUID(text *string, id uuid.UUID) bool {
-	parsed, err := uuid.Parse(*text)
-	return err == nil && parsed == id
 }

@@ -5,6 +5,8 @@ package waldur
 
 import (
 	"cmp"
+	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 )
@@ -164,6 +166,14 @@ func (c *Column) want() string {
 	default:
 		return "a string"
 	}
+}
+
+// text returns a row's value for an error, a text in quotes.
+func (c *Column) text(u *ComponentUsage) string {
+	if c.IsNull(u) {
+		return "null"
+	}
+	return fmt.Sprintf("%q", reflect.ValueOf(c.Value(u)).Elem())
 }
 
 // ColumnByName returns the column with a name, or nil if no column has it.
