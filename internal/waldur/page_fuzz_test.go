@@ -4,6 +4,7 @@
 package waldur
 
 import (
+	"bytes"
 	"encoding/json"
 	"net/http"
 	"os"
@@ -55,21 +56,17 @@ func FuzzPage(f *testing.F) {
 
 // recordedBodies returns the response bodies of the recorded exchanges.
 func recordedBodies(tb testing.TB) (bodies [][]byte) {
-	text, err := os.ReadFile(filepath.Join("..", "waldurtest", "testdata", "contract", "exchanges.json"))
+	text, err := os.ReadFile(filepath.Join("..", "waldurtest", "testdata", "contract", "waldur.jsonl"))
 	if err != nil {
 		tb.Fatal(err)
 	}
-	var recorded struct {
-		Exchanges []struct {
-			Response struct{ Body json.RawMessage }
+	for line := range bytes.Lines(text) {
+		var exchange struct{ Body json.RawMessage }
+		if err := json.Unmarshal(line, &exchange); err != nil {
+			tb.Fatal(err)
 		}
-	}
-	if err := json.Unmarshal(text, &recorded); err != nil {
-		tb.Fatal(err)
-	}
-	for _, exchange := range recorded.Exchanges {
-		if len(exchange.Response.Body) < 4000 { // larger ones have nothing more to them, and mutate slowly
-			bodies = append(bodies, exchange.Response.Body)
+		if len(exchange.Body) < 4000 { // larger ones have nothing more to them, and mutate slowly
+			bodies = append(bodies, exchange.Body)
 		}
 	}
 	return bodies

@@ -6,239 +6,219 @@ package waldurtest
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
-	"io"
+	"maps"
 	"net/http"
 	"net/url"
+	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 )
 
-// recording is testdata/contract/exchanges.json.
-type recording struct {
-	Today     string
-	Token     string
-	Exchanges []exchange
-}
-
+// exchange is a line of a file in testdata/contract: a request and its response.
 type exchange struct {
-	Name    string
-	Request struct {
-		Method, Path string
-		Headers      map[string]string
-	}
-	Response struct {
-		Status  int
-		Headers map[string]string
-		Body    json.RawMessage
-	}
+	Name            string
+	Request         string // "GET /path?query"
+	Headers         map[string]string
+	Status          int
+	ResponseHeaders map[string]string `json:"response_headers"`
+	Body            json.RawMessage   // nil: not recorded
+	Cut             bool              // the body has only the first rows of the response
 }
-
-// recordedExchanges is the number of recordings, so that a lost one is noticed.
-const recordedExchanges = 46
 
 // absentHeaders must not be in a response if they are not in its recording.
 var absentHeaders = []string{"Link", "X-Result-Count", "WWW-Authenticate", "Location", "Allow"}
 
-// The recordings must hold for any order of equal rows.
-func TestContract(t *testing.T) {
+// framework.jsonl has requests and responses of the Django REST framework, django-filter
+// and PostgreSQL, configured as in Waldur. The rows in that database are [ContractRows],
+// so the whole list of each query is compared, byte for byte, with its headers.
+func TestFrameworkContract(t *testing.T) {
 	t.Parallel()
-	contract := readRecording(t)
-	if contract.Token != Token {
-		t.Errorf("Token is not the recordings' %q", contract.Token)
-	}
-	kept, anew := contractServer(t, contract), contractServer(t, contract)
-	anew.ShuffleTies(1)
-	for _, e := range contract.Exchanges {
-		t.Run(e.Name, func(t *testing.T) { replay(t, kept, e) })
-		t.Run(e.Name+", equal rows placed anew", func(t *testing.T) { replay(t, anew, e) })
+	for _, e := range readExchanges(t, "testdata/contract/framework.jsonl", 16) {
+		t.Run(e.Name, func(t *testing.T) {
+			t.Parallel()
+			server := contractServer(t)
+			if copies := e.load(t, server, ContractRows()); copies != 0 {
+				t.Errorf("%d rows fewer than recorded", copies)
+			}
+			e.replay(t, server)
+		})
 	}
 }
 
-func readRecording(t *testing.T) recording {
-	t.Helper()
-	text, err := recordings.ReadFile("testdata/contract/exchanges.json")
-	if err != nil {
-		t.Fatal(err)
+// waldur.jsonl has requests and responses of Waldur's own code. Of the 3,451 rows in its
+// database, only those are known that the responses show. The server has these rows, and
+// copies of one of them where more were counted. So status, headers and body are compared
+// byte for byte, and a filter must not select another known row before the recorded ones.
+// That it selects as many rows as Waldur does is not proved here.
+func TestWaldurContract(t *testing.T) {
+	t.Parallel()
+	exchanges := readExchanges(t, "testdata/contract/waldur.jsonl", 105)
+	var known []Row
+	for _, e := range exchanges {
+		if bytes.HasPrefix(e.Body, []byte(`[{"offering_uuid"`)) { // with all fields
+			known = append(known, decode[[]Row](t, e.Body)...)
+		}
 	}
-	var contract recording
-	if err := json.Unmarshal(text, &contract); err != nil {
-		t.Fatal(err)
+	known = withoutRepeats(known)
+	for _, e := range exchanges {
+		t.Run(e.Name, func(t *testing.T) {
+			t.Parallel()
+			server := contractServer(t)
+			e.load(t, server, known)
+			e.replay(t, server)
+		})
 	}
-	if len(contract.Exchanges) != recordedExchanges {
-		t.Fatalf("%d exchanges, want %d", len(contract.Exchanges), recordedExchanges)
-	}
-	return contract
 }
 
-func contractServer(t *testing.T, contract recording) *Server {
+func readExchanges(t *testing.T, file string, count int) []exchange {
 	t.Helper()
-	today, err := time.Parse(time.DateOnly, contract.Today)
+	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := Start(t, ContractRows())
-	server.SetNow(today)
+	var exchanges []exchange
+	for line := range bytes.Lines(text) {
+		exchanges = append(exchanges, decode[exchange](t, line))
+	}
+	if len(exchanges) != count {
+		t.Fatalf("%s: %d exchanges, want %d", file, len(exchanges), count)
+	}
+	return exchanges
+}
+
+func decode[T any](t *testing.T, text []byte) (value T) {
+	t.Helper()
+	if err := json.Unmarshal(text, &value); err != nil {
+		t.Fatal(err)
+	}
+	return value
+}
+
+func contractServer(t *testing.T) *Server {
+	t.Helper()
+	server := Start(t, nil)
+	server.SetNow(time.Date(2026, 11, 28, 0, 0, 0, 0, time.UTC))
+	server.SetToken("expired", TokenExpired)
+	server.SetToken("inactive", TokenInactiveUser)
+	server.AllowHosts("waldur.test", "127.0.0.1")
 	return server
 }
 
-func replay(t *testing.T, server *Server, e exchange) {
-	response, body := sendAgain(t, server, e)
-	if response.StatusCode != e.Response.Status {
-		t.Errorf("status %d, want %d", response.StatusCode, e.Response.Status)
-	}
-	compareHeaders(t, response.Header, e.Response.Headers)
-	if e.Response.Body[0] == '[' {
-		compareRows(t, e, decodeArray(t, body), decodeArray(t, e.Response.Body))
-		return
-	}
-	if string(e.Response.Body) == "null" {
-		e.Response.Body = nil // recorded without a body
-	}
-	if got, want := canonical(t, body), canonical(t, e.Response.Body); got != want {
-		t.Errorf("body\n%s\nwant\n%s", got, want)
-	}
+func withoutRepeats(rows []Row) []Row {
+	seen := map[[3]string]bool{}
+	return slices.DeleteFunc(rows, func(row Row) bool {
+		key := [3]string{row.OfferingUUID, row.ComponentType, row.BillingPeriod}
+		repeated := seen[key]
+		seen[key] = true
+		return repeated
+	})
 }
 
-func sendAgain(t *testing.T, server *Server, e exchange) (*http.Response, []byte) {
+// load sets the known rows, those of the response first, because rows that sort equally
+// keep their order. It adds copies of the last row of the response until the server counts
+// as many as recorded, and returns their number. For a page after the first, it sets only
+// the rows of the response, and before them copies of the first: recorded pages repeat
+// rows that sort equally. Which project a row is of only the request shows.
+func (e *exchange) load(t *testing.T, server *Server, known []Row) (copies int) {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), e.Request.Method, server.URL+e.Request.Path, nil)
+	server.SetRows(known)
+	recorded, _ := strconv.Atoi(e.ResponseHeaders["X-Result-Count"])
+	if recorded == 0 {
+		return 0
+	}
+	address, err := url.Parse(e.Request[strings.Index(e.Request, "/"):])
+	if err != nil {
+		t.Fatal(err)
+	}
+	query, shown := address.Query(), e.shown(t, known)
+	if project := query.Get("project_uuid"); project != "" && shown[0].ProjectUUID == nil {
+		shown[0].ProjectUUID = &project
+	}
+	rows := withoutRepeats(slices.Concat(shown, known))
+	if link := e.ResponseHeaders["Link"]; strings.Contains(link, `rel="prev"`) {
+		before := len(shown) // page 2
+		if !strings.Contains(link, `rel="next"`) {
+			before = recorded - len(shown)
+		}
+		rows = slices.Concat(slices.Repeat(shown[:1], before), shown)
+	}
+	server.SetRows(rows)
+	query.Del("page")
+	_, header := FetchPage[Row](t, server, query.Encode())
+	counted, err := strconv.Atoi(header.Get("X-Result-Count"))
+	if err != nil || counted > recorded {
+		t.Fatalf("the server counts %d rows, want at most %d", counted, recorded)
+	}
+	server.SetRows(append(rows, slices.Repeat(shown[len(shown)-1:], recorded-counted)...))
+	return recorded - counted
+}
+
+// shown returns the rows of the response, or one row if it has no body. For a row with
+// some of the fields, it is the first known row that has the same values.
+func (e *exchange) shown(t *testing.T, known []Row) []Row {
+	t.Helper()
+	if e.Body == nil {
+		return known[:1]
+	}
+	var rows []Row
+	for _, object := range decode[[]json.RawMessage](t, e.Body) {
+		encode := rowEncoder(slices.Collect(maps.Keys(decode[map[string]any](t, object))))
+		i := slices.IndexFunc(known, func(row Row) bool { return bytes.Equal(encode(&row), object) })
+		if i < 0 {
+			t.Fatalf("no known row is %s", object)
+		}
+		rows = append(rows, known[i])
+	}
+	return rows
+}
+
+// replay sends the request and compares the response with the recorded one.
+func (e *exchange) replay(t *testing.T, server *Server) {
+	t.Helper()
+	method, path, _ := strings.Cut(e.Request, " ")
+	request, err := http.NewRequestWithContext(t.Context(), method, server.URL+path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	request.Host = "waldur.test"
-	for name, value := range e.Request.Headers {
-		request.Header.Set(name, value)
+	for name, value := range e.Headers {
+		if name == "Host" {
+			request.Host = value
+		}
+		request.Header.Set(name, latin1(value))
 	}
-	return do(t, server, request)
-}
-
-func compareHeaders(t *testing.T, got http.Header, want map[string]string) {
-	t.Helper()
-	for name, value := range want {
-		if got.Get(name) != value {
-			t.Errorf("%s: %s\nwant: %s", name, got.Get(name), value)
+	response, body := do(t, server, request)
+	if response.StatusCode != e.Status {
+		t.Errorf("status %d, want %d", response.StatusCode, e.Status)
+	}
+	for name, value := range e.ResponseHeaders {
+		if got := response.Header.Get(name); got != value {
+			t.Errorf("%s: %s\nwant: %s", name, got, value)
 		}
 	}
 	for _, name := range absentHeaders {
-		if _, recorded := want[name]; !recorded && got.Get(name) != "" {
-			t.Errorf("%s: %s, not in the recording", name, got.Get(name))
+		if got := response.Header.Get(name); e.ResponseHeaders[name] == "" && got != "" {
+			t.Errorf("%s: %s, not in the recording", name, got)
 		}
 	}
-}
-
-// compareRows accepts rows that sort equally in any order.
-func compareRows(t *testing.T, e exchange, got, want []json.RawMessage) {
-	t.Helper()
-	if len(got) != len(want) {
-		t.Fatalf("%d rows, want %d", len(got), len(want))
+	want := []byte(e.Body)
+	if e.Cut {
+		want = bytes.TrimSuffix(want, []byte("]"))
+		body = body[:min(len(want), len(body))]
 	}
-	order := recordedOrder(t, e.Request.Path)
-	for start := 0; start < len(want); {
-		key, end := sortKey(t, order, want[start]), start+1
-		for end < len(want) && key != "" && sortKey(t, order, want[end]) == key {
-			end++
-		}
-		if end-start > 1 {
-			refuseCutGroup(t, e, start == 0, end == len(want))
-		}
-		compareGroup(t, start, canonicalRows(t, got[start:end]), canonicalRows(t, want[start:end]))
-		start = end
+	if want != nil && !bytes.Equal(body, want) {
+		t.Errorf("body\n%s\nwant\n%s", body, want)
 	}
 }
 
-// refuseCutGroup fails if a recorded page may contain only a part of a group of equal
-// rows. Such a page cannot be compared, and no recording has one.
-func refuseCutGroup(t *testing.T, e exchange, atStart, atEnd bool) {
-	t.Helper()
-	link := e.Response.Headers["Link"]
-	if atStart && strings.Contains(link, `rel="prev"`) || atEnd && strings.Contains(link, `rel="next"`) {
-		t.Fatal("the page cuts a group of equal rows")
+// latin1 encodes a header's value as the recorded client did.
+func latin1(value string) string {
+	var encoded []byte
+	for _, r := range value {
+		encoded = append(encoded, byte(r))
 	}
-}
-
-func compareGroup(t *testing.T, position int, got, want []string) {
-	t.Helper()
-	slices.Sort(got)
-	slices.Sort(want)
-	if !slices.Equal(got, want) {
-		t.Errorf("from row %d:\n%s\nwant\n%s", position, strings.Join(got, "\n"), strings.Join(want, "\n"))
-	}
-}
-
-// recordedOrder parses the order itself: the server's code is under test.
-func recordedOrder(t *testing.T, path string) []string {
-	t.Helper()
-	address, err := url.Parse(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	switch o := address.Query().Get("o"); o {
-	case "", "offering_name":
-		return []string{"billing_period", "offering_name", "component_name"}
-	default:
-		return strings.Split(strings.ReplaceAll(o, "-", ""), ",")
-	}
-}
-
-// sortKey returns the same text for rows that sort equally, and "" for a row without
-// the columns of the order.
-func sortKey(t *testing.T, order []string, row json.RawMessage) string {
-	t.Helper()
-	var values map[string]any
-	if err := json.Unmarshal(row, &values); err != nil {
-		t.Fatal(err)
-	}
-	key := ""
-	for _, column := range order {
-		value, there := values[column]
-		if !there {
-			return ""
-		}
-		key += fmt.Sprintf("%q ", value)
-	}
-	return key
-}
-
-func canonicalRows(t *testing.T, rows []json.RawMessage) []string {
-	t.Helper()
-	texts := make([]string, len(rows))
-	for i, row := range rows {
-		texts[i] = canonical(t, row)
-	}
-	return texts
-}
-
-// canonical removes the differences between notations of the same JSON: spaces and
-// escapes. The order of fields is part of the recording, so it is kept.
-func canonical(t *testing.T, text []byte) string {
-	t.Helper()
-	decoder := json.NewDecoder(bytes.NewReader(text))
-	decoder.UseNumber()
-	var out strings.Builder
-	for {
-		token, err := decoder.Token()
-		if err == io.EOF {
-			return out.String()
-		}
-		if err != nil {
-			t.Fatalf("%v in %s", err, text)
-		}
-		if s, ok := token.(string); ok {
-			fmt.Fprintf(&out, "%q ", s)
-			continue
-		}
-		fmt.Fprintf(&out, "%v ", token)
-	}
-}
-
-func decodeArray(t *testing.T, text []byte) []json.RawMessage {
-	t.Helper()
-	var rows []json.RawMessage
-	if err := json.Unmarshal(text, &rows); err != nil {
-		t.Fatalf("%v in %s", err, text)
-	}
-	return rows
+	return string(encoded)
 }

@@ -212,6 +212,26 @@ func encodeRows(rows []map[string]any) *bytes.Buffer {
 	return bytes.NewBuffer(body)
 }
 
+// StickyReplicas imitates a load balancer in front of two replicas: the server itself and
+// another, for example with older rows. Requests go to them in turn, and each response
+// sets a cookie. Requests with the cookie go to the replica that it names.
+func StickyReplicas(other *Server) Fault {
+	const name = "replica"
+	return func(n int, r *http.Request, next http.Handler) http.Handler {
+		replica := strconv.Itoa(n % 2)
+		if cookie, err := r.Cookie(name); err == nil {
+			replica = cookie.Value
+		}
+		if replica == "1" {
+			next = http.HandlerFunc(other.serve)
+		}
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			http.SetCookie(w, &http.Cookie{Name: name, Value: replica, Path: "/"})
+			next.ServeHTTP(w, r)
+		})
+	}
+}
+
 // Gzip compresses the response for clients that accept it, as the proxy in front of
 // Waldur usually does.
 func Gzip() Fault {

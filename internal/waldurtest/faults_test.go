@@ -7,9 +7,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
+	"net/http/cookiejar"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -17,49 +18,49 @@ import (
 )
 
 // november returns a server whose current month has ten of the contract rows.
-func november(t *testing.T) *Server {
+func november(t *testing.T, faults ...Fault) *Server {
 	t.Helper()
 	server := Start(t, ContractRows())
 	server.SetNow(time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC))
+	server.SetFaults(faults...)
 	return server
-}
-
-// statuses sends the queries one after the other.
-func statuses(t *testing.T, server *Server, queries ...string) []int {
-	t.Helper()
-	var got []int
-	for _, query := range queries {
-		response, _ := get(t, server, query)
-		got = append(got, response.StatusCode)
-	}
-	return got
 }
 
 func TestFaults(t *testing.T) {
 	t.Parallel()
-	retry := http.Header{"Retry-After": {"7"}}
+	noRows := EditRows(func([]map[string]any) []map[string]any { return nil })
+	muchAndTwice := EditRows(func(rows []map[string]any) []map[string]any {
+		if rows[0]["limit_amount"] == json.Number("2147483647") {
+			rows[0]["limit_amount"] = "much"
+		}
+		return append(rows[9:], rows[0])
+	})
 	for name, test := range map[string]struct {
-		fault        Fault
+		faults       []Fault
 		status       int
 		header, want string
 		body         string // substring
 	}{
-		"Status":             {Status(503, retry, "busy"), 503, "Retry-After", "7", "busy"},
-		"Status, JSON":       {Status(429, nil, `{"detail":"slow"}`), 429, "Content-Type", contentJSON, "slow"},
-		"Status, own type":   {Status(500, http.Header{"Content-Type": {"text/x"}}, `{}`), 500, "Content-Type", "text/x", "{}"},
-		"HTML":               {HTML(200), 200, "Content-Type", contentHTML, "<title>Waldur"},
-		"Body":               {Body(contentJSON, `{"a":1}`), 200, "Content-Type", contentJSON, `{"a":1}`},
-		"Redirect":           {Redirect(302, "http://elsewhere.test/"), 302, "Location", "http://elsewhere.test/", ""},
-		"SetHeader":          {SetHeader("x-result-count", "11"), 200, "X-Result-Count", "11", "Archive"},
-		"DropHeader":         {DropHeader("x-result-count"), 200, "X-Result-Count", "", "Archive"},
-		"DropHeader, type":   {DropHeader("Content-Type"), 200, "Content-Type", "", "Archive"},
-		"Delay":              {Delay(time.Millisecond), 200, "X-Result-Count", "10", "Archive"},
-		"EditRows, no array": {edited(Body(contentJSON, `{"a":1}`)), 200, "Content-Type", contentJSON, `{"a":1}`},
+		"Status":                 {[]Fault{Status(503, http.Header{"Retry-After": {"7"}}, "busy")}, 503, "Retry-After", "7", "busy"},
+		"Status, JSON":           {[]Fault{Status(429, nil, `{"detail":"slow"}`)}, 429, "Content-Type", contentJSON, "slow"},
+		"Status, own type":       {[]Fault{Status(500, http.Header{"Content-Type": {"text/x"}}, `{}`)}, 500, "Content-Type", "text/x", "{}"},
+		"HTML":                   {[]Fault{HTML(200)}, 200, "Content-Type", contentHTML, "<title>Waldur"},
+		"Body":                   {[]Fault{Body(contentJSON, `{"a":1}`)}, 200, "Content-Type", contentJSON, `{"a":1}`},
+		"Raw":                    {[]Fault{Raw("HTTP/1.1 299 x\r\nA: b\r\n\r\nraw")}, 299, "A", "b", "raw"},
+		"Redirect":               {[]Fault{Redirect(302, "http://elsewhere.test/")}, 302, "Location", "http://elsewhere.test/", ""},
+		"SetHeader":              {[]Fault{SetHeader("x-result-count", "11")}, 200, "X-Result-Count", "11", "Archive"},
+		"DropHeader":             {[]Fault{DropHeader("x-result-count")}, 200, "X-Result-Count", "", "Archive"},
+		"DropHeader, type":       {[]Fault{DropHeader("Content-Type")}, 200, "Content-Type", "", "Archive"},
+		"Delay":                  {[]Fault{Delay(time.Millisecond)}, 200, "X-Result-Count", "10", "Archive"},
+		"EditQuery":              {[]Fault{EditQuery(func(q url.Values) { q.Set("start", "2026-10") })}, 200, "X-Result-Count", "18", "Archive"},
+		"EditRows":               {[]Fault{muchAndTwice}, 200, "X-Result-Count", "10", `"limit_amount":"much"`},
+		"EditRows, none":         {[]Fault{noRows}, 200, "X-Result-Count", "10", "[]"},
+		"EditRows, object":       {[]Fault{noRows, Body(contentJSON, `{"a":1}`)}, 200, "Content-Type", contentJSON, `{"a":1}`},
+		"the first is outermost": {[]Fault{SetHeader("A", "outer"), First(1, Status(503, nil, "")), HangUp()}, 503, "A", "outer", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			server := november(t)
-			server.SetFaults(test.fault)
+			server := november(t, test.faults...)
 			response, body := get(t, server, "")
 			if response.StatusCode != test.status || response.Header.Get(test.header) != test.want {
 				t.Errorf("%s %s: %s", response.Status, test.header, response.Header.Get(test.header))
@@ -75,97 +76,53 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// edited removes all rows from the response of the inner fault.
-func edited(inner Fault) Fault {
-	outer := EditRows(func([]map[string]any) []map[string]any { return nil })
-	return func(n int, r *http.Request, next http.Handler) http.Handler {
-		return outer(n, r, inner(n, r, next))
-	}
-}
-
-func TestEditRows(t *testing.T) {
+// Requests are counted from SetFaults on, and only those that match.
+func TestFaultsOfSomeRequests(t *testing.T) {
 	t.Parallel()
-	server := november(t)
-	server.SetFaults(EditRows(func(rows []map[string]any) []map[string]any {
-		if rows[0]["limit_amount"] != json.Number("2147483647") {
-			t.Errorf("limit_amount %v", rows[0]["limit_amount"])
+	busy := Status(503, nil, "")
+	second := func(n int, _ *http.Request) bool { return n == 1 }
+	for name, test := range map[string]struct {
+		fault Fault
+		want  []int
+	}{
+		"First":  {First(2, busy), []int{503, 503, 200, 200, 200}},
+		"On":     {On(second, busy), []int{200, 503, 200, 200, 200}},
+		"page 1": {OnPage(1, busy), []int{503, 200, 503, 200, 200}},
+		"page 2": {OnPage(2, First(2, busy)), []int{200, 503, 200, 503, 200}},
+	} {
+		server := november(t)
+		get(t, server, "")
+		server.SetFaults(test.fault)
+		var got []int
+		for _, page := range []string{"", "&page=2", "&page=1", "&page=2", "&page=2"} {
+			response, _ := get(t, server, "?page_size=1"+page)
+			got = append(got, response.StatusCode)
 		}
-		rows[0]["limit_amount"] = "much"
-		return append(rows, rows[0])
-	}))
-	_, body := get(t, server, "")
-	if rows := decodeArray(t, body); len(rows) != 11 || !strings.Contains(string(rows[10]), `"limit_amount":"much"`) {
-		t.Errorf("%s", body)
-	}
-	server.SetFaults(EditRows(func([]map[string]any) []map[string]any { return nil }))
-	if _, body := get(t, server, ""); string(body) != "[]" {
-		t.Errorf("%s", body)
+		if !slices.Equal(got, test.want) {
+			t.Errorf("%s: %v, want %v", name, got, test.want)
+		}
 	}
 }
 
-func TestFaultsCompose(t *testing.T) {
-	t.Parallel()
-	server := november(t)
-	server.SetFaults(SetHeader("X-Outer", "yes"), First(1, Status(503, nil, "")), SetHeader("X-Inner", "yes"))
-	response, _ := get(t, server, "")
-	if response.StatusCode != 503 || response.Header.Get("X-Outer") != "yes" || response.Header.Get("X-Inner") != "" {
-		t.Errorf("%s %v", response.Status, response.Header)
-	}
-	response, _ = get(t, server, "")
-	if response.StatusCode != 200 || response.Header.Get("X-Outer") != "yes" || response.Header.Get("X-Inner") != "yes" {
-		t.Errorf("%s %v", response.Status, response.Header)
-	}
-}
-
-func TestFirst(t *testing.T) {
-	t.Parallel()
-	server := november(t)
-	get(t, server, "") // before SetFaults: does not count
-	server.SetFaults(First(2, Status(503, nil, "")))
-	if got := statuses(t, server, "", "", "", ""); !slices.Equal(got, []int{503, 503, 200, 200}) {
-		t.Error(got)
-	}
-}
-
-func TestOnPageCountsTheRequestsForThatPage(t *testing.T) {
-	t.Parallel()
-	server := november(t)
-	queries := []string{"?page_size=1", "?page_size=1&page=2", "?page_size=1&page=1", "?page_size=1&page=2", "?page_size=1&page=2"}
-	server.SetFaults(OnPage(2, First(2, Status(503, nil, ""))))
-	if got := statuses(t, server, queries...); !slices.Equal(got, []int{200, 503, 200, 503, 200}) {
-		t.Errorf("page 2: %v", got)
-	}
-	server.SetFaults(OnPage(1, Status(503, nil, "")))
-	if got := statuses(t, server, queries...); !slices.Equal(got, []int{503, 200, 503, 200, 200}) {
-		t.Errorf("page 1: %v", got)
-	}
-}
-
-func TestOnMatchesByNumberAndRequest(t *testing.T) {
-	t.Parallel()
-	server := november(t)
-	server.SetFaults(On(func(n int, r *http.Request) bool { return n == 1 && r.Method == http.MethodGet }, HTML(502)))
-	if got := statuses(t, server, "", "", ""); !slices.Equal(got, []int{200, 502, 200}) {
-		t.Error(got)
-	}
-}
-
-func TestCutBody(t *testing.T) {
-	t.Parallel()
-	server := november(t)
-	_, whole := get(t, server, "")
-	server.SetFaults(CutBody())
-	response, err := server.http.Client().Do(newRequest(t, server, ""))
+// fetch returns the error of the request, or of its body.
+func fetch(server *Server, request *http.Request) error {
+	response, err := server.http.Client().Do(request)
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
-	defer response.Body.Close()
-	half, err := io.ReadAll(response.Body)
-	if !errors.Is(err, io.ErrUnexpectedEOF) {
-		t.Errorf("read: %v", err)
+	_, err = io.Copy(io.Discard, response.Body)
+	return errors.Join(err, response.Body.Close())
+}
+
+func TestBrokenConnections(t *testing.T) {
+	t.Parallel()
+	server := november(t, HangUp())
+	if err := fetch(server, newRequest(t, server, "")); !errors.Is(err, io.EOF) {
+		t.Errorf("HangUp: %v", err)
 	}
-	if response.ContentLength != int64(len(whole)) || string(half) != string(whole[:len(whole)/2]) {
-		t.Errorf("%d of %d bytes came", len(half), response.ContentLength)
+	server.SetFaults(CutBody())
+	if err := fetch(server, newRequest(t, server, "")); !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("CutBody: %v", err)
 	}
 }
 
@@ -185,84 +142,70 @@ func TestGzip(t *testing.T) {
 	}
 }
 
-func TestHangUp(t *testing.T) {
+// A request without a response ends when the client leaves or the server is closed, also
+// if another fault waits for the response.
+func TestHang(t *testing.T) {
 	t.Parallel()
-	server := november(t)
-	server.SetFaults(HangUp())
-	if response, err := server.http.Client().Do(newRequest(t, server, "")); err == nil {
-		response.Body.Close()
-		t.Error(response.Status)
-	}
-}
-
-func TestHangAndDelayEndWithTheClient(t *testing.T) {
-	t.Parallel()
-	for name, fault := range map[string]Fault{"Hang": Hang(), "Delay": Delay(time.Hour)} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			server := november(t)
-			server.SetFaults(fault)
-			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
-			defer cancel()
-			response, err := server.http.Client().Do(newRequest(t, server, "").WithContext(ctx))
-			if err == nil {
-				response.Body.Close()
-			}
-			if !errors.Is(err, context.DeadlineExceeded) {
-				t.Errorf("%v", err)
-			}
-		})
-	}
-}
-
-func TestCloseDoesNotWaitForFaults(t *testing.T) {
-	t.Parallel()
-	for name, fault := range map[string]Fault{
-		"Hang": Hang(), "Delay": Delay(time.Hour), "in SetHeader": SetHeader("A", "b"),
+	for name, faults := range map[string][]Fault{
+		"Hang": {Hang()}, "Delay": {Delay(time.Hour)}, "in SetHeader": {SetHeader("A", "b"), Hang()},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			server := november(t)
-			server.SetFaults(fault, Hang())
-			failed := make(chan error, 1)
-			request := newRequest(t, server, "")
-			go func() { failed <- fetchBody(server.http.Client(), request) }()
-			for len(server.Requests()) == 0 {
-				time.Sleep(time.Millisecond)
-			}
-			start := time.Now()
-			server.Close()
-			if took := time.Since(start); took > time.Minute {
-				t.Errorf("Close took %v", took)
-			}
-			if err := <-failed; err == nil {
-				t.Error("the request got a response")
-			}
-		})
+		for _, end := range []string{"client leaves", "server closes"} {
+			t.Run(name+", "+end, func(t *testing.T) {
+				t.Parallel()
+				server := november(t, faults...)
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				ended := make(chan error, 1)
+				request := newRequest(t, server, "").WithContext(ctx)
+				go func() { ended <- fetch(server, request) }()
+				select {
+				case err := <-ended:
+					t.Errorf("ended by itself: %v", err)
+				case <-time.After(20 * time.Millisecond):
+					if end == "server closes" {
+						server.Close()
+					} else {
+						cancel()
+					}
+					if err := <-ended; err == nil {
+						t.Error("the request got a response")
+					}
+				}
+			})
+		}
 	}
 }
 
-func fetchBody(client *http.Client, request *http.Request) error {
-	response, err := client.Do(request)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(io.Discard, response.Body)
-	return errors.Join(err, response.Body.Close())
-}
-
-// Faults may change the rows between two pages of one read.
-func TestFaultMayUpdateRows(t *testing.T) {
+// A client with the cookie stays at the replica of its first request.
+func TestStickyReplicas(t *testing.T) {
 	t.Parallel()
-	server := november(t)
-	server.SetFaults(OnPage(2, func(_ int, _ *http.Request, next http.Handler) http.Handler {
-		server.Update(func(rows []Row) []Row { return rows[:len(rows)-3] })
-		return next
-	}))
-	for page, want := range []string{"10", "8"} {
-		response, _ := get(t, server, fmt.Sprintf("?page_size=4&page=%d", page+1))
-		if got := response.Header.Get("X-Result-Count"); got != want {
-			t.Errorf("page %d: %s rows, want %s", page+1, got, want)
+	old := Start(t, []Row{{OfferingName: "old"}})
+	server := Start(t, []Row{{OfferingName: "new"}})
+	server.SetFaults(StickyReplicas(old))
+	var got []string
+	for range 4 {
+		got = append(got, offerings(t, server, "start="))
+	}
+	if !slices.Equal(got, []string{"new", "old", "new", "old"}) {
+		t.Errorf("without cookies: %v", got)
+	}
+	for _, want := range []string{"new", "old"} {
+		jar, err := cookiejar.New(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		client := *server.http.Client()
+		client.Jar = jar
+		for range 3 {
+			response, err := client.Do(newRequest(t, server, "?start="))
+			if err != nil {
+				t.Fatal(err)
+			}
+			body, err := io.ReadAll(response.Body)
+			response.Body.Close()
+			if err != nil || !strings.Contains(string(body), want) {
+				t.Errorf("with the cookie of %s: %s %v", want, body, err)
+			}
 		}
 	}
 }

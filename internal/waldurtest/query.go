@@ -7,11 +7,13 @@ import (
 	"cmp"
 	"encoding/hex"
 	"fmt"
+	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 )
 
 const (
@@ -27,7 +29,7 @@ type query struct {
 	componentType, billingType, offeringType string
 
 	order    []string // columns to sort by, with "-" for descending
-	fields   []string // fields of the response, nil for all
+	fields   []string // names of fields of the response, as sent
 	page     string   // as sent; it is checked after the count
 	pageSize int
 }
@@ -40,10 +42,11 @@ var defaultOrder = []string{"-billing_period", "offering_name", "component_name"
 
 // parseQuery ignores unknown parameters. If it refuses some, it returns the JSON member
 // of each for the body of the 400 response.
-func (s *Server) parseQuery(values url.Values) (q query, invalid []string) {
+func (s *Server) parseQuery(r *http.Request) (q query, invalid []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p := parameters{values: values, fullDates: s.fullDates}
+	values := r.URL.Query()
+	p := parameters{values: values, language: language(r), fullDates: s.fullDates}
 	q = query{
 		billingPeriod: p.month("billing_period"),
 		start:         p.month("start"),
@@ -51,9 +54,9 @@ func (s *Server) parseQuery(values url.Values) (q query, invalid []string) {
 		offeringUUID:  p.uuid("offering_uuid"),
 		customerUUID:  p.uuid("customer_uuid"),
 		projectUUID:   p.uuid("project_uuid"),
-		componentType: p.text("component_type"),
-		billingType:   p.text("billing_type"),
-		offeringType:  p.text("offering_type"),
+		componentType: p.filterText("component_type"),
+		billingType:   p.filterText("billing_type"),
+		offeringType:  p.filterText("offering_type"),
 		order:         p.order(),
 		fields:        values["field"],
 		page:          cmp.Or(p.text("page"), "1"),
@@ -70,6 +73,7 @@ func (s *Server) parseQuery(values url.Values) (q query, invalid []string) {
 // parameters parses parameters one by one and collects the invalid ones.
 type parameters struct {
 	values    url.Values
+	language  string
 	fullDates bool
 	invalid   []string
 }
@@ -81,7 +85,20 @@ func (p *parameters) text(name string) string {
 	if len(values) == 0 {
 		return ""
 	}
-	return strings.TrimSpace(values[len(values)-1])
+	return strings.TrimFunc(values[len(values)-1], isSpace)
+}
+
+// isSpace reports what Python's str.strip removes.
+func isSpace(r rune) bool {
+	return unicode.IsSpace(r) || r >= '\x1c' && r <= '\x1f'
+}
+
+func (p *parameters) filterText(name string) string {
+	value := p.text(name)
+	if strings.Contains(value, "\x00") {
+		p.refuse(name, "Null characters are not allowed.")
+	}
+	return value
 }
 
 func (p *parameters) month(name string) string {
@@ -95,23 +112,26 @@ func (p *parameters) month(name string) string {
 		layout = "2006-1-2"
 	}
 	date, err := time.Parse(layout, value)
-	if err != nil {
+	if err != nil || date.Year() == 0 {
 		p.refuse(name, "Enter a valid date.")
 	}
 	return date.Format(time.DateOnly)
 }
 
 func (p *parameters) uuid(name string) string {
-	// Like Python's uuid.UUID, this accepts dashes anywhere.
-	digits := strings.ToLower(strings.ReplaceAll(p.text(name), "-", ""))
-	if _, err := hex.DecodeString(digits); err != nil || len(digits) != 32 && p.text(name) != "" {
+	// Like Python's uuid.UUID, this accepts urn:uuid: and braces around the digits, and
+	// dashes anywhere.
+	text := p.text(name)
+	digits := strings.Trim(strings.NewReplacer("urn:", "", "uuid:", "").Replace(text), "{}")
+	digits = strings.ToLower(strings.ReplaceAll(digits, "-", ""))
+	if _, err := hex.DecodeString(digits); err != nil || len(digits) != 32 && text != "" {
 		p.refuse(name, "Enter a valid UUID.")
 	}
 	return digits
 }
 
 func (p *parameters) refuse(name, reason string) {
-	p.invalid = append(p.invalid, fmt.Sprintf("%q:[%q]", name, reason))
+	p.invalid = append(p.invalid, fmt.Sprintf("%q:[%q]", name, translate(p.language, reason)))
 }
 
 // order drops unknown columns. If none is left, it returns the default order.

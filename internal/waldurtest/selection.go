@@ -28,11 +28,11 @@ func (s *Server) selectRows(q query, start, end int) [][]byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var rows [][]byte
+	before := start
 	for _, run := range s.selection(q).runs {
 		if first, last := max(start, 0), min(end, len(run)); first < last {
-			if s.shuffle != nil {
-				run = slices.Clone(run)
-				s.shuffle.Shuffle(len(run), func(i, j int) { run[i], run[j] = run[j], run[i] })
+			if s.placeTies != nil {
+				run = s.placeTies(run, before)
 			}
 			rows = append(rows, run[first:last]...)
 		}

@@ -3,8 +3,9 @@
 
 // Package waldurtest is an in-memory Waldur server for tests, benchmarks and the demo.
 // It serves one endpoint, /api/marketplace-component-usage-monthly/, and behaves like
-// the recordings in testdata/contract. On request, it changes the order of rows that
-// sort equally, as PostgreSQL does, and fails as servers, proxies and networks do.
+// the recordings in testdata/contract. Permissions are not imitated: each accepted token
+// sees every row. On request, the server changes the order of rows that sort equally, as
+// PostgreSQL does, and fails as servers, proxies and networks do.
 //
 // It must not use the provider or its client, so that it does not share their mistakes.
 package waldurtest
@@ -42,8 +43,12 @@ type Server struct {
 	tokens     map[string]TokenState
 	now        func() time.Time
 	fullDates  bool
-	shuffle    *rand.Rand // nil: rows that sort equally keep their order
+	hosts      []string // nil: any
 	requests   []Request
+
+	// placeTies returns rows that sort equally in their order for the page after so many
+	// rows. If it is nil, they keep the order in which they were set.
+	placeTies func(ties [][]byte, before int) [][]byte
 
 	faults        []Fault
 	faultRequests int // requests since SetFaults
@@ -197,9 +202,40 @@ func (s *Server) SetToken(token string, state TokenState) {
 // misses others, while the total stays right. The same seed and the same requests
 // result in the same order.
 func (s *Server) ShuffleTies(seed uint64) {
+	random := rand.New(rand.NewPCG(seed, 0))
+	s.setTies(func(ties [][]byte, _ int) [][]byte {
+		ties = slices.Clone(ties)
+		random.Shuffle(len(ties), func(i, j int) { ties[i], ties[j] = ties[j], ties[i] })
+		return ties
+	})
+}
+
+// ShiftTies moves the rows that sort equally towards the end of the list, in a circle, by
+// a percentage of the number of rows before the page, as PostgreSQL may if the place of a
+// page decides how it sorts. At 100, all pages show the same of these rows; at 50, half of
+// them are on no page. The same request always receives the same rows, so reading again
+// with pages of that size does not help. ShiftTies(0) keeps all rows in place, as on a new
+// server.
+func (s *Server) ShiftTies(percent int) {
+	s.setTies(func(ties [][]byte, before int) [][]byte {
+		shift := before * percent / 100 % len(ties)
+		first := (len(ties) - shift) % len(ties)
+		return slices.Concat(ties[first:], ties[:first])
+	})
+}
+
+func (s *Server) setTies(place func(ties [][]byte, before int) [][]byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.shuffle = rand.New(rand.NewPCG(seed, 0))
+	s.placeTies = place
+}
+
+// AllowHosts makes the server refuse requests with another Host, as Django's
+// ALLOWED_HOSTS does. Ports do not matter. A new server allows any.
+func (s *Server) AllowHosts(hosts ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.hosts = hosts
 }
 
 // TakeFullDates makes the server accept a month as YYYY-MM-DD and refuse YYYY-MM, as
