@@ -90,6 +90,15 @@ func parseBillingPeriod(text string) (waldur.Month, error) {
 	return month, nil
 }
 
+// parseTimestamp parses an RFC 3339 timestamp.
+func parseTimestamp(text string) (time.Time, error) {
+	t, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return t, fmt.Errorf("must be an RFC 3339 timestamp such as \"2026-10-31T12:00:00Z\"; got %q", text)
+	}
+	return t, nil
+}
+
 // parseFilterText parses the text of a filter. Waldur trims white space and ignores
 // an empty filter, so a blank one would select all rows.
 func parseFilterText(text string) (string, error) {

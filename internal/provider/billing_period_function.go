@@ -7,7 +7,6 @@ import (
 	"context"
 	"fmt"
 	"math/big"
-	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/function"
 
@@ -47,10 +46,9 @@ func (billingPeriodFunction) Run(ctx context.Context, req function.RunRequest, r
 	if resp.Error != nil {
 		return
 	}
-	t, err := time.Parse(time.RFC3339, timestamp)
+	t, err := parseTimestamp(timestamp)
 	if err != nil {
-		resp.Error = function.NewArgumentFuncError(0, fmt.Sprintf("timestamp must be an RFC 3339 timestamp such as "+
-			"\"2026-10-31T12:00:00Z\"; got %q", timestamp))
+		resp.Error = function.NewArgumentFuncError(0, "timestamp "+err.Error())
 		return
 	}
 	sum := int64(0)

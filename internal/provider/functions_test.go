@@ -4,6 +4,8 @@
 package provider
 
 import (
+	"math/big"
+	"os"
 	"strings"
 	"testing"
 
@@ -112,21 +114,41 @@ func checkCall(t *testing.T, name string, arguments []tftypes.Value, got tftypes
 		t.Errorf("%s(%s): %s", name, arguments, failure.Text)
 		return
 	}
-	var one string
-	var many []tftypes.Value
-	if got.As(&one) != nil {
-		if err := got.As(&many); err != nil {
-			t.Fatal(err)
-		}
-		var texts []string
-		for _, value := range many {
-			_ = value.As(&one)
-			texts = append(texts, one)
-		}
-		one = strings.Join(texts, " ")
+	if got := shown(got); got != want {
+		t.Errorf("%s(%s) is %s, want %s", name, arguments, got, want)
 	}
-	if one != want {
-		t.Errorf("%s(%s) is %s, want %s", name, arguments, one, want)
+}
+
+// shown formats a text, a number, null, or a list of them with spaces between.
+func shown(value tftypes.Value) string {
+	var text *string
+	var number *big.Float
+	var list []tftypes.Value
+	switch {
+	case value.IsNull():
+		return "null"
+	case value.As(&text) == nil:
+		return *text
+	case value.As(&number) == nil:
+		return number.Text('f', -1)
+	}
+	_ = value.As(&list)
+	var texts []string
+	for _, element := range list {
+		texts = append(texts, shown(element))
+	}
+	return strings.Join(texts, " ")
+}
+
+// TestNullArgumentsFromOpenTofu are empty values.
+func TestNullArgumentsFromOpenTofu(t *testing.T) {
+	t.Parallel()
+	resp, err := NewServer("test")().CallFunction(t.Context(), &tfprotov6.CallFunctionRequest{Name: "percent", Arguments: []*tfprotov6.DynamicValue{{}, {}}})
+	if err != nil || resp.Error != nil {
+		t.Fatal(err, resp.Error)
+	}
+	if null, err := resp.Result.IsNull(); err != nil || !null {
+		t.Errorf("got %x, want null", resp.Result.MsgPack)
 	}
 }
 
@@ -180,4 +202,91 @@ output "no_offset" {
 			},
 		},
 	})
+}
+
+// TestAccNumbersOfFunctions in a plan, in the apply of the saved plan, in the state and in
+// the next plan are equal to literals.
+func TestAccNumbersOfFunctions(t *testing.T) {
+	if os.Getenv("TF_ACC") != "" {
+		skipWithoutFunctions(t)
+	}
+	tf := newTerraform(t, settings(recorded(t))+`
+data "waldur_component_usage_monthly" "this" {
+  billing_period = "2026-11"
+  usage_period   = "limit_period"
+}
+
+locals {
+  sums = [
+    { sum = provider::waldur::sum([0.1, 0.2]), literal = 0.3 },
+    { sum = provider::waldur::sum([10000.1, -9999.8]), literal = 0.3 },
+    { sum = provider::waldur::sum([]), literal = 0 },
+    { sum = provider::waldur::sum([1.25, -0.75]), literal = 0.5 },
+    { sum = provider::waldur::sum([1, "2"]), literal = 3 },
+    { sum = provider::waldur::sum(toset([1, 2, 2])), literal = 3 },
+    { sum = provider::waldur::sum([0.01, -0.02]), literal = -0.01 },
+    { sum = provider::waldur::sum([1e15]), literal = 1000000000000000 },
+    { sum = provider::waldur::sum([2251799813685248, -0.25]), literal = 2251799813685247.75 },
+    { sum = provider::waldur::sum([9223372036854775807, 1]), literal = 9223372036854775808 },
+    { sum = provider::waldur::sum([1e18, -0.01]), literal = 999999999999999999.99 },
+    { sum = provider::waldur::percent(1, 3), literal = 33.33 },
+    { sum = provider::waldur::percent(0.6 * 100, 100), literal = 60 },
+    { sum = provider::waldur::elapsed_percent("2026-11", null, "2026-11-16T00:00:00Z"), literal = 50 },
+  ]
+  rows = [for s in data.waldur_component_usage_monthly.this.summaries : {
+    name    = provider::waldur::label(s.service_provider_name, null, s.component_name)
+    left    = provider::waldur::sum([s.total_allocated, -s.total_consumed])
+    heading = provider::waldur::percent(s.usage_percent, provider::waldur::elapsed_percent(s.billing_period, s.limit_period, "2026-11-23T12:00:00Z"))
+  }]
+}
+
+# In a saved plan, Terraform keeps 53 bits of 2251799813685247.75, also of the literal.
+resource "terraform_data" "sum" {
+  for_each = toset([for s in local.sums : tostring(s.sum) if s.literal != 2251799813685247.75])
+  input    = provider::waldur::sum([tonumber(each.key)])
+}
+
+resource "terraform_data" "rows" {
+  input = local.rows
+}
+
+resource "terraform_data" "known_after_apply" {
+  input = provider::waldur::sum([terraform_data.sum["0.3"].output, 0.1])
+}
+
+resource "terraform_data" "quotients" {
+  input = [for s in local.sums : s.sum / local.sums[4].sum if s.literal != 2251799813685247.75]
+}
+
+output "different" {
+  value = [for i, s in local.sums : i if s.sum != s.literal || jsonencode(s.sum) != jsonencode(s.literal) || s.sum / local.sums[4].sum != s.literal / 3]
+}
+
+output "null" {
+  value = provider::waldur::percent(null, 1) == null && provider::waldur::percent(1, null) == null && provider::waldur::elapsed_percent("2026-11", "total", plantimestamp()) == null
+}
+
+output "row" {
+  value = jsonencode([for r in local.rows : r if r.left < -100])
+}
+
+output "later" {
+  value = terraform_data.known_after_apply.output == 0.4
+}
+`)
+	if out, err := tf.run("plan", "-out=saved"); err != nil {
+		t.Fatalf("plan: %v\n%s", err, out)
+	}
+	out, err := tf.run("apply", "saved")
+	if err != nil {
+		t.Fatalf("apply: %v\n%s", err, out)
+	}
+	for _, want := range []string{"different = []", "null = true", "later = true", `{\"heading\":302.67,\"left\":-380,\"name\":\"CSC – IT Center for Science, Storage\"}`} {
+		if !strings.Contains(out, want) {
+			t.Errorf("apply lacks %s:\n%s", want, out)
+		}
+	}
+	if out, err := tf.run("plan", "-detailed-exitcode"); err != nil {
+		t.Fatalf("a second plan: %v\n%s", err, out)
+	}
 }

@@ -248,5 +248,9 @@ func (p *waldurProvider) Functions(context.Context) []func() function.Function {
 	return []func() function.Function{
 		func() function.Function { return billingPeriodFunction{} },
 		func() function.Function { return billingPeriodsFunction{} },
+		func() function.Function { return labelFunction{} },
+		func() function.Function { return sumFunction{} },
+		func() function.Function { return percentFunction{} },
+		func() function.Function { return elapsedPercentFunction{} },
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/providerserver"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 	"github.com/vmihailenco/msgpack/v5"
+	"github.com/vmihailenco/msgpack/v5/msgpcode"
 )
 
 // maxStateBytes is the largest state of the data source. terraform-plugin-go sends
@@ -65,4 +66,15 @@ func (s *server) ReadDataSource(ctx context.Context, req *tfprotov6.ReadDataSour
 		})
 	}
 	return resp, nil
+}
+
+// CallFunction calls a function with the framework. OpenTofu sends a null argument as an
+// empty value, which the framework cannot decode.
+func (s *server) CallFunction(ctx context.Context, req *tfprotov6.CallFunctionRequest) (*tfprotov6.CallFunctionResponse, error) {
+	for _, argument := range req.Arguments {
+		if len(argument.MsgPack)+len(argument.JSON) == 0 {
+			argument.MsgPack = []byte{msgpcode.Nil}
+		}
+	}
+	return s.ProviderServer.CallFunction(ctx, req)
 }

@@ -3,7 +3,13 @@
 
 package waldur
 
-import "slices"
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/shopspring/decimal"
+)
 
 var (
 	keyColumns    = columnsByName("offering_uuid", "component_type", "billing_period")
@@ -15,26 +21,38 @@ var (
 	unitColumns = columnsByName("measured_unit", "limit_period")
 )
 
-// limitPeriodStart returns the first month of the period that the row's limit
-// holds for, or false if that period is unknown. It is the zero Month for the life of
-// a resource, which includes all months. Waldur's own limit_usage of a resource counts
-// in the same periods.
-func (u *ComponentUsage) limitPeriodStart() (start Month, known bool) {
-	period := ""
-	if u.LimitPeriod != nil {
-		period = *u.LimitPeriod
+// limitPeriod returns the first month and the number of months of the period that a limit
+// holds for in a month. Both are zero for the life of a resource, which includes all months.
+// Waldur's own limit_usage of a resource counts in the same periods.
+func limitPeriod(period *string, month Month) (start Month, months int64, err error) {
+	switch {
+	case period == nil, *period == "", *period == "month": // components from before Waldur 8.0.8 may have none
+		return month, 1, nil
+	case *period == "quarterly":
+		return month.firstOf(3), 3, nil
+	case *period == "annual":
+		return month.firstOf(12), 12, nil
+	case *period == "total":
+		return Month{}, 0, nil
 	}
-	switch period {
-	case "month", "": // components from before Waldur 8.0.8 may have none
-		return *u.BillingPeriod, true
-	case "quarterly":
-		return u.BillingPeriod.firstOf(3), true
-	case "annual":
-		return u.BillingPeriod.firstOf(12), true
-	case "total":
-		return Month{}, true
+	return Month{}, 0, fmt.Errorf("must be month, quarterly, annual or total; got %q", *period)
+}
+
+// ElapsedPercent returns how much of the period that a limit holds for in a month is over
+// at a time, as a percentage from 0 to 100. Like the consumption in a row of that month, it
+// ends with the month. It is nil for the life of a resource. An unknown period is an error,
+// which continues a sentence that begins with the name of the setting.
+func ElapsedPercent(month Month, period *string, t time.Time) (*Decimal, error) {
+	start, months, err := limitPeriod(period, month)
+	if err != nil || months == 0 {
+		return nil, err
 	}
-	return Month{}, false
+	begin, end := start.firstDay(), start.Add(months).firstDay()
+	if monthEnd := month.Add(1).firstDay(); t.After(monthEnd) {
+		t = monthEnd
+	}
+	elapsed := Decimal{decimal.NewFromInt(int64(max(0, t.Sub(begin))))}
+	return new(elapsed.PercentOf(Decimal{decimal.NewFromInt(int64(end.Sub(begin)))})), nil
 }
 
 // limitPeriodStarts returns the first month of each row whose limit period began before
@@ -42,8 +60,8 @@ func (u *ComponentUsage) limitPeriodStart() (start Month, known bool) {
 func limitPeriodStarts(rows []*ComponentUsage) (starts map[*ComponentUsage]Month, unknown *ComponentUsage) {
 	starts = map[*ComponentUsage]Month{}
 	for _, row := range rows {
-		start, known := row.limitPeriodStart()
-		if !known {
+		start, _, err := limitPeriod(row.LimitPeriod, *row.BillingPeriod)
+		if err != nil {
 			return nil, row
 		}
 		if start != *row.BillingPeriod {
@@ -64,7 +82,7 @@ func addEarlierMonths(month Month, starts map[*ComponentUsage]Month, earlier []*
 	for _, e := range earlier {
 		row := byKey[rowKey{*e.OfferingUUID, *e.ComponentType, month}]
 		if row != nil && e.BillingPeriod.Compare(starts[row]) >= 0 {
-			row.TotalConsumed = new(row.TotalConsumed.add(*e.TotalConsumed))
+			row.TotalConsumed = new(row.TotalConsumed.Add(*e.TotalConsumed))
 		}
 	}
 	for row := range starts {
@@ -77,7 +95,7 @@ func addEarlierMonths(month Month, starts map[*ComponentUsage]Month, earlier []*
 func (u *ComponentUsage) setUsagePercent() {
 	u.UsagePercent = nil
 	if u.TotalAllocated != nil && u.TotalAllocated.Sign() > 0 {
-		u.UsagePercent = new(u.TotalConsumed.percentOf(*u.TotalAllocated))
+		u.UsagePercent = new(u.TotalConsumed.PercentOf(*u.TotalAllocated))
 	}
 }
 
@@ -118,9 +136,9 @@ func sum(rows []*ComponentUsage, shared []*Column) *ComponentUsage {
 		column.copy(total, rows[0])
 	}
 	for _, row := range rows {
-		*total.TotalConsumed = total.TotalConsumed.add(*row.TotalConsumed)
+		*total.TotalConsumed = total.TotalConsumed.Add(*row.TotalConsumed)
 		if total.TotalAllocated != nil {
-			*total.TotalAllocated = total.TotalAllocated.add(*row.TotalAllocated)
+			*total.TotalAllocated = total.TotalAllocated.Add(*row.TotalAllocated)
 		}
 		if *row.BillingPeriod != *rows[0].BillingPeriod {
 			total.TotalAllocated = nil

@@ -6,6 +6,7 @@ package waldur_test
 import (
 	"fmt"
 	"maps"
+	"math"
 	"math/big"
 	"slices"
 	"strings"
@@ -485,4 +486,71 @@ func TestGroupsReadNoMoreThanTheyNeed(t *testing.T) {
 			t.Fatalf("groups %d and %d are not in order: newest month, then name", i-1, i)
 		}
 	}
+}
+
+// TestPercentOf compares percentages with fractions. Half of them are halfway between two
+// results, or as near to it as a decimal can be.
+func TestPercentOf(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) {
+		for range 100 {
+			whole := drawDecimal(rt, "whole", 1, -35)
+			part := drawDecimal(rt, "part", math.MinInt64, -40)
+			if rapid.Bool().Draw(rt, "halfway") {
+				odd := 2*rapid.Int64Range(-100_000, 100_000).Draw(rt, "half of odd") + 1
+				part = whole.Mul(decimal.New(5*odd, -5)).Add(decimal.New(rapid.Int64Range(-1, 1).Draw(rt, "off"), -40))
+			}
+			got, want := waldur.Decimal{Decimal: part}.PercentOf(waldur.Decimal{Decimal: whole}), percent(part.Rat(), whole.Rat())
+			if got.String() != want {
+				rt.Fatalf("%s of %s is %s %%, want %s", part, whole, got, want)
+			}
+		}
+	})
+}
+
+// drawDecimal returns a decimal of up to 40 digits with an exponent from leastExponent to 40.
+func drawDecimal(t *rapid.T, label string, least int64, leastExponent int32) decimal.Decimal {
+	digits := decimal.New(rapid.Int64Min(least).Draw(t, label), 0)
+	if rapid.Bool().Draw(t, label+" is long") {
+		digits = digits.Shift(20).Add(decimal.New(rapid.Int64Min(1).Draw(t, label+" continued"), 0))
+	}
+	return digits.Shift(rapid.Int32Range(leastExponent, 40).Draw(t, label+" exponent"))
+}
+
+// TestElapsedPercent compares percentages with the calendar of package time: near the first
+// moments of months, quarters and years, and anywhere, in any zone.
+func TestElapsedPercent(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) {
+		for range 100 {
+			year, month := rapid.IntRange(1, 9999).Draw(rt, "year"), rapid.IntRange(1, 12).Draw(rt, "month")
+			period := rapid.SampledFrom([]string{"", "month", "quarterly", "annual"}).Draw(rt, "period")
+			first, months := month, 1
+			switch period {
+			case "quarterly":
+				first, months = []int{1, 1, 1, 4, 4, 4, 7, 7, 7, 10, 10, 10}[month-1], 3
+			case "annual":
+				first, months = 1, 12
+			}
+			begin := time.Date(year, time.Month(first), 1, 0, 0, 0, 0, time.UTC)
+			whole := begin.AddDate(0, months, 0).Sub(begin)
+			most := begin.AddDate(0, month-first+1, 0).Sub(begin)
+
+			moment := begin.AddDate(0, rapid.IntRange(-2, 14).Draw(rt, "months later"), 0)
+			switch rapid.IntRange(0, 2).Draw(rt, "distance") {
+			case 1:
+				moment = moment.Add(time.Duration(rapid.IntRange(-1, 1).Draw(rt, "nanoseconds")))
+			case 2:
+				moment = moment.Add(time.Duration(rapid.Int64Range(0, int64(31*24*time.Hour)).Draw(rt, "time in the month")))
+			}
+			elapsed := min(max(0, moment.Sub(begin)), most)
+			zoned := moment.In(time.FixedZone("", rapid.IntRange(-14*60, 14*60).Draw(rt, "zone")*60))
+
+			got, err := waldur.ElapsedPercent(waldur.NewMonth(year, time.Month(month)), &period, zoned)
+			want := percent(new(big.Rat).SetInt64(int64(elapsed)), new(big.Rat).SetInt64(int64(whole)))
+			if err != nil || got.String() != want {
+				rt.Fatalf("%d-%02d, %q, at %s: got %s, %v; want %s", year, month, period, zoned, got, err, want)
+			}
+		}
+	})
 }

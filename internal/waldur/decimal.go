@@ -27,25 +27,21 @@ type Decimal struct{ decimal.Decimal }
 // Cmp returns -1, 0 or 1 as d is less than, equal to or greater than other.
 func (d Decimal) Cmp(other Decimal) int { return d.Decimal.Cmp(other.Decimal) }
 
-// add returns the exact sum.
-func (d Decimal) add(other Decimal) Decimal { return Decimal{d.Add(other.Decimal)} }
+// Add returns the exact sum.
+func (d Decimal) Add(other Decimal) Decimal { return Decimal{d.Decimal.Add(other.Decimal)} }
 
-// percentOf returns d as a percentage of whole, which is not 0, rounded half to even
+// PercentOf returns d as a percentage of whole, which is not 0, rounded half to even
 // to two decimal places. Waldur rounds in this way, with Python's Decimal.
-func (d Decimal) percentOf(whole Decimal) Decimal {
-	hundred := decimal.New(100, 0)
-	percent, rest := d.Mul(hundred).QuoRem(whole.Decimal, 2) // truncated
-	half := rest.Abs().Mul(decimal.New(2, 0)).Cmp(whole.Abs().Mul(decimal.New(1, -2)))
-	odd := percent.Mul(hundred).Mod(decimal.New(2, 0)).Sign() != 0
-	if half > 0 || half == 0 && odd {
-		step := decimal.New(1, -2)
-		if d.Sign()*whole.Sign() < 0 {
-			step = step.Neg()
-		}
-		percent = percent.Add(step)
-	}
-	return Decimal{percent}
+//
+// It rounds twice, which is wrong only if the first rounding makes a tie of a percentage
+// that is not one. A tie is m/200 for an odd m. It differs from 100*d/whole by 0, or by at
+// least 10^-maxDecimalExponent/(200*whole), which quotientPlaces do not round away.
+func (d Decimal) PercentOf(whole Decimal) Decimal {
+	return Decimal{d.Shift(2).DivRound(whole.Decimal, quotientPlaces).RoundBank(2)}
 }
+
+// quotientPlaces are enough for decimals within the bounds and for sums of 10^8 of them.
+const quotientPlaces = 2 + maxDecimalExponent + (maxDecimalDigits + maxDecimalExponent + 8)
 
 // UnmarshalJSONFrom reads a decimal exactly, with an exponent or without, from a
 // JSON string, as Waldur writes it, or from a JSON number. It is an error if the

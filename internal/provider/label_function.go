@@ -1,0 +1,56 @@
+// Copyright (c) The terraform-provider-waldur authors
+// SPDX-License-Identifier: MPL-2.0
+
+package provider
+
+import (
+	"context"
+	"strings"
+	"unicode"
+
+	"github.com/hashicorp/terraform-plugin-framework/function"
+
+	"terraform-provider-waldur/internal/waldur"
+)
+
+type labelFunction struct{}
+
+func (labelFunction) Metadata(_ context.Context, _ function.MetadataRequest, resp *function.MetadataResponse) {
+	resp.Name = "label"
+}
+
+func (labelFunction) Definition(_ context.Context, _ function.DefinitionRequest, resp *function.DefinitionResponse) {
+	resp.Definition = function.Definition{
+		Summary: "Names in one line that is safe to print",
+		MarkdownDescription: "Joins texts by `, ` into one line that is safe to print in a terminal, in the log of a pipeline and in a comment. " +
+			"Use it for names from Waldur, because other people write them. Null and blank texts are left out. " +
+			"Control characters and other invisible characters, `::`, `##`, ` ``` ` and `~~~` become spaces. " +
+			"White space and colons at the ends of each text are removed.",
+		VariadicParameter: function.StringParameter{
+			Name:                "texts",
+			AllowNullValue:      true,
+			MarkdownDescription: "Texts to join.",
+		},
+		Return: function.StringReturn{},
+	}
+}
+
+func (labelFunction) Run(ctx context.Context, req function.RunRequest, resp *function.RunResponse) {
+	var texts []*string
+	resp.Error = req.Arguments.Get(ctx, &texts)
+	if resp.Error != nil {
+		return
+	}
+	var parts []string
+	for _, text := range texts {
+		if text == nil {
+			continue
+		}
+		// A colon that trimming moves to an end could become :: beside another one.
+		part := strings.TrimFunc(waldur.Printable(*text), func(r rune) bool { return r == ':' || unicode.IsSpace(r) })
+		if part != "" {
+			parts = append(parts, part)
+		}
+	}
+	resp.Error = resp.Result.Set(ctx, strings.Join(parts, ", "))
+}

@@ -1,0 +1,69 @@
+// Copyright (c) The terraform-provider-waldur authors
+// SPDX-License-Identifier: MPL-2.0
+
+package provider
+
+import (
+	"context"
+	"fmt"
+	"math/big"
+
+	"github.com/hashicorp/terraform-plugin-framework/function"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"terraform-provider-waldur/internal/waldur"
+)
+
+type sumFunction struct{}
+
+func (sumFunction) Metadata(_ context.Context, _ function.MetadataRequest, resp *function.MetadataResponse) {
+	resp.Name = "sum"
+}
+
+func (sumFunction) Definition(_ context.Context, _ function.DefinitionRequest, resp *function.DefinitionResponse) {
+	resp.Definition = function.Definition{
+		Summary: "Exact sum",
+		MarkdownDescription: "Returns the exact sum of numbers: `sum([10000.1, -9999.8])` is `0.3`. Terraform itself calculates in binary, where " +
+			"`10000.1 - 9999.8` is a little less. A difference is `sum([s.total_allocated, -s.total_consumed])`. The sum of an empty list is 0.",
+		Parameters: []function.Parameter{
+			function.ListParameter{
+				Name: "numbers", ElementType: types.NumberType,
+				MarkdownDescription: "Numbers to add, each rounded to ten decimal places first. None may be null. " +
+					"In a set, equal numbers count once.",
+			},
+		},
+		Return: function.NumberReturn{},
+	}
+}
+
+func (sumFunction) Run(ctx context.Context, req function.RunRequest, resp *function.RunResponse) {
+	var numbers []*big.Float
+	resp.Error = req.Arguments.Get(ctx, &numbers)
+	if resp.Error != nil {
+		return
+	}
+	var sum waldur.Decimal
+	for i, number := range numbers {
+		if number == nil {
+			resp.Error = function.NewArgumentFuncError(0, fmt.Sprintf("numbers[%d] must not be null", i))
+			return
+		}
+		n, err := parseNumber(number)
+		if err != nil {
+			resp.Error = function.NewArgumentFuncError(0, fmt.Sprintf("numbers[%d] %s", i, err))
+			return
+		}
+		sum = sum.Add(n)
+	}
+	resp.Result = numberResult(&sum)
+}
+
+// numberResult returns a number, or null, as the result of a function. It is a string of
+// digits, as in encodeRows: the framework would send most numbers as binary floats of 53
+// bits, of which Terraform stores and prints fewer digits than they have.
+func numberResult(number *waldur.Decimal) function.ResultData {
+	if number == nil {
+		return function.NewResultData(types.StringNull())
+	}
+	return function.NewResultData(types.StringValue(number.String()))
+}
