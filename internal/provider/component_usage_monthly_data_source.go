@@ -213,14 +213,36 @@ func (m *componentUsageMonthlyModel) validateGroups(ctx context.Context, diags *
 		return
 	}
 	columns := waldur.GroupColumns(groupBy)
+	const ofMonths = "groups of several months have neither a percentage nor an allocation; add billing_period to group_by, or read one month"
+	ofOneMonth := slices.Contains(groupBy, waldur.ColumnByName("billing_period")) || !m.selectsSeveralMonths()
+	if !ofOneMonth && isKnown(m.MinUsagePercent) {
+		addInvalidValue(diags, path.Root("min_usage_percent"), errors.New("cannot be used here: "+ofMonths))
+	}
 	for i, element := range m.OrderBy.Elements() {
 		text, ok := element.(types.String)
-		if ordering, err := parseOrdering(text.ValueString()); ok && err == nil && !slices.Contains(columns, ordering.Column) {
+		ordering, err := parseOrdering(text.ValueString())
+		if !ok || err != nil {
+			continue
+		}
+		switch name := ordering.Column.Name; {
+		case !slices.Contains(columns, ordering.Column):
 			addInvalidValue(diags, path.Root("order_by").AtListIndex(i), fmt.Errorf("has %q, which is null in every row with this group_by; the "+
-				"columns of its rows are %s",
-				ordering.Column.Name, columnNames(columns)))
+				"columns of its rows are %s", name, columnNames(columns)))
+		case !ofOneMonth && (name == "usage_percent" || name == "total_allocated"):
+			addInvalidValue(diags, path.Root("order_by").AtListIndex(i), fmt.Errorf("has %q, but %s", name, ofMonths))
 		}
 	}
+}
+
+// selectsSeveralMonths reports whether start and end can select more than one month. It is
+// false while one of them is not known yet.
+func (m *componentUsageMonthlyModel) selectsSeveralMonths() bool {
+	if m.Start.IsUnknown() || m.End.IsUnknown() || m.Start.IsNull() && m.End.IsNull() {
+		return false
+	}
+	start, startErr := waldur.ParseMonth(m.Start.ValueString())
+	end, endErr := waldur.ParseMonth(m.End.ValueString())
+	return startErr != nil || endErr != nil || start != end
 }
 
 func (d *componentUsageMonthlyDataSource) Read(ctx context.Context, req datasource.ReadRequest, resp *datasource.ReadResponse) {

@@ -82,6 +82,11 @@ func TestBadArguments(t *testing.T) {
 		"a percentage next to 0":        {arguments{"min_usage_percent": number(tiny)}, "min_usage_percent", "must be 0, or at least 0.0000000001 in size"},
 		"a timeout beyond all bounds":   {arguments{"timeouts": timeoutsBlock("2562048h")}, "timeouts", `timeouts.read must be a duration in h, m, s and ms`},
 		"an unknown field":              {arguments{"fields": set(text("color"))}, "fields", `has "color", which is not a column; the columns are offering_uuid, `},
+		"a percentage of months":        {arguments{"group_by": set(text("offering_name")), "start": text("2026-01"), "min_usage_percent": number(80)}, "min_usage_percent", "min_usage_percent cannot be used here: groups of several months have neither a percentage nor an allocation; add billing_period to group_by, or read one month."},
+		"a percentage up to a month":    {arguments{"group_by": set(text("offering_name")), "end": text("2026-01"), "min_usage_percent": number(80)}, "min_usage_percent", "add billing_period to group_by"},
+		"a percentage of a quarter":     {arguments{"group_by": set(text("offering_name")), "start": text("2026-01"), "end": text("2026-03"), "min_usage_percent": number(80)}, "min_usage_percent", "or read one month"},
+		"the fullest of months":         {arguments{"group_by": set(text("offering_name")), "start": text("2026-01"), "order_by": list(text("total_consumed"), text("-usage_percent"))}, "order_by", `order_by has "usage_percent", but groups of several months`},
+		"the largest of months":         {arguments{"group_by": set(text("offering_name")), "start": text("2026-01"), "order_by": list(text("-total_allocated"))}, "order_by", `order_by has "total_allocated", but groups of several months`},
 		"a field with a typo":           {arguments{"fields": set(text("usage_percnt"))}, "fields", `Invalid Value for fields: fields has "usage_percnt", which is not a column (did you mean usage_percent?).`},
 		"an order with a typo":          {arguments{"order_by": list(text("-usage_percnt"))}, "order_by", `Invalid Value for order_by: order_by has "usage_percnt", which is not a column (did you mean usage_percent?).`},
 		"a limit of no rows":            {arguments{"limit": number(0)}, "limit", "limit must be a whole number of at least 1; got 0"},
@@ -112,6 +117,30 @@ func TestBadArguments(t *testing.T) {
 			t.Errorf("%d requests were sent", n)
 		}
 	})
+}
+
+// TestGroupsOfOneMonthHavePercentages, and groups that have their month.
+func TestGroupsOfOneMonthHavePercentages(t *testing.T) {
+	t.Parallel()
+	c := newProtocolClient(t)
+	unknown := tftypes.NewValue(tftypes.String, tftypes.UnknownValue)
+	for name, arguments := range map[string]map[string]tftypes.Value{
+		"this month":       {"group_by": set(text("offering_name"))},
+		"a month":          {"group_by": set(text("offering_name")), "billing_period": text("2026-10")},
+		"a range of one":   {"group_by": set(text("offering_name")), "start": text("2026-10"), "end": text("2026-10-01")},
+		"by month":         {"group_by": set(text("offering_name"), text("billing_period")), "start": text("2026-01")},
+		"an unknown end":   {"group_by": set(text("offering_name")), "start": text("2026-01"), "end": unknown},
+		"an unknown group": {"group_by": set(unknown), "start": text("2026-01")},
+	} {
+		arguments["min_usage_percent"] = tftypes.NewValue(tftypes.Number, 80)
+		arguments["order_by"] = list(text("-usage_percent"), text("total_allocated"))
+		resp, err := c.server.ValidateDataResourceConfig(t.Context(), &tfprotov6.ValidateDataResourceConfigRequest{
+			TypeName: dataSourceType, Config: c.config(c.schema.DataSourceSchemas[dataSourceType], arguments),
+		})
+		if err != nil || len(resp.Diagnostics) > 0 {
+			t.Errorf("%s: got %s, %v", name, describe(resp.Diagnostics), err)
+		}
+	}
 }
 
 // TestUnknownArgumentsAreNoConflict: a module may pass several ways to select months
