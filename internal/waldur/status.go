@@ -5,7 +5,6 @@ package waldur
 
 import (
 	"bytes"
-	"cmp"
 	"errors"
 	"fmt"
 	"html"
@@ -41,26 +40,19 @@ func retriesStatus(code int) bool {
 	return code/100 == 5 && code != http.StatusNotImplemented
 }
 
-// statusCauses are the causes of statuses that say enough by themselves.
-var statusCauses = map[int]Cause{
-	http.StatusBadRequest:                  BadRequest,
-	http.StatusUnauthorized:                Unauthorized,
-	http.StatusForbidden:                   Forbidden,
-	http.StatusNotFound:                    NotFound,
-	http.StatusProxyAuthRequired:           ProxyLogin,
-	http.StatusRequestTimeout:              StatusTimeout,
-	http.StatusMisdirectedRequest:          HostRefused,
-	http.StatusTooEarly:                    TooEarly,
-	http.StatusTooManyRequests:             RateLimited,
-	http.StatusRequestHeaderFieldsTooLarge: HeadersTooLarge,
-}
-
-// pageCauses are those of statuses with an HTML page, which is not of Waldur's API.
-var pageCauses = map[int]Cause{
-	http.StatusBadRequest:   HostRefused,
-	http.StatusUnauthorized: PageDenied,
-	http.StatusForbidden:    PageDenied,
-	http.StatusNotFound:     PageNotFound,
+// statusCauses are the causes of statuses that say enough by themselves, and those of an
+// HTML page with that status, which is not of Waldur's API.
+var statusCauses = map[int]struct{ api, page Cause }{
+	http.StatusBadRequest:                  {BadRequest, HostRefused},
+	http.StatusUnauthorized:                {Unauthorized, PageDenied},
+	http.StatusForbidden:                   {Forbidden, PageDenied},
+	http.StatusNotFound:                    {NotFound, PageNotFound},
+	http.StatusProxyAuthRequired:           {ProxyLogin, ProxyLogin},
+	http.StatusRequestTimeout:              {StatusTimeout, StatusTimeout},
+	http.StatusMisdirectedRequest:          {HostRefused, HostRefused},
+	http.StatusTooEarly:                    {TooEarly, TooEarly},
+	http.StatusTooManyRequests:             {RateLimited, RateLimited},
+	http.StatusRequestHeaderFieldsTooLarge: {HeadersTooLarge, HeadersTooLarge},
 }
 
 // wantsTLS has the texts of servers that got plain HTTP at a port for TLS: Go and
@@ -81,26 +73,21 @@ func (c *Client) statusError(resp *http.Response, path string) *Error {
 			encoding = "gzip"
 		}
 	}
-	page := isHTML(resp.Header, body)
-	failed := &Error{
-		Cause: OtherStatus, Text: "the server responded with " + c.redactor.excerpt(resp.Status),
-		RetryAfter: parseRetryAfter(resp.Header), Temporary: retriesStatus(resp.StatusCode),
+	failed := &Error{Cause: OtherStatus, Text: "the server responded with " + c.redactor.excerpt(resp.Status)}
+	if retriesStatus(resp.StatusCode) {
+		failed.RetryAfter = parseRetryAfter(resp.Header)
+		failed.Temporary = failed.RetryAfter <= maxRetryAfter
 	}
-	if resp.StatusCode >= http.StatusInternalServerError {
+	page := isHTML(resp.Header, body)
+	detail, refused := parseProblem(body)
+	switch causes, known := statusCauses[resp.StatusCode]; {
+	case known && page:
+		failed.Cause = causes.page
+	case known:
+		failed.Cause = causes.api
+	case resp.StatusCode >= http.StatusInternalServerError:
 		failed.Cause = ServerError
 	}
-	if cause, ok := statusCauses[resp.StatusCode]; ok {
-		failed.Cause = cause
-	}
-	if cause, ok := pageCauses[resp.StatusCode]; ok && page {
-		failed.Cause = cause
-	}
-	if !failed.Temporary {
-		failed.RetryAfter = 0
-	} else if failed.RetryAfter > maxRetryAfter {
-		failed.Temporary = false
-	}
-	detail, refused := parseProblem(body)
 	if page {
 		detail, refused = pageTitle(body), nil
 	}
@@ -111,14 +98,16 @@ func (c *Client) statusError(resp *http.Response, path string) *Error {
 	case c.URL.Scheme == "http" && wantsTLS.Match(body):
 		failed.set(WantsTLS, wantsTLSText)
 		return failed
-	case page && strings.Contains(detail, "Too Large"): // nginx
+	case strings.Contains(detail, "Too Large"): // nginx
 		failed.Cause = HeadersTooLarge
 	case len(refused) > 0:
 		failed.refuse(refused, c.redactor)
 		return failed
 	}
 	if failed.Cause == HeadersTooLarge {
-		failed.Text += fmt.Sprintf(" to headers of %d bytes, of which the token has %d", headerBytes(resp.Request.Header), len(c.Token))
+		var headers bytes.Buffer
+		_ = resp.Request.Header.Write(&headers) // a buffer does not fail
+		failed.Text += fmt.Sprintf(" to headers of %d bytes, of which the token has %d", headers.Len(), len(c.Token))
 	}
 	for _, parameter := range slices.Sorted(maps.Keys(refused)) {
 		detail = strings.TrimSpace(detail + " " + parameter + ": " + refused[parameter])
@@ -134,24 +123,13 @@ func (c *Client) statusError(resp *http.Response, path string) *Error {
 // refuse sets the query parameters that the server refused.
 func (e *Error) refuse(refused map[string]string, redactor *redactor) {
 	e.Refused = map[string]string{}
-	for _, parameter := range slices.Sorted(maps.Keys(refused))[:min(len(refused), maxRefused)] {
-		e.Refused[redactor.excerpt(parameter)] = redactor.excerpt(refused[parameter])
-	}
 	var problems []string
-	for _, parameter := range slices.Sorted(maps.Keys(e.Refused)) {
-		problems = append(problems, fmt.Sprintf("%s: %q", parameter, e.Refused[parameter]))
+	for _, name := range slices.Sorted(maps.Keys(refused))[:min(len(refused), maxRefused)] {
+		parameter, problem := redactor.excerpt(name), redactor.excerpt(refused[name])
+		e.Refused[parameter] = problem
+		problems = append(problems, fmt.Sprintf("%s: %q", parameter, problem))
 	}
 	e.set(FilterRefused, "the server refused "+strings.Join(problems, "; "))
-}
-
-// headerBytes returns the size of a request's headers, as HTTP/1.1 sends them.
-func headerBytes(header http.Header) (n int) {
-	for name, values := range header {
-		for _, value := range values {
-			n += len(name) + len(": ") + len(value) + len("\r\n")
-		}
-	}
-	return n
 }
 
 // redirectError returns the error of a redirect. Redirects are never followed, so that
@@ -166,17 +144,11 @@ func (c *Client) redirectError(resp *http.Response, path string) *Error {
 	if moved := movedTo(location, c.URL, path); moved != "" && c.redactor.excerpt(moved) == moved {
 		failed.Cause, failed.Address = Moved, moved
 	}
-	if requested := resp.Request.URL; location.Scheme == requested.Scheme && hostPort(location) == hostPort(requested) &&
-		strings.TrimRight(location.Path, "/") == strings.TrimRight(requested.Path, "/") && location.RawQuery == requested.RawQuery {
+	// A gateway may strip the slash at the end.
+	if strings.Replace(location.String(), "/?", "?", 1) == strings.Replace(resp.Request.URL.String(), "/?", "?", 1) {
 		failed.Cause = RedirectLoop
 	}
 	return failed
-}
-
-// hostPort returns the host and the port of an address, also if the port is the default.
-func hostPort(u *url.URL) string {
-	port := map[string]string{"http": "80", "https": "443"}[u.Scheme]
-	return strings.ToLower(u.Hostname()) + ":" + cmp.Or(u.Port(), port)
 }
 
 // parseProblem parses the body of an error of the Django REST framework: an object
