@@ -12,9 +12,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"maps"
 	"math/rand/v2"
@@ -89,6 +87,7 @@ type Client struct {
 
 	prepared  sync.Once // runs prepare
 	transport *http.Transport
+	logger    *slog.Logger
 	redactor  *redactor
 	cookies   http.CookieJar // of a balancer, say, that keeps a client at one replica
 	slots     chan struct{}  // one element for each request in progress, or held back
@@ -139,15 +138,17 @@ func (c *Client) Get(ctx context.Context, path string, query url.Values) (*Respo
 		if failed.RetryAfter > 0 {
 			wait = failed.RetryAfter + jitter(failed.RetryAfter)
 		}
-		if failed.OutOfTime = !hasTime(ctx, wait); failed.OutOfTime {
+		switch err := sleep(ctx, wait); {
+		case err == nil:
+			previous = failed
+		case ctx.Err() == nil:
+			failed.OutOfTime = true
 			return nil, failed
-		}
-		if err := sleep(ctx, wait); err != nil {
+		default:
 			failed = ended(err, failed)
 			failed.Request = request
 			return nil, failed
 		}
-		previous = failed
 	}
 }
 
@@ -243,20 +244,11 @@ func (c *Client) attempt(ctx context.Context, method string, address *url.URL, p
 		failed.Temporary = failed.Temporary || failed.Cause == RedirectLoop && len(c.cookies.Cookies(req.URL)) > len(cookies)
 		return nil, failed
 	}
-	body, err := readBody(resp)
-	switch {
-	case err == nil:
-		return &Response{Header: resp.Header, Body: body, redactor: c.redactor}, nil
-	case errors.Is(err, errTooLarge):
-		return nil, &Error{Cause: ResponseTooLarge, Text: "the response " + err.Error()}
-	case errors.Is(err, errEncoding):
-		return nil, &Error{Cause: BadEncoding, Text: "the response " + c.redactor.excerpt(err.Error())}
-	case errors.Is(err, io.ErrUnexpectedEOF):
-		return nil, &Error{Cause: ResponseCut, Text: fmt.Sprintf("the response ended after %d bytes", len(body)), Temporary: true, Err: err}
-	case isCorrupt(err):
-		return nil, &Error{Cause: ResponseCut, Text: "the response was damaged: " + err.Error(), Temporary: true, Err: err}
+	body, err := readBody(resp, c.redactor)
+	if err != nil {
+		return nil, failure(err)
 	}
-	return nil, failure(err)
+	return &Response{Header: resp.Header, Body: body, redactor: c.redactor}, nil
 }
 
 // exponential returns waits that double from first. Each varies at random by up to
@@ -273,16 +265,10 @@ func jitter(wait time.Duration) time.Duration {
 	return rand.N(wait/10 + 1) //nolint:gosec // not a secret
 }
 
-// hasTime reports whether a wait from now ends before the context's deadline.
-func hasTime(ctx context.Context, wait time.Duration) bool {
-	deadline, ok := ctx.Deadline()
-	return !ok || time.Until(deadline) > wait
-}
-
 // sleep waits. It returns an error at once if the context's deadline comes before
 // the end of the wait, and the context's error if it is canceled meanwhile.
 func sleep(ctx context.Context, wait time.Duration) error {
-	if !hasTime(ctx, wait) {
+	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= wait {
 		return context.DeadlineExceeded
 	}
 	select {
@@ -299,25 +285,16 @@ func (c *Client) prepare() {
 	c.cookies, _ = cookiejar.New(nil) // which returns no error
 	c.slots = make(chan struct{}, maxRequests)
 	c.transport = c.newTransport()
-}
-
-func (c *Client) logger() *slog.Logger {
-	if c.Logger == nil {
-		return slog.New(slog.DiscardHandler)
-	}
-	return c.Logger
+	c.logger = cmp.Or(c.Logger, slog.New(slog.DiscardHandler))
 }
 
 // logAttempt logs one attempt of a request.
 func (c *Client) logAttempt(ctx context.Context, request Request, elapsed time.Duration, resp *Response, failed *Error) {
-	attributes := []slog.Attr{
-		slog.String("method", request.Method), slog.String("url", request.URL), slog.Int("attempt", request.Attempts),
-		slog.Int64("milliseconds", elapsed.Milliseconds()),
-	}
+	outcome := []any{"method", request.Method, "url", request.URL, "attempt", request.Attempts, "milliseconds", elapsed.Milliseconds()}
 	if failed != nil {
-		attributes = append(attributes, slog.String("error", failed.Problem()))
+		outcome = append(outcome, "error", failed.Problem())
 	} else {
-		attributes = append(attributes, slog.Int("status", http.StatusOK), slog.Int("bytes", len(resp.Body)))
+		outcome = append(outcome, "status", http.StatusOK, "bytes", len(resp.Body))
 	}
-	c.logger().LogAttrs(ctx, slog.LevelDebug, "Waldur request", attributes...)
+	c.logger.DebugContext(ctx, "Waldur request", outcome...)
 }

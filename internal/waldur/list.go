@@ -183,7 +183,7 @@ func (c *Client) selectRows(ctx context.Context, q *Query) ([]*ComponentUsage, R
 		if last == nil || r.passes > 0 {
 			last = r
 		}
-		c.logger().DebugContext(ctx, "Waldur read", slog.Int("rows", len(r.rows)), slog.Int("count", r.count),
+		c.logger.DebugContext(ctx, "Waldur read", slog.Int("rows", len(r.rows)), slog.Int("count", r.count),
 			slog.Int("passes", r.passes), slog.Bool("complete", err == nil))
 		if err == nil {
 			return r.list, r.request, nil

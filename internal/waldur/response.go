@@ -58,27 +58,25 @@ func tooMany(cause Cause, count, limit string) *Error {
 	return &Error{Cause: cause, Text: fmt.Sprintf("the server counts %s rows, but the limit is %s", count, limit)}
 }
 
-// The errors of a body that another attempt would not change. They continue "the response".
-var (
-	errTooLarge = fmt.Errorf("is larger than %d MiB", maxBodyBytes>>20)
-	errEncoding = errors.New("has the Content-Encoding")
-)
-
-// readBody reads the body of a 200 response. The error is one of the above, or
-// [io.ErrUnexpectedEOF] if the connection ended within the body.
-func readBody(resp *http.Response) ([]byte, error) {
+// readBody reads the body of a 200 response. The error is that of the connection, or an
+// [*Error] if the body cannot be used, was cut or was damaged.
+func readBody(resp *http.Response, redactor *redactor) ([]byte, error) {
 	encoding := resp.Header.Get("Content-Encoding") // net/http removes a gzip that it decodes
 	if encoding != "" && !strings.EqualFold(encoding, "identity") {
-		return nil, fmt.Errorf("%w %q, which was not requested", errEncoding, encoding)
+		return nil, &Error{Cause: BadEncoding, Text: fmt.Sprintf("the response has the Content-Encoding %q, which was not requested", redactor.excerpt(encoding))}
 	}
 	var body bytes.Buffer
 	body.Grow(int(min(max(resp.ContentLength, 0), maxBodyBytes)) + bytes.MinRead)
 	_, err := body.ReadFrom(io.LimitReader(resp.Body, maxBodyBytes+1))
 	switch {
 	case isCorrupt(err) && body.Len() == 0:
-		return nil, fmt.Errorf(`%w "gzip", but is not compressed in that way`, errEncoding)
+		return nil, &Error{Cause: BadEncoding, Text: `the response has the Content-Encoding "gzip", but is not compressed in that way`}
 	case body.Len() > maxBodyBytes:
-		return nil, errTooLarge
+		return nil, &Error{Cause: ResponseTooLarge, Text: fmt.Sprintf("the response is larger than %d MiB", maxBodyBytes>>20)}
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return nil, &Error{Cause: ResponseCut, Text: fmt.Sprintf("the response ended after %d bytes", body.Len()), Temporary: true, Err: err}
+	case isCorrupt(err):
+		return nil, &Error{Cause: ResponseCut, Text: "the response was damaged: " + err.Error(), Temporary: true, Err: err}
 	}
 	return body.Bytes(), err
 }
