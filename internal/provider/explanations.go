@@ -29,7 +29,6 @@ const (
 	readLess     = "Read less: narrow the filters, for example to one offering_uuid or to fewer months."
 	stopped      = "The read stopped so that no rows are silently missing. "
 	timeLimit    = "The time limit of the whole read is timeouts.read, now {timeout}. "
-	notTheAPI    = "The response is an HTML page, so it does not come from Waldur's API, but from a web server, proxy or firewall in front of it. "
 	notSupported = "This version of Waldur may not be supported. Please report it."
 	askOperator  = "ask the operator of the Waldur server"
 	setAuthority = "set ca_cert_pem in the provider block to that authority's certificate, for example to file(\"ca.pem\")."
@@ -94,9 +93,9 @@ var explanations = map[waldur.Cause]explanation{
 	waldur.ServerError: {"Waldur Server Error", "The server, or a proxy in front of it, failed. Run the command again later{, or " + askOperator +
 		". If large pages time out, lower page_size}."},
 	waldur.OtherStatus:  {"Unexpected Response from Waldur", checkURL},
-	waldur.PageDenied:   {"Access Denied by a Proxy", notTheAPI + checkURL + " " + checkGateway},
+	waldur.PageDenied:   {"Access Denied by a Proxy", "The response is an HTML page, so it does not come from Waldur's API, but from a proxy or firewall in front of it. " + checkURL + " " + checkGateway},
 	waldur.PageNotFound: {"Waldur Usage Endpoint Not Found", "Either the address is wrong, or Waldur is older than 8.0.8, the first version with this endpoint. " + checkURL},
-	waldur.HostRefused: {"Request Refused Before Waldur", notTheAPI + "It may not accept the host in the address: use a name that the server knows (in Django, ALLOWED_HOSTS). " +
+	waldur.HostRefused: {"Request Refused Before Waldur", "The response does not come from Waldur's API, but from a web server, proxy or firewall in front of it. It may not accept the host in the address: use a name that the server knows (in Django, ALLOWED_HOSTS). " +
 		"Or it requires what the title says, such as a client certificate (client_cert_pem in the provider block). " + checkURL + " " + checkGateway},
 	waldur.HeadersTooLarge: {"Request Headers Too Large", "The server, or a proxy in front of it, does not accept so many bytes of headers. Use a shorter token, such as a personal access token, " +
 		"or shorter headers in the provider block. Or ask the operator to allow more."},

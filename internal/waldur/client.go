@@ -117,6 +117,7 @@ func (c *Client) Get(ctx context.Context, path string, query url.Values) (*Respo
 	waits := exponential(cmp.Or(c.RetryWait, firstRetryWait), maxRetryWait, 0.5)
 	var previous *Error
 	for {
+		queued := time.Now()
 		if failed := c.acquire(ctx, previous); failed != nil {
 			failed.Request = request
 			return nil, failed
@@ -131,6 +132,10 @@ func (c *Client) Get(ctx context.Context, path string, query url.Values) (*Respo
 			return resp, nil
 		}
 		failed.Request = request
+		if waited := started.Sub(queued); failed.Cause == ReadTimedOut && previous == nil && waited > time.Since(started) {
+			failed.Cause, failed.Text = NotSent, fmt.Sprintf("no response came in the time that was left after the request waited %s for others",
+				waited.Round(time.Millisecond))
+		}
 		if !failed.Temporary || ctx.Err() != nil || request.Attempts > c.MaxRetries {
 			return nil, failed
 		}

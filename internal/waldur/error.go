@@ -33,7 +33,7 @@ type Cause string
 const (
 	Canceled         Cause = "canceled"
 	ReadTimedOut     Cause = "read timed out"     // the deadline of the context passed
-	NotSent          Cause = "not sent"           // it passed while other requests of the client were in progress
+	NotSent          Cause = "not sent"           // it passed while, or soon after, the request waited for others of the client
 	HeldBack         Cause = "held back"          // it would pass before a Retry-After header of another response allows a request
 	RequestTimedOut  Cause = "request timed out"  // an attempt took longer than [Client.RequestTimeout]
 	ConnectionFailed Cause = "connection failed"  // without any response

@@ -29,9 +29,9 @@ import (
 func (c *Client) newTransport() *http.Transport {
 	// The context of a request does not end its dial and handshake. These limits do.
 	timeout := min(cmp.Or(c.RequestTimeout, defaultRequestTimeout), 24*time.Hour)
-	// A dial that takes a third of the time leaves time for the other addresses of a host
-	// whose first one takes no connection. Package net shares its limit among addresses.
-	dialer := &net.Dialer{Timeout: min(timeout/3, maxDialTime)}
+	// Package net shares the limit of a dial among the addresses of a host, of which the
+	// first may take no connection, but gives each at least 2 seconds.
+	dialer := &net.Dialer{Timeout: min(timeout*2/3, maxDialTime)}
 	// HTTP/1.1 only: few requests at a time gain nothing from HTTP/2, whose connections
 	// can be dead for longer than all retries last.
 	var protocols http.Protocols
