@@ -15,7 +15,7 @@ import (
 
 func TestProviderSchemaIsValid(t *testing.T) {
 	c := newProtocolClient(t)
-	if c.schema.DataSourceSchemas[dataSourceType] == nil || len(c.schema.Functions) != 2 {
+	if c.schema.DataSourceSchemas[dataSourceType] == nil || len(c.schema.Functions) != 6 {
 		t.Fatal("the data source or a function is missing")
 	}
 	for _, attribute := range c.schema.DataSourceSchemas[dataSourceType].Block.Attributes {

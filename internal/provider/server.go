@@ -5,18 +5,16 @@ package provider
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
+	"maps"
 
 	"github.com/hashicorp/terraform-plugin-framework/providerserver"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 	"github.com/vmihailenco/msgpack/v5"
 	"github.com/vmihailenco/msgpack/v5/msgpcode"
 )
-
-// maxStateBytes is the largest state of the data source. terraform-plugin-go sends
-// messages of up to 256 MiB; the rest is for what surrounds the state.
-const maxStateBytes = 256<<20 - 64<<10
 
 // NewServer returns a constructor of the provider's protocol server.
 //
@@ -43,28 +41,17 @@ type encodedRowsKey struct{}
 func (s *server) ReadDataSource(ctx context.Context, req *tfprotov6.ReadDataSourceRequest) (*tfprotov6.ReadDataSourceResponse, error) {
 	var rows encodedRows
 	resp, err := s.ProviderServer.ReadDataSource(context.WithValue(ctx, encodedRowsKey{}, &rows), req)
-	if err != nil || rows.summaries == nil || resp.State == nil {
+	if err != nil || rows == nil || resp.State == nil {
 		return resp, err
 	}
 	var state map[string]msgpack.RawMessage
-	if err := msgpack.Unmarshal(resp.State.MsgPack, &state); err != nil {
-		return nil, fmt.Errorf("cannot decode the state of %s: %w", req.TypeName, err)
-	}
-	state["summaries"], state["total_count"] = rows.summaries, rows.totalCount
-	encoded := bytes.NewBuffer(make([]byte, 0, len(resp.State.MsgPack)+len(rows.summaries)+len(rows.totalCount)))
-	if err := msgpack.NewEncoder(encoded).Encode(state); err != nil {
+	err = msgpack.Unmarshal(resp.State.MsgPack, &state)
+	maps.Copy(state, rows)
+	encoded := bytes.NewBuffer(make([]byte, 0, len(resp.State.MsgPack)+len(rows["summaries"])+len(rows["total_count"])))
+	if err = cmp.Or(err, msgpack.NewEncoder(encoded).Encode(state)); err != nil {
 		return nil, fmt.Errorf("cannot encode the state of %s: %w", req.TypeName, err)
 	}
 	resp.State.MsgPack = encoded.Bytes()
-	if encoded.Len() > maxStateBytes {
-		resp.State = nil
-		resp.Diagnostics = append(resp.Diagnostics, &tfprotov6.Diagnostic{
-			Severity: tfprotov6.DiagnosticSeverityError,
-			Summary:  "List Too Large for the Plugin Protocol",
-			Detail: fmt.Sprintf("The list has %d rows, which take %d MiB. The plugin protocol's library sends at most 256 MiB.\n\n"+
-				"Read less: narrow the filters, or set group_by, min_usage_percent, limit or fields.", rows.count, encoded.Len()>>20+1),
-		})
-	}
 	return resp, nil
 }
 

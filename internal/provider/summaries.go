@@ -5,14 +5,15 @@ package provider
 
 import (
 	"bytes"
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
-	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/tfsdk"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
@@ -57,27 +58,29 @@ func summariesDescription() string {
 
 // encodedRows are the computed attributes of the data source, as MessagePack in the
 // form of Terraform's protocol.
-type encodedRows struct {
-	summaries, totalCount []byte
-	count                 int // of the rows in summaries
-}
+type encodedRows map[string]msgpack.RawMessage
+
+// maxSummaries is the largest encoding of summaries. terraform-plugin-go sends messages of
+// up to 256 MiB; the rest is for the other attributes. Tests lower it.
+var maxSummaries = 255 << 20
+
+var errTooLarge = errors.New("the encoded rows are larger than the plugin protocol's library sends")
 
 // encodeRows encodes rows as a list of objects. All numbers are encoded as strings of
 // digits, which the protocol allows. Terraform then calculates with them exactly as
-// with numbers in a configuration or in a state.
+// with numbers in a configuration or in a state. The error is errTooLarge.
 func encodeRows(rows []*waldur.ComponentUsage, total int) (encodedRows, error) {
-	totalCount, err := msgpack.Marshal(strconv.Itoa(total))
-	if err != nil {
-		return encodedRows{}, err
-	}
 	var encoded bytes.Buffer
-	encoded.Grow(min(len(rows)*700, maxStateBytes)) // a row has about 700 bytes
+	encoded.Grow(min(len(rows)*700, maxSummaries)) // a row has about 700 bytes
 	encoder := msgpack.NewEncoder(&encoded)
-	err = encoder.EncodeArrayLen(len(rows))
+	err := encoder.EncodeArrayLen(len(rows))
 	for i := 0; i < len(rows) && err == nil; i++ {
-		err = encodeRow(encoder, rows[i])
+		if err = encodeRow(encoder, rows[i]); encoded.Len() > maxSummaries {
+			err = errTooLarge
+		}
 	}
-	return encodedRows{summaries: encoded.Bytes(), totalCount: totalCount, count: len(rows)}, err
+	totalCount, totalErr := msgpack.Marshal(strconv.Itoa(total))
+	return encodedRows{"summaries": encoded.Bytes(), "total_count": totalCount}, cmp.Or(err, totalErr)
 }
 
 func encodeRow(encoder *msgpack.Encoder, row *waldur.ComponentUsage) error {
@@ -109,32 +112,34 @@ func encodeRow(encoder *msgpack.Encoder, row *waldur.ComponentUsage) error {
 
 // setRows passes rows to the server of NewServer. With another server, it decodes
 // them into the state.
-func setRows(ctx context.Context, state *tfsdk.State, rows []*waldur.ComponentUsage, total int) diag.Diagnostics {
-	diags := state.SetAttribute(ctx, path.Root("total_count"), total)
+func setRows(ctx context.Context, state *tfsdk.State, rows []*waldur.ComponentUsage, total int) (diags diag.Diagnostics) {
 	encoded, err := encodeRows(rows, total)
 	if receiver, ok := ctx.Value(encodedRowsKey{}).(*encodedRows); ok && err == nil {
 		*receiver = encoded
-		return diags
+	} else if err == nil {
+		err = encoded.decode(state)
 	}
-	if err == nil {
-		err = decodeSummaries(encoded.summaries, state)
-	}
-	if err != nil {
+	switch {
+	case errors.Is(err, errTooLarge):
+		diags.AddError("List Too Large for the Plugin Protocol", fmt.Sprintf("The list has %d rows, which take more than the 256 MiB that the plugin "+
+			"protocol's library sends.\n\nRead less: narrow the filters, or set group_by, min_usage_percent, limit or fields.", len(rows)))
+	case err != nil:
 		diags.AddError("Unexpected Read Error", sentence(err.Error())+"\n\n"+reportFault)
 	}
 	return diags
 }
 
-func decodeSummaries(encoded []byte, state *tfsdk.State) error {
+// decode sets the attributes in a state.
+func (e encodedRows) decode(state *tfsdk.State) error {
 	attributes := map[string]tftypes.Value{}
-	if err := state.Raw.As(&attributes); err != nil {
-		return err
+	err := state.Raw.As(&attributes)
+	for name, encoded := range e {
+		if err == nil {
+			attributes[name], err = tfprotov6.DynamicValue{MsgPack: encoded}.Unmarshal(attributes[name].Type())
+		}
 	}
-	summaries, err := tfprotov6.DynamicValue{MsgPack: encoded}.Unmarshal(attributes["summaries"].Type())
-	if err != nil {
-		return err
+	if err == nil {
+		state.Raw = tftypes.NewValue(state.Raw.Type(), attributes)
 	}
-	attributes["summaries"] = summaries
-	state.Raw = tftypes.NewValue(state.Raw.Type(), attributes)
-	return nil
+	return err
 }

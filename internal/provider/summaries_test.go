@@ -4,7 +4,6 @@
 package provider
 
 import (
-	"context"
 	"fmt"
 	"math/big"
 	"strings"
@@ -89,7 +88,7 @@ func TestDecimalsAreSentAsTheirDigits(t *testing.T) {
 			rt.Fatal(err)
 		}
 		var rows []map[string]any
-		if err := msgpack.Unmarshal(encoded.summaries, &rows); err != nil {
+		if err := msgpack.Unmarshal(encoded["summaries"], &rows); err != nil {
 			rt.Fatal(err)
 		}
 		sent, ok := rows[0]["total_consumed"].(string)
@@ -130,39 +129,21 @@ func TestDecimalsReachTerraformExactly(t *testing.T) {
 	}
 }
 
-// largeListServer stands for the framework's server: it reads a list whose encoding
-// has a number of bytes, with an argument of 64 KiB in its state.
-type largeListServer struct {
-	tfprotov6.ProviderServer
-	bytes int
-}
-
-func (s largeListServer) ReadDataSource(ctx context.Context, _ *tfprotov6.ReadDataSourceRequest) (*tfprotov6.ReadDataSourceResponse, error) {
-	list, err := msgpack.Marshal([]string{strings.Repeat("x", s.bytes-6)})
-	if err != nil {
-		return nil, err
-	}
-	*ctx.Value(encodedRowsKey{}).(*encodedRows) = encodedRows{summaries: list, totalCount: []byte{0xa1, '1'}, count: 210}
-	state, err := msgpack.Marshal(map[string]any{"summaries": nil, "total_count": nil, "component_type": strings.Repeat("y", 64<<10)})
-	return &tfprotov6.ReadDataSourceResponse{State: &tfprotov6.DynamicValue{MsgPack: state}}, err
-}
-
-// TestAListTooLargeForTheProtocolIsReported before gRPC refuses it. The arguments
-// count, too.
+// TestAListTooLargeForTheProtocolIsReported before gRPC refuses it. It lowers the limit, so
+// it does not run in parallel.
 func TestAListTooLargeForTheProtocolIsReported(t *testing.T) {
-	t.Parallel()
-	read := func(bytes int) *tfprotov6.ReadDataSourceResponse {
-		resp, err := (&server{largeListServer{bytes: bytes}}).ReadDataSource(t.Context(), &tfprotov6.ReadDataSourceRequest{})
-		if err != nil {
-			t.Fatal(err)
+	server := recorded(t)
+	limit := maxSummaries
+	t.Cleanup(func() { maxSummaries = limit })
+	for way, c := range ways(t, server) {
+		maxSummaries = limit
+		if state, diags := c.read(t.Context(), nil); hasError(diags) || len(summaries(t, state)) != 10 {
+			t.Errorf("%s: %s", way, describe(diags))
 		}
-		return resp
-	}
-	if resp := read(256<<20 - 129<<10); len(resp.Diagnostics) > 0 || len(resp.State.MsgPack) < 255<<20 {
-		t.Fatalf("within the limit: %s", describe(resp.Diagnostics))
-	}
-	resp := read(256<<20 - 128<<10)
-	if resp.State != nil || !reported(resp.Diagnostics, tfprotov6.DiagnosticSeverityError, "", "List Too Large for the Plugin Protocol", "210 rows", "256 MiB", "narrow the filters, or set group_by, min_usage_percent, limit or fields") {
-		t.Fatalf("got %s", describe(resp.Diagnostics))
+		maxSummaries = 1000
+		_, diags := c.read(t.Context(), nil)
+		if !reported(diags, tfprotov6.DiagnosticSeverityError, "", "List Too Large for the Plugin Protocol: The list has 10 rows", "256 MiB", "narrow the filters, or set group_by, min_usage_percent, limit or fields") {
+			t.Errorf("%s: %s", way, describe(diags))
+		}
 	}
 }
