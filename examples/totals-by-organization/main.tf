@@ -9,7 +9,7 @@
 # The provider reads WALDUR_API_URL and WALDUR_ACCESS_TOKEN.
 
 terraform {
-  required_version = ">= 1.5" # OpenTofu: 1.7
+  required_version = ">= 1.7" # provider functions: Terraform 1.8, OpenTofu 1.7
   required_providers {
     waldur = {
       source = "terraform.local/waldur/waldur"
@@ -25,28 +25,34 @@ variable "billing_period" {
   default     = "latest"
 }
 
+locals {
+  columns = ["billing_period", "service_provider_uuid", "service_provider_name", "component_type"]
+}
+
 data "waldur_component_usage_monthly" "totals" {
   billing_period = var.billing_period
-  group_by       = ["service_provider_uuid", "service_provider_name", "component_type", "billing_period"]
+  group_by       = local.columns
   order_by       = ["service_provider_name", "component_type"]
   require_rows   = true
 }
 
 locals {
-  # Other users choose the names: replace what a terminal or a pipeline could run as a command.
-  # A spreadsheet evaluates text that begins with = + - or @, unless an apostrophe is before it.
+  # Other users choose the names: label makes them safe to print. An apostrophe keeps a spreadsheet
+  # from evaluating a text, or what follows a separator in it, as a formula.
+  texts   = concat(local.columns, ["measured_unit", "limit_period"])
+  numbers = ["total_consumed", "total_allocated"]
   lines = [
     for s in data.waldur_component_usage_monthly.totals.summaries : join(",", concat(
       [
-        for text in [s.service_provider_name, s.component_type, s.measured_unit, s.limit_period] :
-        "\"${replace(replace(replace(text == null ? "" : text, "/\\pC|::|##/", " "), "/^\\s*[=+@-]/", "'$0"), "\"", "\"\"")}\""
+        for text in [for column in local.texts : column == "billing_period" ? substr(s[column], 0, 7) : s[column]] :
+        "\"${replace(replace(provider::waldur::label(text), "/(^|[,;|\"'])(\\s*[=+@＝＋＠－-])/", "$1'$2"), "\"", "\"\"")}\""
       ],
-      [substr(s.billing_period, 0, 7), s.total_consumed, s.total_allocated],
+      [for column in local.numbers : format("%.2f", s[column])],
     ))
   ]
 }
 
 output "csv" {
   description = "The totals as CSV, in UTF-8 and with decimal points."
-  value       = join("\n", concat(["organization,component,unit,limit_period,month,consumed,allocated"], local.lines))
+  value       = join("\n", concat([join(",", concat(local.texts, local.numbers))], local.lines, [""]))
 }

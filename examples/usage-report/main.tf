@@ -1,9 +1,10 @@
-# A report of the last twelve months by component, the fullest first: as a table in
-# Markdown, as a bar chart in SVG, and as CSV.
+# A report of the last twelve months by component, the fullest first: a web page with a
+# chart and a table, the chart alone, the table in Markdown, and all rows as CSV.
 #
 #   terraform apply
-#   terraform output -raw markdown
+#   terraform output -raw html > usage.html
 #   terraform output -raw svg > usage.svg
+#   terraform output -raw markdown > usage.md
 #   terraform output -raw csv > usage.csv
 #
 # The apply prints only a summary. The report is not secret. Its outputs are marked
@@ -36,7 +37,7 @@ variable "number_of_months" {
 }
 
 variable "panels" {
-  description = "Maximum number of components in the chart, which shows the fullest first. The table has all components."
+  description = "Maximum number of components in the chart: the fullest, and up to a quarter of them without a limit. The table has all."
   type        = number
   default     = 12
 }
@@ -52,7 +53,7 @@ locals {
   now        = var.now == null ? plantimestamp() : var.now
   this_month = provider::waldur::billing_period(local.now)
 
-  columns = ["offering_uuid", "offering_name", "service_provider_name", "component_type", "component_name", "billing_period"]
+  columns = ["billing_period", "service_provider_uuid", "service_provider_name", "offering_uuid", "offering_name", "component_type", "component_name"]
 }
 
 # How full each limit is, in the period that it holds for.
@@ -91,21 +92,30 @@ locals {
   fullest = [for s in local.limits : "${s.offering_uuid} ${s.component_type}"]
   keys    = concat(local.fullest, tolist(setsubtract(keys(local.any), local.fullest)))
 
+  periods = {
+    month     = { months = 1, each = "a month", whole = "the month" }
+    quarterly = { months = 3, each = "a quarter", whole = "the quarter" }
+    annual    = { months = 12, each = "a year", whole = "the year" }
+    total     = { months = 0, each = "in total", whole = "total" }
+  }
+
+  names = ["offering_name", "service_provider_name", "component_name", "measured_unit"]
   components = [
     for key in local.keys : {
-      # Names can contain any character. Replace those that break lines, that change the direction of text,
-      # or that SVG does not allow.
-      text = {
-        for column in ["offering_name", "service_provider_name", "component_name", "measured_unit"] :
-        column => trimspace(replace(local.any[key][column] == null ? "" : local.any[key][column], "/[\\s\\p{Cc}\\x{2028}-\\x{202E}\\x{2066}-\\x{2069}\\x{FFFE}\\x{FFFF}]+/", " "))
+      # Other users choose the names: label makes them safe to print. Markup in them must not become
+      # markup of a page.
+      text = { for column in local.names : column => provider::waldur::label(local.any[key][column]) }
+      html = {
+        for column in local.names : column =>
+        replace(replace(replace(provider::waldur::label(local.any[key][column]), "&", "&amp;"), "<", "&lt;"), ">", "&gt;")
       }
 
       # Null if nothing is allocated. Older servers set no period: the limit then is one of a month.
-      limit   = try(local.limit[key].usage_percent == null ? null : local.limit[key], null)
-      monthly = coalesce(local.any[key].limit_period, "month") == "month"
-      period  = lookup({ quarterly = "a quarter", annual = "a year", total = "in total" }, coalesce(local.any[key].limit_period, "month"), "a month")
+      limit  = try(local.limit[key].usage_percent == null ? null : local.limit[key], null)
+      period = try(local.periods[local.any[key].limit_period], local.periods.month)
 
-      # A month without a row is reported as 0. It can also be a month from before the upgrade to Waldur 8.0.8.
+      # A month without a row is reported as 0. It can also be a month from before the upgrade to
+      # Waldur 8.0.8.
       consumed  = [for month in local.months : try(local.month[key][month].total_consumed, 0)]
       allocated = [for month in local.months : try(local.month[key][month].total_allocated, 0)]
       percent   = [for month in local.months : try(local.month[key][month].usage_percent, null)]
@@ -122,11 +132,43 @@ locals {
     months     = [for month in local.months : month == local.this_month ? "${month} to date" : month]
     components = local.components
   }
+
+  # A line for each row that Waldur has. The provider groups by unit and limit period as well.
+  csv_texts   = concat(local.columns, ["measured_unit", "limit_period"])
+  csv_numbers = ["total_consumed", "total_allocated", "limit_period_consumed", "limit_period_percent"]
+  csv_lines = [
+    for s in data.waldur_component_usage_monthly.months.summaries : join(",", concat(
+      [
+        # An apostrophe keeps a spreadsheet from evaluating a text, or what follows a separator in
+        # it, as a formula.
+        for text in [for column in local.csv_texts : column == "billing_period" ? substr(s[column], 0, 7) : s[column]] :
+        "\"${replace(replace(provider::waldur::label(text), "/(^|[,;|\"'])(\\s*[=+@＝＋＠－-])/", "$1'$2"), "\"", "\"\"")}\""
+      ],
+      [format("%.2f", s.total_consumed), format("%.2f", s.total_allocated)],
+      [
+        # Of the limit's whole period, in the newest month.
+        for column in ["total_consumed", "usage_percent"] :
+        try(s.billing_period == local.limits[0].billing_period ? format("%.2f", local.limit["${s.offering_uuid} ${s.component_type}"][column]) : "", "")
+      ],
+    ))
+  ]
 }
 
 output "summary" {
   description = "Number of components that are over their limit, and that used 80 % or more of it."
   value       = local.report.summary
+}
+
+output "html" {
+  description = "The report as a web page: the chart and the table."
+  value       = templatefile("${path.module}/report.html.tftpl", merge(local.report, { svg = local.svg }))
+  sensitive   = true
+}
+
+output "svg" {
+  description = "The report as a bar chart in SVG."
+  value       = local.svg
+  sensitive   = true
 }
 
 output "markdown" {
@@ -135,14 +177,8 @@ output "markdown" {
   sensitive   = true
 }
 
-output "svg" {
-  description = "The report as a bar chart in SVG."
-  value       = templatefile("${path.module}/chart.svg.tftpl", merge(local.report, local.chart))
-  sensitive   = true
-}
-
 output "csv" {
-  description = "The report as CSV."
-  value       = templatefile("${path.module}/report.csv.tftpl", local.report)
+  description = "The rows of all months as CSV."
+  value       = join("\n", concat([join(",", concat(local.csv_texts, local.csv_numbers))], local.csv_lines, [""]))
   sensitive   = true
 }

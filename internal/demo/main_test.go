@@ -4,245 +4,101 @@
 package main
 
 import (
-	"bytes"
-	"context"
+	"bufio"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
+	"regexp"
 	"runtime"
+	"slices"
+	"strconv"
 	"strings"
-	"sync"
-	"syscall"
 	"testing"
-	"time"
-
-	"github.com/google/go-cmp/cmp"
 
 	"terraform-provider-waldur/internal/waldurtest"
 )
 
-// The test's own binary acts as Terraform, or runs the demo, if one of these
-// variables is set.
-const (
-	posing  = "DEMO_TEST_TERRAFORM" // how Terraform behaves
-	running = "DEMO_TEST_MAIN"
-)
+// asProgram makes the test's own binary run the demo, or be the command that the demo runs.
+const asProgram = "DEMO_TEST_AS"
 
 func TestMain(m *testing.M) {
-	if os.Getenv(running) != "" {
-		_ = os.Unsetenv(running) // for Terraform, which is this binary as well
-		_ = os.Setenv(posing, "work")
+	switch os.Getenv(asProgram) {
+	case "demo":
+		_ = os.Setenv(asProgram, "command")
 		main()
-		os.Exit(0)
+	case "command":
+		fmt.Println("started")
+		_, _ = io.Copy(io.Discard, os.Stdin) // until the test closes it
+		fmt.Println(read(os.Getenv(urlVariable)+waldurtest.Path, os.Getenv(tokenVariable)))
+		status, _ := strconv.Atoi(os.Args[1])
+		os.Exit(status)
+	default:
+		os.Exit(m.Run())
 	}
-	if behavior := os.Getenv(posing); behavior != "" {
-		os.Exit(poseAsTerraform(behavior))
-	}
-	os.Exit(m.Run())
 }
 
-func poseAsTerraform(behavior string) (status int) {
-	fmt.Println("called with", strings.Join(os.Args[1:], " "))
-	switch {
-	case behavior == "fail":
-		return 3
-	case behavior == "hang" && os.Args[1] == "apply":
-		fmt.Println("hanging")
-		time.Sleep(time.Minute)
-	case os.Args[1] == "apply":
-		files, _ := filepath.Glob("*")
-		fmt.Println("in a folder with", strings.Join(files, " "))
-		fmt.Println("reads", readWaldur())
-	}
-	return 0
-}
-
-// readWaldur reads from the Waldur server in the environment, like the provider.
-func readWaldur() string {
-	req, err := http.NewRequest(http.MethodGet, os.Getenv(urlVariable)+"/api/marketplace-component-usage-monthly/", nil)
+// read returns the status of a request and the month of the first row.
+func read(url, token string) string {
+	req, err := http.NewRequest(http.MethodGet, url, nil)
 	if err != nil {
 		return err.Error()
 	}
-	req.Header.Set("Authorization", "Token "+os.Getenv(tokenVariable))
+	req.Header.Set("Authorization", "Token "+token)
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return err.Error()
 	}
 	defer resp.Body.Close()
-	return resp.Status
+	body, _ := io.ReadAll(resp.Body)
+	return resp.Status + " " + regexp.MustCompile(`"billing_period": ?"[^"]*"|$`).FindString(string(body))
 }
 
-// newDemo returns a demo that runs the test's own binary and builds nothing. Its
-// temporary folder must be empty at the end.
-func newDemo(t *testing.T, behavior string, environ ...string) (d *demo, output *screen) {
+// newDemo returns a demo whose command ends with the status.
+func newDemo(t *testing.T, status string, environ ...string) *exec.Cmd {
 	t.Helper()
-	folder := t.TempDir()
-	t.Setenv("TMPDIR", folder)
-	t.Setenv("TMP", folder) // on Windows
-	t.Cleanup(func() {
-		if left, _ := os.ReadDir(folder); len(left) > 0 {
-			t.Errorf("the demo left %v behind", left)
-		}
-	})
-	output = &screen{}
-	build := func(context.Context, string, string) error { return nil }
-	environ = append(environ, "TERRAFORM="+os.Args[0], posing+"="+behavior, "SYSTEMROOT="+os.Getenv("SYSTEMROOT"))
-	return &demo{environ: environ, stdout: output, stderr: output, build: build}, output
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-now", "2031-05-20T12:00:00Z", os.Args[0], status)
+	withoutWaldur := slices.DeleteFunc(os.Environ(), func(setting string) bool { return strings.HasPrefix(setting, "WALDUR_") })
+	cmd.Env = append(append(withoutWaldur, asProgram+"=demo"), environ...)
+	return cmd
 }
 
-// screen collects the output of several writers.
-type screen struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (s *screen) Write(text []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.text.Write(text)
-}
-
-func (s *screen) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.text.String()
-}
-
-func TestDemoReadsItsOwnWaldur(t *testing.T) {
-	d, output := newDemo(t, "work", "TF_CLI_ARGS=-destroy")
-	if err := d.run(t.Context()); err != nil {
-		t.Fatal(err)
+func TestCommandReadsTheServer(t *testing.T) {
+	t.Parallel()
+	out, err := newDemo(t, "3").Output()
+	if failed, ok := errors.AsType[*exec.ExitError](err); !ok || failed.ExitCode() != 3 {
+		t.Errorf("%v, want the command's status 3", err)
 	}
-	for _, want := range []string{
-		"called with init -input=false -no-color\n",
-		"called with apply -auto-approve -input=false -no-color\n",
-		"in a folder with main.tf\n",
-		"reads 200 OK\n",
-		"Try next:",
-	} {
-		if !strings.Contains(output.String(), want) {
-			t.Errorf("%q is not in the output:\n%s", want, output)
-		}
+	if got, want := string(out), "started\n200 OK \"billing_period\":\"2031-05-01\"\n"; got != want {
+		t.Errorf("the command printed %q, want %q", got, want)
 	}
 }
 
-func TestDemoReadsTheUsersWaldur(t *testing.T) {
+func TestCommandReadsTheUsersWaldur(t *testing.T) {
+	t.Parallel()
 	server := waldurtest.Start(t, nil)
 	server.SetToken("theirs", waldurtest.TokenActive)
-	d, output := newDemo(t, "work", urlVariable+"="+server.URL, tokenVariable+"=theirs")
-	if err := d.run(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if requests := server.Requests(); len(requests) != 1 || requests[0].Header.Get("Authorization") != "Token theirs" {
-		t.Errorf("the server received %v, want one request with the user's token; output:\n%s", requests, output)
+	out, err := newDemo(t, "0", urlVariable+"="+server.URL, tokenVariable+"=theirs").CombinedOutput()
+	if requests := server.Requests(); err != nil || len(requests) != 1 || requests[0].Header.Get("Authorization") != "Token theirs" {
+		t.Errorf("%v: the user's server received %v, want one request with the user's token; output:\n%s", err, requests, out)
 	}
 }
 
-func TestServedWaldurCanBeRead(t *testing.T) {
-	d, output := newDemo(t, "work")
-	ctx, stop := context.WithCancel(t.Context())
-	var status string
-	d.stdout = &trigger{Writer: output, text: "export", pull: func() {
-		defer stop()
-		for line := range strings.SplitSeq(output.String(), "\n") {
-			if setting, ok := strings.CutPrefix(strings.TrimSpace(line), "export "); ok {
-				name, value, _ := strings.Cut(setting, "=")
-				t.Setenv(name, value)
-			}
-		}
-		status = readWaldur()
-	}}
-	if err := d.serve(ctx, "127.0.0.1:0"); err != nil {
-		t.Errorf("an interruption is reported as %v", err)
-	}
-	if status != "200 OK" {
-		t.Errorf("with the exported variables: %s; output:\n%s", status, output)
-	}
-}
-
-func TestChartIsWritten(t *testing.T) {
-	d, output := newDemo(t, "work", "TF_VAR_panels=1")
-	file := filepath.Join(t.TempDir(), "chart.svg")
-	if err := d.chart(t.Context(), file); err != nil {
-		t.Fatal(err)
-	}
-	got, err := os.ReadFile(file)
-	if want := "called with output -no-color -raw svg\n"; err != nil || string(got) != want {
-		t.Errorf("the file has %q, %v, want what the command prints: %q; output:\n%s", got, err, want, output)
-	}
-}
-
-func TestHalfOfAWaldurIsAnError(t *testing.T) {
-	for set, missing := range map[string]string{urlVariable: tokenVariable, tokenVariable: urlVariable} {
-		d, _ := newDemo(t, "work", set+"=x")
-		err := d.run(t.Context())
-		if err == nil || !strings.Contains(err.Error(), set+" is set, but "+missing+" is not") {
-			t.Errorf("with %s alone: %v, want an error that says which is missing", set, err)
-		}
-	}
-}
-
-func TestTerraformThatIsNotThereIsAnError(t *testing.T) {
-	d, _ := newDemo(t, "work")
-	d.environ = []string{"TERRAFORM=" + filepath.Join(t.TempDir(), "no-terraform")}
-	if err := d.run(t.Context()); err == nil || !strings.Contains(err.Error(), "no-terraform: set TERRAFORM") {
-		t.Errorf("%v, want an error that names the file and TERRAFORM", err)
-	}
-}
-
-func TestFailureOfTerraformIsTheDemos(t *testing.T) {
-	d, output := newDemo(t, "fail")
-	err := d.run(t.Context())
-	var failed *exec.ExitError
-	if !errors.As(err, &failed) || failed.ExitCode() != 3 {
-		t.Errorf("%v, want Terraform's exit status 3", err)
-	}
-	if strings.Contains(output.String(), "apply") {
-		t.Errorf("the demo went on after init had failed:\n%s", output)
-	}
-}
-
-func TestDemoThatIsStoppedCleansUp(t *testing.T) {
-	d, output := newDemo(t, "hang")
-	ctx, stop := context.WithCancelCause(t.Context())
-	d.stdout = &trigger{Writer: output, text: "hanging", pull: func() { stop(interruption{syscall.SIGTERM}) }}
-	start := time.Now()
-	if err := d.run(ctx); err == nil {
-		t.Error("no error, want one")
-	}
-	if took := time.Since(start); took > 30*time.Second {
-		t.Errorf("it took %s", took)
-	}
-}
-
-// trigger calls a function after a text was written.
-type trigger struct {
-	io.Writer
-
-	text string
-	pull func()
-}
-
-func (w *trigger) Write(text []byte) (int, error) {
-	n, err := w.Writer.Write(text)
-	if strings.Contains(string(text), w.text) {
-		w.pull()
-	}
-	return n, err
-}
-
-func TestDemoWithAClosedOutputCleansUp(t *testing.T) {
-	if runtime.GOOS == "windows" {
-		t.Skip("there is no SIGPIPE")
-	}
+// TestCommandEndsInItsOwnTime: Terraform must end its provider itself.
+func TestCommandEndsInItsOwnTime(t *testing.T) {
 	t.Parallel()
-	folder := t.TempDir()
-	cmd := exec.CommandContext(t.Context(), os.Args[0])
-	cmd.Env = append(os.Environ(), running+"=1", "TERRAFORM="+os.Args[0], "TMPDIR="+folder)
+	if runtime.GOOS == "windows" {
+		t.Skip("signals need another system")
+	}
+	server := waldurtest.Start(t, nil)
+	cmd := newDemo(t, "0", urlVariable+"="+server.URL, tokenVariable+"="+waldurtest.Token)
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -250,56 +106,89 @@ func TestDemoWithAClosedOutputCleansUp(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := stdout.Read(make([]byte, 1)); err != nil { // it has made its folder by then
+	if _, err := io.ReadFull(stdout, make([]byte, len("started\n"))); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
 	}
 	_ = stdout.Close()
-	if err := cmd.Wait(); err == nil {
-		t.Error("no error, want one")
-	}
-	if left, _ := os.ReadDir(folder); len(left) > 0 {
-		t.Errorf("the demo left %v behind", left)
+	_ = stdin.Close()
+	if err := cmd.Wait(); err != nil || len(server.Requests()) != 1 {
+		t.Errorf("%v, %d requests; want the command to go on to its request", err, len(server.Requests()))
 	}
 }
 
-func TestEnvironmentOfTerraform(t *testing.T) {
-	got := terraformEnvironment([]string{
-		"HOME=/home/me",
-		"TF_CLI_CONFIG_FILE=/home/me/missing",
-		"TF_CLI_ARGS_apply=-destroy",
-		"TF_DATA_DIR=/home/me/data",
-		"TF_WORKSPACE=production",
-		"TF_REATTACH_PROVIDERS={}",
-		"TOFU_ENCRYPTION=x",
-		"TF_LOG_PROVIDER=DEBUG",
-		"TF_VAR_warn_percent=90",
-	}, "/tmp/cli.tfrc", "http://127.0.0.1:1", "secret")
-	want := []string{
-		"HOME=/home/me",
-		"TF_LOG_PROVIDER=DEBUG",
-		"TF_VAR_warn_percent=90",
-		"TF_CLI_CONFIG_FILE=/tmp/cli.tfrc",
-		"CHECKPOINT_DISABLE=1",
-		"WALDUR_API_URL=http://127.0.0.1:1",
-		"WALDUR_ACCESS_TOKEN=secret",
+// served serves at an address while use runs, and returns all that was printed.
+func served(t *testing.T, address string, use func(url, token string)) string {
+	t.Helper()
+	signals := make(chan os.Signal)
+	reader, writer := io.Pipe()
+	go func() { _ = writer.CloseWithError(serve(pictured, signals, address, writer, true)) }()
+	var out strings.Builder
+	lines := bufio.NewScanner(io.TeeReader(reader, &out))
+	for lines.Scan() && !strings.Contains(lines.Text(), "LOG=1") {
+		continue
 	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("environment (-want +got):\n%s", diff)
+	exported := regexp.MustCompile(`(?m)^ *export \w+=(\S+)\n *export \w+=(\S+)$`).FindStringSubmatch(out.String())
+	if exported == nil {
+		t.Fatalf("%v: no variables to export in\n%s", lines.Err(), out.String())
 	}
+	go func() {
+		defer close(signals)
+		use(exported[1], exported[2])
+	}()
+	for lines.Scan() {
+		continue
+	}
+	if err := lines.Err(); err != nil {
+		t.Error(err)
+	}
+	return out.String()
 }
 
-func TestConfigurationIsCopiedAlone(t *testing.T) {
-	from, to := t.TempDir(), filepath.Join(t.TempDir(), "copy")
-	for _, name := range []string{"chart.svg.tftpl", "main.tf", "terraform.tfstate", ".terraform.lock.hcl", "usage.svg"} {
-		if err := os.WriteFile(filepath.Join(from, name), []byte(name), 0o600); err != nil {
-			t.Fatal(err)
+func TestServeSaysWhatItHasAndPrintsRequests(t *testing.T) {
+	t.Parallel()
+	var got, refused string
+	output := served(t, "127.0.0.1:0", func(url, token string) {
+		got = read(url+waldurtest.Path+"?billing_period=2024-11&component_type=hours", token)
+		refused = read(url+waldurtest.Path, "wrong")
+	})
+	if got != `200 OK "billing_period":"2024-11-01"` || !strings.HasPrefix(refused, "401 ") {
+		t.Errorf("with the exported variables: %s; with another token: %s", got, refused)
+	}
+	for _, want := range []string{
+		fmt.Sprintf("It has %d rows: each month from 2024-11 to 2026-11, of 9 offerings:\n", len(usage(pictured))),
+		`(?m)^ +Nordic Supercomputing +Polarlys CPU +cpu_k_hours \(total\), gb_k_hours \(quarterly\)$`,
+		`(?m)^ +Järve Ülikool +Notebooks for courses +sessions \(no limit\)$`,
+		`(?m)^\d\d:\d\d:\d\d GET /api/marketplace-component-usage-monthly/\?billing_period=2024-11&component_type=hours: 200, X-Result-Count: 1$`,
+		`(?m)^\d\d:\d\d:\d\d GET /api/marketplace-component-usage-monthly/: 401, X-Result-Count: none$`,
+	} {
+		if !regexp.MustCompile(want).MatchString(output) {
+			t.Errorf("no %s in the output:\n%s", want, output)
 		}
 	}
-	if err := copyConfiguration(to, from); err != nil {
-		t.Fatal(err)
+}
+
+func TestServedURLHoldsOverRestarts(t *testing.T) {
+	t.Parallel()
+	for range 5 { // another program may take the port between two restarts
+		other, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		address := other.Addr().String()
+		var urls [3]string
+		for i := range urls {
+			served(t, address, func(url, _ string) { urls[i] = url })
+			_ = other.Close()
+		}
+		if urls[0] == "http://"+address {
+			t.Fatalf("serves at %s while another program listens there", address)
+		}
+		if urls[1] == "http://"+address && urls[2] == urls[1] {
+			return
+		}
 	}
-	entries, err := os.ReadDir(to)
-	if err != nil || len(entries) != 2 || entries[0].Name() != "chart.svg.tftpl" || entries[1].Name() != "main.tf" {
-		t.Errorf("copied %v, %v, want the template and main.tf alone", entries, err)
-	}
+	t.Error("does not serve at the same address each time")
 }

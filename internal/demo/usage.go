@@ -4,20 +4,22 @@
 package main
 
 import (
-	"fmt"
-	"hash/fnv"
+	"crypto/sha256"
+	"encoding/hex"
 	"math"
 	"math/rand/v2"
 	"strings"
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/shopspring/decimal"
 
 	"terraform-provider-waldur/internal/waldurtest"
 )
 
-// monthsOfUsage is the number of months in the demo's data, including the current one.
-const monthsOfUsage = 12
+// monthsOfUsage is the number of months in the demo's data, including the current one: two
+// years before it, so that each month of the last year has one to be compared with.
+const monthsOfUsage = 25
 
 // offering is an offering of the demo's marketplace.
 type offering struct {
@@ -32,10 +34,14 @@ type component struct {
 	limit  int32  // in a period, 0 for none
 	period string // of the limit, "" for null, as on older servers
 
-	// consumed is the consumption of the current month, and inPeriod that since the
-	// period of the limit began, or 0 for no more than fits the growth. If the period
-	// begins with the current month, inPeriod counts.
-	consumed, inPeriod float64
+	// consumed is the consumption of the current month.
+	consumed float64
+
+	// inPeriod is the consumption since the period of the limit began, if the current month
+	// is the first of the period, the second, and so on; the last amount holds for all that
+	// follow. The first month of the period makes up the difference to what fits the growth.
+	// Empty means that there is none.
+	inPeriod []float64
 
 	allocated float64 // in the current month, 0 for nothing
 
@@ -43,24 +49,32 @@ type component struct {
 	terms    bool    // used only during the university's terms
 	raisedAt int     // how many months ago the allocation was raised from two thirds, 0 for never
 	since    int     // how many months ago it was first used, 0 for before all data
+	until    int     // how many months ago it was last used, 0 for still in use
 }
 
 // marketplace has the offerings of a centre for scientific computing and its
 // partners. Two offerings have the same name, and some components have no allocation.
 // What is nearly full, or over its limit, is so in the period that the limit holds
 // for: in the current month alone, it can look harmless.
+//
+// Whatever the day, Scratch, GPU-hours and Flash storage use their limit faster than its
+// period passes, and Person hours about as fast, though a large part of them is used late
+// in a year.
 var marketplace = []offering{
 	{"Polarlys CPU", "Marketplace.Slurm", "Nordic Supercomputing", "HPC", []component{
 		{kind: "cpu_k_hours", name: "CPU k-hours", unit: "k-hours", billing: "limit",
-			limit: 20000, period: "total", consumed: 2104.55, inPeriod: 18482.37, allocated: 20000, growth: 0.06, raisedAt: 6},
+			limit: 20000, period: "total", consumed: 1404.55, inPeriod: []float64{18482.37}, allocated: 20000, growth: 0.06, raisedAt: 6},
 		{kind: "gb_k_hours", name: "Scratch", unit: "GB-k-hours", billing: "limit",
-			limit: 4000, period: "quarterly", consumed: 2604.5, inPeriod: 5140.4, allocated: 4000, growth: 0.3},
+			limit: 4000, period: "quarterly", consumed: 1400, inPeriod: []float64{5140.4}, allocated: 4000, growth: 0.03},
 	}},
 	{"Polarlys GPU", "Marketplace.Slurm", "Nordic Supercomputing", "HPC", []component{
 		{kind: "gpu_hours", name: "GPU-hours", unit: "hours", billing: "limit",
 			limit: 12000, period: "month", consumed: 14192.61, allocated: 12000, growth: 0.09, raisedAt: 4},
 		{kind: "gb_k_hours", name: "Flash storage", unit: "GB-k-hours", billing: "limit",
-			limit: 900, period: "quarterly", consumed: 405.25, inPeriod: 792, allocated: 900, growth: 0.12},
+			limit: 900, period: "quarterly", consumed: 405.25, inPeriod: []float64{396, 792, 1008}, allocated: 900, growth: 0.05},
+	}},
+	{"Stallo CPU", "Marketplace.Slurm", "Nordic Supercomputing", "HPC", []component{
+		{kind: "cpu_k_hours", name: "CPU k-hours", unit: "k-hours", billing: "usage", period: "month", consumed: 310.75, growth: -0.03, until: 7},
 	}},
 	{"Private cloud", "OpenStack.Tenant", "Järve Ülikool", "Cloud", []component{
 		{kind: "cores", name: "vCPU", unit: "cores", billing: "limit", consumed: 768, allocated: 1024, growth: 0.02},
@@ -83,11 +97,12 @@ var marketplace = []offering{
 	}},
 	{`Consultancy "gold" & training`, "Marketplace.Support", "Nordic Supercomputing", "Support", []component{
 		{kind: "hours", name: "Person hours", unit: "h", billing: "limit",
-			limit: 600, period: "annual", consumed: 61.5, inPeriod: 573, allocated: 600, growth: 0.01},
+			limit: 600, period: "annual", consumed: 49.5, allocated: 600, growth: 0.001,
+			inPeriod: []float64{49.5, 99, 148.5, 198.5, 248, 297.5, 347, 397, 446.5, 496, 546, 595.5}},
 	}},
 }
 
-// usage returns a year of the marketplace's rows, up to the month of now. The current
+// usage returns the marketplace's rows up to the month of now. The current
 // month has the amounts in marketplace. Earlier months vary, but are the same on every
 // run.
 func usage(now time.Time) []waldurtest.Row {
@@ -95,7 +110,7 @@ func usage(now time.Time) []waldurtest.Row {
 	var rows []waldurtest.Row
 	for _, o := range marketplace {
 		for _, c := range o.components {
-			chance := rand.New(rand.NewPCG(seed(o.provider, o.name, c.kind), 0))
+			chance := rand.New(rand.NewChaCha8(sha256.Sum256([]byte(id(o.provider, o.name, c.kind)))))
 			for ago, consumed := range c.consumption(now, chance) {
 				if row, ok := o.row(c, monthsBefore(now, ago), ago, consumed); ok {
 					rows = append(rows, row)
@@ -129,12 +144,13 @@ func (c *component) consumption(now time.Time, chance *rand.Rand) []int64 {
 		}
 		months[ago] = hundredths(amount)
 	}
-	if c.inPeriod > 0 {
-		sum, earlier := hundredths(c.inPeriod), months[1:c.monthsOfPeriod(now)]
-		if len(earlier) == 0 {
-			months[0] = sum
+	if len(c.inPeriod) > 0 {
+		n := c.monthsOfPeriod(now)
+		rest := hundredths(c.inPeriod[min(n, len(c.inPeriod))-1])
+		for _, amount := range months[:n] {
+			rest -= amount
 		}
-		scale(earlier, sum-months[0])
+		months[n-1] += rest
 	}
 	return months
 }
@@ -153,22 +169,10 @@ func (c *component) monthsOfPeriod(now time.Time) int {
 	return 1
 }
 
-// scale changes amounts in proportion, so that they add up to the sum.
-func scale(amounts []int64, sum int64) {
-	before := int64(0)
-	for _, amount := range amounts {
-		before += amount
-	}
-	for i, amount := range amounts {
-		amounts[i] = sum * amount / before
-		sum, before = sum-amounts[i], before-amount
-	}
-}
-
 // row returns the row of a component in a month. As in Waldur, a month with neither
 // usage nor allocation has no row.
 func (o *offering) row(c component, month time.Time, ago int, consumed int64) (row waldurtest.Row, ok bool) {
-	if c.since > 0 && ago > c.since {
+	if c.since > 0 && ago > c.since || ago < c.until {
 		return row, false
 	}
 	allocated := hundredths(c.allocated)
@@ -193,8 +197,8 @@ func (o *offering) row(c component, month time.Time, ago int, consumed int64) (r
 		LimitAmount:         orNil(c.limit),
 		LimitPeriod:         orNil(c.period),
 		BillingPeriod:       month.Format(time.DateOnly),
-		TotalConsumed:       decimal(consumed),
-		TotalAllocated:      decimal(allocated),
+		TotalConsumed:       decimal.New(consumed, -2).StringFixed(2),
+		TotalAllocated:      decimal.New(allocated, -2).StringFixed(2),
 		UsagePercent:        percent(consumed, allocated),
 	}, true
 }
@@ -205,30 +209,15 @@ func percent(consumed, allocated int64) *string {
 	if allocated == 0 {
 		return nil
 	}
-	quotient, rest := consumed*100*100/allocated, consumed*100*100%allocated
-	if 2*rest > allocated || 2*rest == allocated && quotient%2 == 1 {
-		quotient++
-	}
-	return new(decimal(quotient))
+	return new(decimal.New(consumed, 2).DivRound(decimal.New(allocated, 0), 20).RoundBank(2).StringFixed(2))
 }
 
 func hundredths(amount float64) int64 { return int64(math.Round(amount * 100)) }
 
-// decimal formats a number of hundredths that is not negative.
-func decimal(hundredths int64) string {
-	return fmt.Sprintf("%d.%02d", hundredths/100, hundredths%100)
-}
-
 // id returns the same UUID for the same words, in Waldur's format.
 func id(words ...string) string {
-	text := uuid.NewSHA1(uuid.NameSpaceOID, []byte(strings.Join(words, "\n"))).String()
-	return strings.ReplaceAll(text, "-", "")
-}
-
-func seed(words ...string) uint64 {
-	h := fnv.New64a()
-	h.Write([]byte(strings.Join(words, "\n")))
-	return h.Sum64()
+	uuid := uuid.NewSHA1(uuid.NameSpaceOID, []byte(strings.Join(words, "\n")))
+	return hex.EncodeToString(uuid[:])
 }
 
 // orNil returns nil for the zero value, which is null in JSON.

@@ -7,18 +7,18 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	exact "github.com/shopspring/decimal"
 
 	"terraform-provider-waldur/internal/waldur"
 	"terraform-provider-waldur/internal/waldurtest"
 )
+
+// pictured is the time of the picture in README.md, and of what the quick start prints.
+var pictured = time.Date(2026, time.November, 23, 12, 0, 0, 0, time.UTC)
 
 // moments are times for which the month is easily wrong.
 var moments = map[string]time.Time{
@@ -30,53 +30,29 @@ var moments = map[string]time.Time{
 }
 
 func TestRowsAreThoseOfAWaldur(t *testing.T) {
-	hex := regexp.MustCompile(`^[0-9a-f]{32}$`)
-	amount := regexp.MustCompile(`^\d+\.\d\d$`)
 	for name, now := range moments {
 		t.Run(name, func(t *testing.T) {
-			seen := map[[3]string]bool{}
-			for _, row := range usage(now) {
-				key := [3]string{row.OfferingUUID, row.ComponentType, row.BillingPeriod}
-				if seen[key] {
-					t.Errorf("%v is there twice", key)
-				}
-				seen[key] = true
-				for _, id := range []string{row.OfferingUUID, row.ServiceProviderUUID, row.CategoryUUID} {
-					if !hex.MatchString(id) {
-						t.Errorf("%v: %q is not 32 hexadecimal digits", key, id)
-					}
-				}
-				if !amount.MatchString(row.TotalConsumed) || !amount.MatchString(row.TotalAllocated) {
-					t.Errorf("%v: %q of %q: want two digits after the point", key, row.TotalConsumed, row.TotalAllocated)
-				}
-				if row.TotalConsumed == "0.00" && row.TotalAllocated == "0.00" {
-					t.Errorf("%v: Waldur has no row for nothing", key)
-				}
-				if got, want := value(row.UsagePercent), percentOf(row); got != want {
-					t.Errorf("%v: usage_percent is %s for %s of %s, want %s", key, got, row.TotalConsumed, row.TotalAllocated, want)
-				}
-				if period := value(row.LimitPeriod); !slices.Contains([]string{"null", "month", "quarterly", "annual", "total"}, period) {
-					t.Errorf("%v: %q is not a period of limits", key, period)
-				}
+			rows := usage(now)
+			if diff := cmp.Diff(usage(now), rows); diff != "" {
+				t.Errorf("the rows differ from one time to the next:\n%s", diff)
 			}
-		})
-	}
-}
-
-func TestRowsAreOfTheYearUpToNow(t *testing.T) {
-	for name, now := range moments {
-		t.Run(name, func(t *testing.T) {
-			newest, oldest := "", "9999"
-			for _, row := range usage(now) {
-				newest, oldest = max(newest, row.BillingPeriod), min(oldest, row.BillingPeriod)
-			}
+			list(t, now, waldur.Query{}) // the client accepts the current month
 			year, month, _ := now.UTC().Date()
-			want := [2]string{
-				time.Date(year, month-11, 1, 0, 0, 0, 0, time.UTC).Format(time.DateOnly),
-				time.Date(year, month, 1, 0, 0, 0, 0, time.UTC).Format(time.DateOnly),
+			months := map[string]int{}
+			for _, row := range rows {
+				months[row.BillingPeriod]++
+				if row.TotalConsumed == "0.00" && row.TotalAllocated == "0.00" {
+					t.Errorf("%v: Waldur has no row for nothing", row)
+				}
 			}
-			if got := [2]string{oldest, newest}; got != want {
-				t.Errorf("the rows are from %s to %s, want %s to %s", got[0], got[1], want[0], want[1])
+			for ago := range 25 {
+				first := time.Date(year, month-time.Month(ago), 1, 0, 0, 0, 0, time.UTC).Format(time.DateOnly)
+				if months[first] < 10 {
+					t.Errorf("%d rows of %s", months[first], first)
+				}
+			}
+			if len(months) != 25 {
+				t.Errorf("the rows are of %d months, want 25", len(months))
 			}
 		})
 	}
@@ -87,59 +63,71 @@ var nearlyFull = []string{
 	"Nordic Supercomputing, Polarlys CPU, Scratch: 128.51 %",
 	"Nordic Supercomputing, Polarlys GPU, GPU-hours: 118.27 %",
 	"Nordic Supercomputing, Tape archive, Terabytes: 97 %",
-	`Nordic Supercomputing, Consultancy "gold" & training, Person hours: 95.5 %`,
 	"Nordic Supercomputing, Polarlys CPU, CPU k-hours: 92.41 %",
+	`Nordic Supercomputing, Consultancy "gold" & training, Person hours: 91 %`,
 	"Nordic Supercomputing, Polarlys GPU, Flash storage: 88 %",
 	"Institut für Meeresforschung, Private cloud, vCPU: 80 %",
 }
 
-// The result of the demo must not depend on the day. Otherwise, the README would show another one.
-func TestQuickStartWarnsAboutTheSameOnEachDay(t *testing.T) {
-	for name, now := range moments {
-		t.Run(name, func(t *testing.T) {
-			if diff := cmp.Diff(usage(now), usage(now)); diff != "" {
-				t.Errorf("the rows differ from one time to the next:\n%s", diff)
-			}
-			if diff := cmp.Diff(nearlyFull, list(t, now, true)); diff != "" {
-				t.Errorf("nearly full (-want +got):\n%s", diff)
-			}
-		})
+func TestREADMEShowsWhatTheQuickStartPrints(t *testing.T) {
+	var lines []string
+	threshold, err := waldur.ParseDecimal("80")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range list(t, pictured, waldur.Query{WholeLimitPeriods: true, MinUsagePercent: &threshold}) {
+		lines = append(lines, fmt.Sprintf("%s, %s, %s: %v %%", *row.ServiceProviderName, *row.OfferingName, *row.ComponentName, row.UsagePercent))
+	}
+	if diff := cmp.Diff(nearlyFull, lines); diff != "" {
+		t.Errorf("nearly full (-want +got):\n%s", diff)
 	}
 	readme, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	const condition = "    condition     = length(local.nearly_full) == 0\n"
-	_, configuration, _ := strings.Cut(string(readme), "```hcl\n")
-	before, _, _ := strings.Cut(configuration, condition)
-	line := strings.Count(before, "\n") + 1
-	printed := fmt.Sprintf("  on main.tf line %d, in check \"quota\":\n  %d: %s"+
-		"    ├────────────────\n    │ local.nearly_full is tuple with %d elements\n\n"+
-		"80 %% or more of the limit is used:\n  - %s\n", line, line, condition, len(nearlyFull), strings.Join(nearlyFull, "\n  - "))
-	if !strings.Contains(string(readme), printed) {
-		t.Errorf("the README does not show what the quick start prints:\n%s", printed)
+	if want := "  - " + strings.Join(nearlyFull, "\n  - ") + "\n"; !strings.Contains(string(readme), want) {
+		t.Errorf("the README does not show what the quick start prints:\n%s", want)
 	}
 }
 
-// Limits of longer periods are the reason for usage_period.
-func TestTheMonthAloneLooksHarmless(t *testing.T) {
-	for name, now := range moments {
-		t.Run(name, func(t *testing.T) {
-			harmless := map[string]bool{"CPU k-hours": true, "Scratch": now.UTC().Month()%3 != 1, "Person hours": now.UTC().Month() != 1}
-			month := strings.Join(list(t, now, false), "\n")
-			for component, want := range harmless {
-				if got := !strings.Contains(month, component); got != want {
-					t.Errorf("%s is harmless: %t, want %t. The month's rows from 80 %%:\n%s", component, got, want, month)
+// Limits of longer periods are the reason for usage_period. For those that are used up faster
+// than their period passes, it holds on each day that is not among the first of a month.
+func TestWhereLimitsAreHeadingOnEachDay(t *testing.T) {
+	months := map[string]int{"month": 1, "quarterly": 3, "annual": 12}
+	for first := time.Date(2026, time.January, 1, 0, 0, 0, 0, time.UTC); first.Year() < 2029; first = first.AddDate(0, 1, 0) {
+		percents := map[bool]map[string]float64{}
+		for _, wholeLimitPeriods := range []bool{true, false} {
+			percents[wholeLimitPeriods] = map[string]float64{}
+			for _, row := range list(t, first, waldur.Query{WholeLimitPeriods: wholeLimitPeriods}) {
+				if row.UsagePercent != nil {
+					percents[wholeLimitPeriods][*row.ComponentName] = row.UsagePercent.InexactFloat64()
 				}
 			}
-		})
+		}
+		if month := percents[false]; month["CPU k-hours"] > 10 || month["Person hours"] > 10 || first.Month()%3 != 1 && month["Scratch"] != 35 {
+			t.Errorf("%s: the month alone does not look harmless: %v", first, month)
+		}
+		for day := first.AddDate(0, 0, 3).Add(12 * time.Hour); day.Month() == first.Month(); day = day.AddDate(0, 0, 1) {
+			heading := func(component, period string) float64 {
+				n := months[period]
+				from := time.Date(day.Year(), (day.Month()-1)/time.Month(n)*time.Month(n)+1, 1, 0, 0, 0, 0, time.UTC)
+				return percents[true][component] / (float64(day.Sub(from)) / float64(from.AddDate(0, n, 0).Sub(from)))
+			}
+			hours := heading("Person hours", "annual")
+			for component, period := range map[string]string{"Scratch": "quarterly", "GPU-hours": "month", "Flash storage": "quarterly"} {
+				if got := heading(component, period); got <= 102 || got <= hours {
+					t.Errorf("%s: %s is heading for %.2f %%, Person hours for %.2f %%; want it over 102 %% and the worse of them", day, component, got, hours)
+				}
+			}
+		}
 	}
 }
 
-// list returns the components that used 80 % or more of their limit, the fullest first.
-func list(t *testing.T, now time.Time, wholeLimitPeriods bool) []string {
+// list returns the rows of the month of now, the fullest first.
+func list(t *testing.T, now time.Time, query waldur.Query) []*waldur.ComponentUsage {
 	t.Helper()
-	server := waldurtest.Start(t, usage(now))
+	server := waldurtest.NewServer(usage(now))
+	defer server.Close()
 	address, err := waldur.ParseURL(server.URL)
 	if err != nil {
 		t.Fatal(err)
@@ -148,37 +136,12 @@ func list(t *testing.T, now time.Time, wholeLimitPeriods bool) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	threshold, err := waldur.ParseDecimal("80")
-	if err != nil {
-		t.Fatal(err)
-	}
 	client := &waldur.Client{URL: address, Token: token}
-	rows, _, err := client.ListComponentUsageMonthly(t.Context(), waldur.Query{
-		BillingPeriod: waldur.MonthOf(now), WholeLimitPeriods: wholeLimitPeriods, MinUsagePercent: &threshold,
-		OrderBy: []waldur.Ordering{{Column: waldur.ColumnByName("usage_percent"), Descending: true}},
-	})
+	query.BillingPeriod = waldur.MonthOf(now)
+	query.OrderBy = []waldur.Ordering{{Column: waldur.ColumnByName("usage_percent"), Descending: true}}
+	rows, _, err := client.ListComponentUsageMonthly(t.Context(), query)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var lines []string
-	for _, row := range rows {
-		lines = append(lines, fmt.Sprintf("%s, %s, %s: %v %%", *row.ServiceProviderName, *row.OfferingName, *row.ComponentName, row.UsagePercent))
-	}
-	return lines
-}
-
-// percentOf calculates a row's percentage, with halves rounded to even.
-func percentOf(row waldurtest.Row) string {
-	consumed, allocated := exact.RequireFromString(row.TotalConsumed), exact.RequireFromString(row.TotalAllocated)
-	if allocated.IsZero() {
-		return "null"
-	}
-	return consumed.Shift(2).DivRound(allocated, 20).RoundBank(2).StringFixed(2)
-}
-
-func value(text *string) string {
-	if text == nil {
-		return "null"
-	}
-	return *text
+	return rows
 }
