@@ -362,8 +362,8 @@ func TestNoRowsNamesTheReasons(t *testing.T) {
 		"a closed range":         {waldur.Query{End: month(2019, 3)}, 28, []string{rebuilt}},
 		"a component's name":     {waldur.Query{ComponentType: "gpu-hours"}, 28, []string{`component_type is the identifier of a component: set it to "gpu_hours" (GPU-hours).`}},
 		"a component's typo":     {waldur.Query{ComponentType: "gpu_hour"}, 28, []string{"there are rows of these components: cpu_k_hours, gpu_hours (did you mean gpu_hours?)."}},
-		"an organization":        {waldur.Query{CustomerUUID: id, OfferingType: "x", BillingType: "limit"}, 28, []string{"customer_uuid is the organization that provides", "A filter may be wrong: billing_type, offering_type."}},
-		"a project":              {waldur.Query{ProjectUUID: id, OfferingUUID: id}, 28, []string{"project_uuid is the project that the offering itself", "A filter may be wrong: offering_uuid."}},
+		"an organization":        {waldur.Query{CustomerUUID: id, OfferingType: "x", BillingType: "limit"}, 28, []string{"customer_uuid is the organization that provides", "The filter offering_type may be wrong.", "The filter billing_type may be wrong."}},
+		"a project":              {waldur.Query{ProjectUUID: id, OfferingUUID: id}, 28, []string{"project_uuid is the project that the offering itself", "The filter offering_uuid may be wrong."}},
 	} {
 		f := readFailure{query: test.query}
 		got := strings.Split(f.adviseNoRows(&waldur.Error{Types: types}, time.Date(2026, 11, test.day, 12, 0, 0, 0, time.UTC)), "\n\n")

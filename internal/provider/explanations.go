@@ -326,17 +326,13 @@ func (f *readFailure) adviseNoRows(failed *waldur.Error, now time.Time) string {
 	if f.query.ProjectUUID.Valid {
 		reasons = append(reasons, "project_uuid is the project that the offering itself belongs to, not one that consumes it.")
 	}
-	var others []string
-	for argument, set := range map[string]bool{
-		"offering_uuid": f.query.OfferingUUID.Valid, "offering_type": f.query.OfferingType != "", "billing_type": f.query.BillingType != "",
-	} {
-		if set {
-			others = append(others, argument)
+	for _, f := range []struct {
+		argument string
+		set      bool
+	}{{"offering_uuid", f.query.OfferingUUID.Valid}, {"offering_type", f.query.OfferingType != ""}, {"billing_type", f.query.BillingType != ""}} {
+		if f.set {
+			reasons = append(reasons, "The filter "+f.argument+" may be wrong.")
 		}
-	}
-	if len(others) > 0 {
-		slices.Sort(others)
-		reasons = append(reasons, "A filter may be wrong: "+strings.Join(others, ", ")+".")
 	}
 	reasons = append(reasons, "The token's user may see no offerings: it needs a role in the organization of the offerings, or must be staff.")
 	return strings.Join(reasons, "\n\n")
@@ -350,13 +346,13 @@ func adviseTypes(wanted string, types map[string]string) string {
 			return fmt.Sprintf("component_type is the identifier of a component: set it to %q (%s).", identifier, types[identifier])
 		}
 	}
-	const most = 20
-	switch shown := strings.Join(identifiers[:min(len(identifiers), most)], ", "); {
-	case len(identifiers) == 0:
+	if len(identifiers) == 0 {
 		return "There are no rows without component_type either."
-	case len(identifiers) > most:
-		return fmt.Sprintf("Without component_type, there are rows of these components, among others: %s.", shown)
-	default:
-		return fmt.Sprintf("Without component_type, there are rows of these components: %s%s.", shown, suggestion(wanted, identifiers))
 	}
+	const most = 20
+	shown := strings.Join(identifiers[:min(len(identifiers), most)], ", ")
+	if len(identifiers) > most {
+		shown += " and others"
+	}
+	return fmt.Sprintf("Without component_type, there are rows of these components: %s%s.", shown, suggestion(wanted, identifiers))
 }
