@@ -33,9 +33,6 @@ func NewServer(version string) func() tfprotov6.ProviderServer {
 
 type server struct{ tfprotov6.ProviderServer }
 
-// encodedRowsKey is the context key of an *encodedRows that receives the rows.
-type encodedRowsKey struct{}
-
 // ReadDataSource reads a data source with the framework, and puts the encoded rows
 // into its response.
 func (s *server) ReadDataSource(ctx context.Context, req *tfprotov6.ReadDataSourceRequest) (*tfprotov6.ReadDataSourceResponse, error) {

@@ -110,6 +110,9 @@ func encodeRow(encoder *msgpack.Encoder, row *waldur.ComponentUsage) error {
 	return err
 }
 
+// encodedRowsKey is the context key of an *encodedRows that receives the rows.
+type encodedRowsKey struct{}
+
 // setRows passes rows to the server of NewServer. With another server, it decodes
 // them into the state.
 func setRows(ctx context.Context, state *tfsdk.State, rows []*waldur.ComponentUsage, total int) (diags diag.Diagnostics) {

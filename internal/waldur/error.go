@@ -139,6 +139,9 @@ func (e *Error) Problem() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
+// set changes an error into one that cannot pass.
+func (e *Error) set(cause Cause, text string) { e.Cause, e.Text, e.Temporary = cause, text, false }
+
 // CauseOf returns the cause of an error of this package, and "" for any other error.
 func CauseOf(err error) Cause {
 	if failed, ok := errors.AsType[*Error](err); ok {

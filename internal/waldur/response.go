@@ -10,8 +10,10 @@ import (
 	"compress/gzip"
 	"errors"
 	"fmt"
+	"html"
 	"io"
 	"net/http"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -188,4 +190,26 @@ func notRows(body []byte, problem string, redactor *redactor) *Error {
 		failed.Text += "; it begins with " + strconv.Quote(begin)
 	}
 	return failed
+}
+
+var titleTag = regexp.MustCompile(`(?is)<title[^>]*>(.*?)</title>`)
+
+// pageTitle returns the title of an HTML page, or "".
+func pageTitle(body []byte) string {
+	if match := titleTag.FindSubmatch(body); match != nil {
+		return html.UnescapeString(string(match[1]))
+	}
+	return ""
+}
+
+// isHTML reports whether a response is an HTML page. Its body decides, because web front
+// ends and gateways label bodies wrongly. Its label decides only for other texts.
+func isHTML(header http.Header, body []byte) bool {
+	switch body = bytes.TrimSpace(bytes.TrimPrefix(body, []byte("\ufeff"))); {
+	case bytes.HasPrefix(body, []byte("<")):
+		return true
+	case bytes.HasPrefix(body, []byte("[")), bytes.HasPrefix(body, []byte("{")):
+		return false
+	}
+	return strings.HasPrefix(header.Get("Content-Type"), "text/html")
 }

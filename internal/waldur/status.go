@@ -7,7 +7,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"html"
 	"io"
 	"maps"
 	"net/http"
@@ -42,7 +41,7 @@ func retriesStatus(code int) bool {
 
 // statusCauses are the causes of statuses that say enough by themselves, and those of an
 // HTML page with that status, which is not of Waldur's API.
-var statusCauses = map[int]struct{ api, page Cause }{
+var statusCauses = map[int]struct{ api, html Cause }{
 	http.StatusBadRequest:                  {BadRequest, HostRefused},
 	http.StatusUnauthorized:                {Unauthorized, PageDenied},
 	http.StatusForbidden:                   {Forbidden, PageDenied},
@@ -58,6 +57,8 @@ var statusCauses = map[int]struct{ api, page Cause }{
 // wantsTLS has the texts of servers that got plain HTTP at a port for TLS: Go and
 // Caddy, nginx, Apache, and Tomcat.
 var wantsTLS = regexp.MustCompile(`(HTTP request (was sent )?to|speaking plain HTTP to|host and port requires) (an )?(HTTPS|SSL|TLS)`)
+
+const wantsTLSText = "the address begins with http, but the server speaks TLS at this port"
 
 // statusError returns the error of a response with a status other than 200. path is
 // that of the request, below the root of the API.
@@ -78,17 +79,17 @@ func (c *Client) statusError(resp *http.Response, path string) *Error {
 		failed.RetryAfter = parseRetryAfter(resp.Header)
 		failed.Temporary = failed.RetryAfter <= maxRetryAfter
 	}
-	page := isHTML(resp.Header, body)
+	isPage := isHTML(resp.Header, body)
 	detail, refused := parseProblem(body)
 	switch causes, known := statusCauses[resp.StatusCode]; {
-	case known && page:
-		failed.Cause = causes.page
+	case known && isPage:
+		failed.Cause = causes.html
 	case known:
 		failed.Cause = causes.api
 	case resp.StatusCode >= http.StatusInternalServerError:
 		failed.Cause = ServerError
 	}
-	if page {
+	if isPage {
 		detail, refused = pageTitle(body), nil
 	}
 	switch {
@@ -118,6 +119,23 @@ func (c *Client) statusError(resp *http.Response, path string) *Error {
 		failed.Text += fmt.Sprintf(": %q", failed.Detail)
 	}
 	return failed
+}
+
+// explainLogin sets the cause of a 407 response. Its text names the methods that the
+// proxy offers, if there are any.
+func (c *Client) explainLogin(failed *Error, header http.Header) {
+	var methods []string
+	for _, offer := range header.Values("Proxy-Authenticate") {
+		method, _, _ := strings.Cut(offer, " ")
+		methods = append(methods, c.redactor.excerpt(method))
+	}
+	failed.Cause = ProxyLogin
+	if len(methods) > 0 {
+		failed.Text += "; the login methods that it offers are " + strings.Join(methods, ", ")
+		if !slices.ContainsFunc(methods, func(method string) bool { return strings.EqualFold(method, "Basic") }) {
+			failed.Cause = ProxyOtherLogin
+		}
+	}
 }
 
 // refuse sets the query parameters that the server refused.
@@ -178,28 +196,6 @@ func parseProblem(body []byte) (detail string, problems map[string]string) {
 		}
 	}
 	return strings.TrimSpace(strings.Join(details, " ")), problems
-}
-
-var titleTag = regexp.MustCompile(`(?is)<title[^>]*>(.*?)</title>`)
-
-// pageTitle returns the title of an HTML page, or "".
-func pageTitle(body []byte) string {
-	if match := titleTag.FindSubmatch(body); match != nil {
-		return html.UnescapeString(string(match[1]))
-	}
-	return ""
-}
-
-// isHTML reports whether a response is an HTML page. Its body decides, because web front
-// ends and gateways label bodies wrongly. Its label decides only for other texts.
-func isHTML(header http.Header, body []byte) bool {
-	switch body = bytes.TrimSpace(bytes.TrimPrefix(body, []byte("\ufeff"))); {
-	case bytes.HasPrefix(body, []byte("<")):
-		return true
-	case bytes.HasPrefix(body, []byte("[")), bytes.HasPrefix(body, []byte("{")):
-		return false
-	}
-	return strings.HasPrefix(header.Get("Content-Type"), "text/html")
 }
 
 // movedTo returns the address to configure if a redirect points to the same path of

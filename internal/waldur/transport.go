@@ -17,7 +17,6 @@ import (
 	"net/http/httptrace"
 	"net/url"
 	"os"
-	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -86,23 +85,6 @@ func (c *Client) checkProxyConnect(_ context.Context, proxy *url.URL, _ *http.Re
 		failed.Cause = ProxyFailed
 	}
 	return failed
-}
-
-// explainLogin sets the cause of a 407 response. Its text names the methods that the
-// proxy offers, if there are any.
-func (c *Client) explainLogin(failed *Error, header http.Header) {
-	var methods []string
-	for _, offer := range header.Values("Proxy-Authenticate") {
-		method, _, _ := strings.Cut(offer, " ")
-		methods = append(methods, c.redactor.excerpt(method))
-	}
-	failed.Cause = ProxyLogin
-	if len(methods) > 0 {
-		failed.Text += "; the login methods that it offers are " + strings.Join(methods, ", ")
-		if !slices.ContainsFunc(methods, func(method string) bool { return strings.EqualFold(method, "Basic") }) {
-			failed.Cause = ProxyOtherLogin
-		}
-	}
 }
 
 // progress is how far an attempt got.
@@ -183,11 +165,6 @@ func (c *Client) connectionError(err error, reached *progress) *Error {
 	}
 	return failed
 }
-
-const wantsTLSText = "the address begins with http, but the server speaks TLS at this port"
-
-// set changes an error into one that cannot pass.
-func (e *Error) set(cause Cause, text string) { e.Cause, e.Text, e.Temporary = cause, text, false }
 
 // socksCause returns what the error of a SOCKS proxy means, in the words of package
 // net/http, and whether it may pass.
