@@ -266,8 +266,7 @@ func inOneMonth(rows map[rowKey]*ComponentUsage) bool {
 }
 
 // serverOrders are the orders that passes request in turn. Rows that sort equally
-// in one order rarely do in another, and reversing an order moves each row away from the
-// border of its page.
+// in one order rarely do in another.
 var serverOrders = []string{
 	"",
 	"usage_percent,total_consumed,total_allocated,billing_period",
@@ -275,15 +274,16 @@ var serverOrders = []string{
 	"total_consumed,total_allocated,billing_period",
 }
 
-// pageSize returns the page size of a pass, counted from 0. It doubles with each pass up
-// to the server's largest, since larger pages have fewer borders. After each four passes
-// of that size, it is a sixteenth less, so that no pass repeats another.
+// pageSize returns the page size of a pass, counted from 0. It is twice the size before
+// and one more, up to the server's largest, since larger pages have fewer borders, and then
+// a sixteenth less with each pass. So no border stays where it was, and no pass repeats
+// another soon.
 func pageSize(first, pass int) int {
 	size := first
 	for ; pass > 0 && size < MaxPageSize; pass-- {
-		size = min(2*size, MaxPageSize)
+		size = min(2*size+1, MaxPageSize)
 	}
-	return size - pass/len(serverOrders)%8*(size/16)
+	return size - pass%11*(size/16)
 }
 
 // pass reads all pages once. The number of pages is calculated from the distinct rows on
