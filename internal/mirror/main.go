@@ -9,18 +9,17 @@
 package main
 
 import (
-	"bytes"
 	"cmp"
 	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"io"
+	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
 	"regexp"
 
+	"golang.org/x/mod/semver"
 	"golang.org/x/mod/sumdb/dirhash"
 )
 
@@ -29,132 +28,100 @@ func main() {
 		fmt.Fprintln(os.Stderr, "usage: go run ./internal/mirror <address of the provider> <folder of the release> <mirror>")
 		os.Exit(2)
 	}
-	folder, err := write(os.Args[1], os.Args[2], os.Args[3])
-	if err != nil {
+	folder := filepath.Join(os.Args[3], filepath.FromSlash(os.Args[1]))
+	if err := write(folder, os.Args[2]); err != nil {
 		fmt.Fprintln(os.Stderr, "mirror:", err)
 		os.Exit(1)
 	}
 	fmt.Println("Wrote", folder)
 }
 
-// write copies the archives of a release into a mirror, and returns the folder of the provider
-// there. It writes the index last, so that a mirror in use lists only versions that are complete.
-func write(address, release, mirror string) (folder string, err error) {
-	folder = filepath.Join(mirror, filepath.FromSlash(address))
-	if err := os.MkdirAll(folder, 0o755); err != nil {
-		return "", err
-	}
-	archives, err := filepath.Glob(filepath.Join(release, "terraform-provider-"+path.Base(address)+"_*.zip"))
-	if err != nil {
-		return "", err
-	}
-	if len(archives) == 0 {
-		return "", fmt.Errorf("%s has no archives of %s", release, address)
-	}
-	for _, archive := range archives {
-		if err := copyFile(filepath.Join(folder, filepath.Base(archive)), archive); err != nil {
-			return "", err
-		}
-	}
-	return folder, index(folder)
+// archive is an archive in the provider network mirror protocol, which Terraform's and
+// OpenTofu's documentation describe under that name.
+type archive struct {
+	version, platform string
+	URL               string   `json:"url"` // relative to the index
+	Hashes            []string `json:"hashes"`
 }
 
-// The files of the provider network mirror protocol, which Terraform's and OpenTofu's
-// documentation describe under that name.
-type (
-	versionIndex struct {
-		Versions map[string]struct{} `json:"versions"`
-	}
-	archiveIndex struct {
-		Archives map[string]archive `json:"archives"` // by platform
-	}
-	archive struct {
-		URL    string   `json:"url"` // relative to the index
-		Hashes []string `json:"hashes"`
-	}
-)
-
-var archiveName = regexp.MustCompile(`^terraform-provider-[^_]+_([^_]+)_([^_]+_[^_]+)\.zip$`)
-
-// index writes the indexes of all archives in a folder.
-func index(folder string) error {
-	entries, err := os.ReadDir(folder)
-	if err != nil {
+// write copies the archives of a release into the folder of the provider in a mirror, and writes
+// the indexes of all archives there. The list of versions comes last, so that it names only
+// versions that are complete. A broken archive is left out, and the error names it.
+func write(folder, release string) error {
+	if err := makeFolder(folder); err != nil {
 		return err
 	}
-	versions := versionIndex{map[string]struct{}{}}
-	archives := map[string]archiveIndex{} // by version
-	for _, entry := range entries {
-		match := archiveName.FindStringSubmatch(entry.Name())
-		if match == nil {
-			continue
+	var leftOut []error
+	archives := map[string]map[string]archive{} // by version and platform
+	for _, source := range []string{release, folder} {
+		names, err := fs.Glob(os.DirFS(source), "terraform-provider-"+filepath.Base(folder)+"_*.zip")
+		if err != nil || source == release && len(names) == 0 {
+			return cmp.Or(err, fmt.Errorf("%s has no archives of the provider", release))
 		}
-		version, platform := match[1], match[2]
-		hashes, err := hashesOf(filepath.Join(folder, entry.Name()))
-		if err != nil {
-			return fmt.Errorf("%s: %w", entry.Name(), err)
+		for _, name := range names {
+			a, content, err := open(filepath.Join(source, name))
+			if err == nil && source == release {
+				err = writeFile(filepath.Join(folder, name), content)
+			}
+			if err != nil {
+				leftOut = append(leftOut, err)
+				continue
+			}
+			if archives[a.version] == nil {
+				archives[a.version] = map[string]archive{}
+			}
+			archives[a.version][a.platform] = a
 		}
-		if _, ok := archives[version]; !ok {
-			versions.Versions[version] = struct{}{}
-			archives[version] = archiveIndex{map[string]archive{}}
-		}
-		archives[version].Archives[platform] = archive{URL: entry.Name(), Hashes: hashes}
 	}
-	for version, index := range archives {
-		if err := writeJSON(filepath.Join(folder, version+".json"), index); err != nil {
+	versions := map[string]struct{}{}
+	for version := range archives {
+		versions[version] = struct{}{}
+		if err := writeJSON(filepath.Join(folder, version+".json"), map[string]any{"archives": archives[version]}); err != nil {
 			return err
 		}
 	}
-	return writeJSON(filepath.Join(folder, "index.json"), versions)
-}
-
-// hashesOf returns both hashes of an archive that lock files hold: of its files, which an
-// installed provider can be compared with, and of the archive itself.
-func hashesOf(archive string) ([]string, error) {
-	files, err := dirhash.HashZip(archive, dirhash.Hash1)
-	if err != nil {
-		return nil, err
-	}
-	file, err := os.Open(archive)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = file.Close() }()
-	whole := sha256.New()
-	if _, err := io.Copy(whole, file); err != nil {
-		return nil, err
-	}
-	return []string{files, "zh:" + hex.EncodeToString(whole.Sum(nil))}, nil
-}
-
-func copyFile(to, from string) error {
-	source, err := os.Open(from)
-	if err != nil {
+	index := filepath.Join(folder, "index.json")
+	if err := writeJSON(index+".new", map[string]any{"versions": versions}); err != nil {
 		return err
 	}
-	defer func() { _ = source.Close() }()
-	return replace(to, source)
+	return errors.Join(append(leftOut, os.Rename(index+".new", index))...)
 }
 
-func writeJSON(name string, value any) error {
+var archiveName = regexp.MustCompile(`^[^_]+_(\d+\.\d+\.\d[^_]*)_([^_]+_[^_]+)\.zip$`)
+
+// open returns an archive with both hashes that lock files hold, of its files and of the archive
+// itself, and its content.
+func open(file string) (archive, []byte, error) {
+	name := filepath.Base(file)
+	match := archiveName.FindStringSubmatch(name)
+	if match == nil || !semver.IsValid("v"+match[1]) {
+		return archive{}, nil, fmt.Errorf("%s: the name has no version and platform, such as _1.2.3_linux_amd64", file)
+	}
+	files, err := dirhash.HashZip(file, dirhash.Hash1)
+	if err != nil {
+		return archive{}, nil, fmt.Errorf("%s: %w", file, err)
+	}
+	content, err := os.ReadFile(file)
+	return archive{match[1], match[2], name, []string{files, fmt.Sprintf("zh:%x", sha256.Sum256(content))}}, content, err
+}
+
+// makeFolder makes a folder and its parents. Like [writeFile], it lets others read what it makes,
+// whatever the umask, because a web server runs as another user.
+func makeFolder(folder string) error {
+	if _, err := os.Stat(folder); err == nil {
+		return nil
+	}
+	if err := makeFolder(filepath.Dir(folder)); err != nil {
+		return err
+	}
+	return cmp.Or(os.Mkdir(folder, 0o755), os.Chmod(folder, 0o755))
+}
+
+func writeFile(file string, content []byte) error {
+	return cmp.Or(os.WriteFile(file, content, 0o644), os.Chmod(file, 0o644))
+}
+
+func writeJSON(file string, value any) error {
 	text, err := json.MarshalIndent(value, "", "  ")
-	if err != nil {
-		return err
-	}
-	return replace(name, bytes.NewReader(append(text, '\n')))
-}
-
-// replace writes a temporary file in the same folder and renames it to name, so that nobody
-// reads a half-written file from a mirror in use.
-func replace(name string, content io.Reader) error {
-	file, err := os.CreateTemp(filepath.Dir(name), ".mirror-*")
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.Remove(file.Name()) }()
-	_, err = io.Copy(file, content)
-	if err = cmp.Or(err, file.Chmod(0o644), file.Close()); err != nil {
-		return err
-	}
-	return os.Rename(file.Name(), name)
+	return cmp.Or(err, writeFile(file, append(text, '\n')))
 }

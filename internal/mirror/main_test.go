@@ -5,275 +5,126 @@ package main
 
 import (
 	"archive/zip"
+	"bytes"
 	"cmp"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/pem"
 	"fmt"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strings"
 	"testing"
-
-	gocmp "github.com/google/go-cmp/cmp"
 )
 
 const (
-	address = "terraform.local/waldur/waldur"
-	name    = "terraform-provider-waldur_"
+	prefix = "terraform-provider-waldur_"
+	other  = "freebsd_riscv64"
+	own    = runtime.GOOS + "_" + runtime.GOARCH
 )
 
-// pack writes an archive, like those of a release, with one file.
-func pack(t *testing.T, archive, file string, content []byte) {
+func put(t *testing.T, content []byte, path ...string) {
 	t.Helper()
-	target, err := os.Create(archive)
-	if err != nil {
+	if err := os.WriteFile(filepath.Join(path...), content, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	w := zip.NewWriter(target)
-	header := &zip.FileHeader{Name: file, Method: zip.Deflate}
-	header.SetMode(0o755)
-	entry, err := w.CreateHeader(header)
+}
+
+// pack returns an archive with one program, and its hashes as Terraform's documentation of the
+// lock file describes them.
+func pack(t *testing.T, program string) (archive []byte, hashes string) {
+	t.Helper()
+	var packed bytes.Buffer
+	w := zip.NewWriter(&packed)
+	entry, err := w.Create(prefix + "v0.1.0")
 	if err == nil {
-		_, err = entry.Write(content)
+		_, err = entry.Write([]byte(program))
 	}
-	if err := cmp.Or(err, w.Close(), target.Close()); err != nil {
+	if err := cmp.Or(err, w.Close()); err != nil {
 		t.Fatal(err)
 	}
+	files := sha256.Sum256(fmt.Appendf(nil, "%x  %s\n", sha256.Sum256([]byte(program)), prefix+"v0.1.0"))
+	return packed.Bytes(), fmt.Sprintf(`["h1:%s","zh:%x"]`, base64.StdEncoding.EncodeToString(files[:]), sha256.Sum256(packed.Bytes()))
 }
 
-func read(t *testing.T, file string) string {
-	t.Helper()
-	text, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
-}
-
-// zh and h1 return the hashes as Terraform's documentation of the lock file describes them.
-func zh(t *testing.T, archive string) string {
-	t.Helper()
-	return fmt.Sprintf("zh:%x", sha256.Sum256([]byte(read(t, archive))))
-}
-
-func h1(file, content string) string {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%x  %s\n", sha256.Sum256([]byte(content)), file))
-	return "h1:" + base64.StdEncoding.EncodeToString(sum[:])
-}
-
-func TestMirrorKeepsOtherVersions(t *testing.T) {
+func TestMirror(t *testing.T) {
 	t.Parallel()
-	mirror := t.TempDir()
-	var folder string
-	for version, platforms := range map[string][]string{"0.1.0": {"linux_amd64"}, "0.2.0-rc.1": {"linux_amd64", "darwin_arm64"}} {
-		release := t.TempDir()
-		for _, platform := range platforms {
-			pack(t, filepath.Join(release, name+version+"_"+platform+".zip"), name+"v"+version, []byte(version+platform))
-		}
-		if err := os.WriteFile(filepath.Join(release, name+version+"_SHA256SUMS"), nil, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		var err error
-		if folder, err = write(address, release, mirror); err != nil {
-			t.Fatal(err)
-		}
+	work, mirror, first, second := t.TempDir(), t.TempDir(), t.TempDir(), t.TempDir()
+	folder := filepath.Join(mirror, "terraform.local", "waldur", "waldur")
+	if err := write(folder, first); err == nil || !strings.Contains(err.Error(), "no archives") {
+		t.Errorf("an empty release: %v, want an error", err)
 	}
-	if want := filepath.Join(mirror, "terraform.local", "waldur", "waldur"); folder != want {
-		t.Errorf("wrote %s, want %s", folder, want)
+	archive, hashes := pack(t, "program")
+	put(t, archive, first, prefix+"0.1.0_"+other+".zip")
+	put(t, archive, first, prefix+"0.1.0_"+own+".zip")
+	if err := write(folder, first); err != nil {
+		t.Fatal(err)
 	}
-	entry := func(version, platform string) string {
-		archive := name + version + "_" + platform + ".zip"
-		return fmt.Sprintf(`    %q: {
-      "url": %q,
-      "hashes": [
-        %q,
-        %q
-      ]
-    }`, platform, archive, h1(name+"v"+version, version+platform), zh(t, filepath.Join(folder, archive)))
+	put(t, archive, second, prefix+"0.2.0-rc.1_"+other+".zip")
+	put(t, archive[:50], second, prefix+"0.2.0-rc.1_linux_arm.zip")
+	put(t, archive, second, prefix+"0.02.0_linux_arm.zip")
+	put(t, archive, second, prefix+"latest_linux_arm.zip")
+	err := write(folder, second)
+	for _, want := range []string{"rc.1_linux_arm.zip: zip: not a valid", "0.02.0_linux_arm.zip: the name", "latest_linux_arm.zip: the name"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
+		}
 	}
 	for file, want := range map[string]string{
-		"index.json":      "{\n  \"versions\": {\n    \"0.1.0\": {},\n    \"0.2.0-rc.1\": {}\n  }\n}\n",
-		"0.1.0.json":      "{\n  \"archives\": {\n" + entry("0.1.0", "linux_amd64") + "\n  }\n}\n",
-		"0.2.0-rc.1.json": "{\n  \"archives\": {\n" + entry("0.2.0-rc.1", "darwin_arm64") + ",\n" + entry("0.2.0-rc.1", "linux_amd64") + "\n  }\n}\n",
+		"index.json":      `{"versions":{"0.1.0":{},"0.2.0-rc.1":{}}}`,
+		"0.2.0-rc.1.json": fmt.Sprintf(`{"archives":{%q:{"url":%q,"hashes":%s}}}`, other, prefix+"0.2.0-rc.1_"+other+".zip", hashes),
 	} {
-		if diff := gocmp.Diff(want, read(t, filepath.Join(folder, file))); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", file, diff)
+		if got, err := os.ReadFile(filepath.Join(folder, file)); strings.Join(strings.Fields(string(got)), "") != want {
+			t.Errorf("%s: %v\n%s\nwant %s", file, err, got, want)
 		}
 	}
-	if _, err := write(address, t.TempDir(), mirror); err == nil || !strings.Contains(err.Error(), "no archives") {
-		t.Errorf("a folder without archives: %v, want an error", err)
+	if files, err := os.ReadDir(folder); err != nil || len(files) != 6 {
+		t.Errorf("wrote %v, %v, want three archives and three indexes", files, err)
 	}
-}
 
-// TestMirrorOfTheSameVersionReplacesFiles: a reader that has opened a file still gets its old
-// content.
-func TestMirrorOfTheSameVersionReplacesFiles(t *testing.T) {
-	if runtime.GOOS == "windows" {
-		t.Skip("Windows does not replace files that are open")
-	}
-	t.Parallel()
-	mirror, release := t.TempDir(), t.TempDir()
-	archive := name + "0.1.0_linux_amd64.zip"
-	var readers []*os.File
-	var before []string
-	for _, content := range []string{"old", "new"} {
-		pack(t, filepath.Join(release, archive), name+"v0.1.0", []byte(content))
-		folder, err := write(address, release, mirror)
-		if err != nil {
+	// Terraform installs the first release from the folder and, with the same lock file, over HTTPS.
+	t.Run("TestAccInstalls", func(t *testing.T) {
+		if os.Getenv("TF_ACC") == "" {
+			t.Skip("acceptance tests are skipped unless the environment has TF_ACC' set")
+		}
+		server := httptest.NewTLSServer(http.FileServer(http.Dir(mirror)))
+		t.Cleanup(server.Close)
+		put(t, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}), work, "ca.pem")
+		put(t, []byte("terraform {\n  required_providers {\n    waldur = { source = \"terraform.local/waldur/waldur\" }\n  }\n}\n"), work, "main.tf")
+		put(t, fmt.Appendf(nil, "provider_installation {\n  filesystem_mirror {\n    path = %q\n  }\n}\n", filepath.ToSlash(mirror)), work, "folder.cli")
+		put(t, fmt.Appendf(nil, "provider_installation {\n  network_mirror {\n    url = \"%s/\"\n  }\n}\n", server.URL), work, "https.cli")
+		run := func(configuration, command string) (string, error) {
+			terraform := exec.CommandContext(t.Context(), cmp.Or(os.Getenv("TF_ACC_TERRAFORM_PATH"), "terraform"), strings.Fields(command)...)
+			terraform.Dir, terraform.Env = work, append(os.Environ(), "TF_CLI_CONFIG_FILE="+configuration, "SSL_CERT_FILE=ca.pem", "CHECKPOINT_DISABLE=1")
+			out, err := terraform.CombinedOutput()
+			return string(out), cmp.Or(err, os.RemoveAll(filepath.Join(work, ".terraform")))
+		}
+		for _, step := range [][2]string{
+			{"folder.cli", "init"},
+			{"folder.cli", "providers lock -fs-mirror=" + mirror + " -platform=" + own + " -platform=" + other},
+			{"https.cli", "init -lockfile=readonly"},
+			{"https.cli", "providers lock -net-mirror=" + server.URL + "/ -platform=" + own + " -platform=" + other},
+		} {
+			if step[0] == "https.cli" && (runtime.GOOS == "darwin" || runtime.GOOS == "windows") {
+				t.Skip("SSL_CERT_FILE has no effect on this system")
+			}
+			if out, err := run(step[0], step[1]); err != nil {
+				t.Fatalf("%s: %v\n%s", step[1], err, out)
+			}
+		}
+
+		// The hashes in the index protect also those who have no lock file yet.
+		changed, _ := pack(t, "changed on the server")
+		put(t, changed, folder, prefix+"0.1.0_"+own+".zip")
+		if err := os.Remove(filepath.Join(work, ".terraform.lock.hcl")); err != nil {
 			t.Fatal(err)
 		}
-		entries, err := os.ReadDir(folder)
-		if err != nil || len(entries) != 3 {
-			t.Fatalf("got %v, %v, want an archive and two indexes", entries, err)
+		if out, err := run("https.cli", "init"); err == nil || !strings.Contains(out, "checksum") {
+			t.Errorf("init with a changed archive: %v, want an error about its checksum\n%s", err, out)
 		}
-		for _, entry := range entries {
-			if info, err := entry.Info(); err != nil || info.Mode() != 0o644 {
-				t.Errorf("%s: %v, %v, want a file that a web server can read", entry.Name(), info.Mode(), err)
-			}
-		}
-		if content == "new" {
-			break
-		}
-		for _, entry := range entries {
-			file, err := os.Open(filepath.Join(folder, entry.Name()))
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer func() { _ = file.Close() }()
-			readers, before = append(readers, file), append(before, read(t, file.Name()))
-		}
-	}
-	for i, file := range readers {
-		if after, err := io.ReadAll(file); err != nil || string(after) != before[i] {
-			t.Errorf("%s changed under its reader: %v", file.Name(), err)
-		}
-	}
-}
-
-// engine is Terraform or OpenTofu in an empty folder with a configuration that needs the provider.
-type engine struct {
-	folder string
-	env    []string
-}
-
-func newEngine(t *testing.T, method string, env ...string) engine {
-	t.Helper()
-	folder := t.TempDir()
-	for file, text := range map[string]string{
-		"main.tf":       "terraform {\n  required_providers {\n    waldur = { source = \"" + address + "\" }\n  }\n}\n\ndata \"waldur_component_usage_monthly\" \"this\" {}\n",
-		"terraform.cli": "provider_installation {\n" + method + "\n}\n",
-	} {
-		if err := os.WriteFile(filepath.Join(folder, file), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	personal := func(setting string) bool { return strings.HasPrefix(setting, "TF_") }
-	environ := slices.DeleteFunc(os.Environ(), personal)
-	return engine{folder, append(append(environ, "TF_CLI_CONFIG_FILE="+filepath.Join(folder, "terraform.cli"), "CHECKPOINT_DISABLE=1"), env...)}
-}
-
-func (e engine) run(t *testing.T, arguments ...string) (string, error) {
-	t.Helper()
-	command := exec.CommandContext(t.Context(), cmp.Or(os.Getenv("TF_ACC_TERRAFORM_PATH"), "terraform"), append(arguments, "-no-color")...)
-	command.Dir, command.Env = e.folder, e.env
-	out, err := command.CombinedOutput()
-	return string(out), err
-}
-
-// works runs commands that must succeed, and returns the hashes in the lock file.
-func (e engine) works(t *testing.T, commands ...string) []string {
-	t.Helper()
-	for _, command := range commands {
-		if out, err := e.run(t, strings.Fields(command)...); err != nil {
-			t.Fatalf("%s: %v\n%s", command, err, out)
-		}
-	}
-	var hashes []string
-	for line := range strings.SplitSeq(read(t, filepath.Join(e.folder, ".terraform.lock.hcl")), "\n") {
-		if hash := strings.Trim(line, ` ",`); strings.HasPrefix(hash, "h1:") || strings.HasPrefix(hash, "zh:") {
-			hashes = append(hashes, hash)
-		}
-	}
-	return hashes
-}
-
-// TestAccMirrorInstalls installs the provider from the folder and over HTTPS, and locks it for two
-// platforms from both. Only the own platform's archive has a program in it, because nothing runs
-// the other one.
-func TestAccMirrorInstalls(t *testing.T) {
-	if os.Getenv("TF_ACC") == "" {
-		t.Skip("acceptance tests are skipped unless the environment has TF_ACC' set")
-	}
-	t.Parallel()
-	own, other := runtime.GOOS+"_"+runtime.GOARCH, "freebsd_riscv64"
-	release, mirror, binary := t.TempDir(), t.TempDir(), filepath.Join(t.TempDir(), "provider")
-	build := exec.CommandContext(t.Context(), "go", "build", "-buildvcs=false", "-trimpath", "-o", binary, "terraform-provider-waldur")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	program := name + "v0.1.0"
-	if runtime.GOOS == "windows" {
-		program += ".exe"
-	}
-	pack(t, filepath.Join(release, name+"0.1.0_"+own+".zip"), program, []byte(read(t, binary)))
-	pack(t, filepath.Join(release, name+"0.1.0_"+other+".zip"), name+"v0.1.0", []byte("another platform's program"))
-	folder, err := write(address, release, mirror)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := []string{h1(program, read(t, binary)), h1(name+"v0.1.0", "another platform's program")}
-	slices.Sort(want)
-	locked := func(t *testing.T, hashes []string) {
-		t.Helper()
-		var files []string
-		for _, hash := range hashes {
-			if strings.HasPrefix(hash, "h1:") {
-				files = append(files, hash)
-			}
-		}
-		slices.Sort(files)
-		if !slices.Equal(files, want) {
-			t.Errorf("the lock file has %q, want %q", hashes, want)
-		}
-	}
-	platforms := " -platform=" + own + " -platform=" + other
-
-	fromFolder := newEngine(t, fmt.Sprintf("  filesystem_mirror {\n    path = %q\n  }", filepath.ToSlash(mirror)))
-	locked(t, fromFolder.works(t, "init", "validate", "providers lock -fs-mirror="+mirror+platforms))
-
-	if runtime.GOOS == "darwin" || runtime.GOOS == "windows" {
-		t.Skip("SSL_CERT_FILE has no effect on this system")
-	}
-	server := httptest.NewTLSServer(http.FileServer(http.Dir(mirror)))
-	t.Cleanup(server.Close)
-	authority := filepath.Join(t.TempDir(), "ca.pem")
-	if err := os.WriteFile(authority, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	overHTTPS := func() engine {
-		return newEngine(t, fmt.Sprintf("  network_mirror {\n    url = %q\n  }", server.URL+"/"), "SSL_CERT_FILE="+authority)
-	}
-	fresh := overHTTPS()
-	locked(t, fresh.works(t, "init", "validate", "providers lock -net-mirror="+server.URL+"/"+platforms))
-
-	colleague := overHTTPS()
-	lock := []byte(read(t, filepath.Join(fromFolder.folder, ".terraform.lock.hcl")))
-	if err := os.WriteFile(filepath.Join(colleague.folder, ".terraform.lock.hcl"), lock, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	colleague.works(t, "init -lockfile=readonly", "validate")
-
-	// The hashes in the index protect also those who have no lock file yet.
-	pack(t, filepath.Join(folder, name+"0.1.0_"+own+".zip"), program, []byte("changed on the server"))
-	if out, err := overHTTPS().run(t, "init"); err == nil || !strings.Contains(out, "checksum") {
-		t.Errorf("init with a changed archive: %v, want an error about its checksum\n%s", err, out)
-	}
+	})
 }
