@@ -64,7 +64,7 @@ func write(folder, release string) error {
 				err = writeFile(filepath.Join(folder, name), content)
 			}
 			if err != nil {
-				leftOut = append(leftOut, err)
+				leftOut = append(leftOut, fmt.Errorf("left out %w", err))
 				continue
 			}
 			if archives[a.version] == nil {
