@@ -147,9 +147,13 @@ func sample(p *prober) finding { return p.sample }
 func checkCount(p *prober) finding {
 	size := max(1, len(p.large.rows))
 	pages := max(1, (p.large.count+size-1)/size)
-	return probe(fmt.Sprint(largePage, "&page=", pages), func(_ *prober, r *response) bool {
+	found := probe(fmt.Sprint(largePage, "&page=", pages), func(_ *prober, r *response) bool {
 		return len(r.rows) == r.count-len(p.large.rows)*(pages-1)
 	})(p)
+	if found.verdict == ok {
+		found.text = fmt.Sprint("rows: ", p.large.count)
+	}
+	return found
 }
 
 func checkNoRows(p *prober) finding {

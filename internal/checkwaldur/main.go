@@ -52,7 +52,7 @@ func run(getenv func(string) string, now time.Time, stdout, stderr io.Writer) in
 		return 2
 	}
 	if client.InsecureSkipVerify {
-		fmt.Fprintf(stderr, "Certificate verification is off: any server can impersonate Waldur and read the token. Unset %s to turn it on.\n", insecureVariable)
+		fmt.Fprintf(stderr, "Certificate verification is off: any server can impersonate Waldur and read the token. Unset %s.\n", insecureVariable)
 	}
 	log.SetOutput(io.Discard) // package net/http logs bytes of some responses
 	p := &prober{client: client, thisMonth: waldur.MonthOf(now), blamed: map[string]finding{}}
@@ -95,7 +95,7 @@ func newClient(getenv func(string) string) (*waldur.Client, error) {
 		}
 		pem, err := os.ReadFile(file) //nolint:gosec // the user's choice
 		if err != nil || !client.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("%s must be the path of a file with a certificate in PEM format, which begins with -----BEGIN CERTIFICATE-----", caCertVariable)
+			return nil, fmt.Errorf("%s must be the path of a file with a certificate in PEM format (-----BEGIN CERTIFICATE-----)", caCertVariable)
 		}
 	}
 	if insecure := getenv(insecureVariable); insecure != "" {
@@ -120,7 +120,8 @@ func report(w io.Writer, findings []finding, changed bool) int {
 	if total[broken] > 0 {
 		status, summary = 1, "The provider needs each fact that is BROKEN."
 	}
-	fmt.Fprintf(w, "\n%s %d facts: %d ok, %d tolerated, %d BROKEN, %d not seen.", summary, len(facts), total[ok], total[tolerated], total[broken], total[notSeen])
+	fmt.Fprintf(w, "\n%s %d facts: %d ok, %d tolerated, %d BROKEN, %d not seen.",
+		summary, len(facts), total[ok], total[tolerated], total[broken], total[notSeen])
 	if total[notSeen] > 0 {
 		fmt.Fprint(w, " The token of a user who may see more offerings and months may show more.")
 	}
