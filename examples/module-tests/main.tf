@@ -22,11 +22,11 @@ data "waldur_component_usage_monthly" "nearly_full" {
 }
 
 locals {
-  # Other users choose the names: replace what a terminal or a pipeline could run as a command.
   nearly_full = [
     for s in data.waldur_component_usage_monthly.nearly_full.summaries :
-    replace("${s.offering_name}, ${s.component_name}: ${s.usage_percent} %", "/\\pC|::|##/", " ")
+    "${provider::waldur::label(s.offering_name, s.component_name)}: ${s.usage_percent} %"
   ]
+  list = join("", [for line in local.nearly_full : "\n  ${line}"])
   full = [for s in data.waldur_component_usage_monthly.nearly_full.summaries : s if s.usage_percent >= 100]
 }
 
@@ -38,7 +38,7 @@ check "quota" {
 
   assert {
     condition     = length(local.nearly_full) == 0
-    error_message = "At or over ${var.warn_percent} %: ${join("; ", local.nearly_full)}."
+    error_message = "At or over ${var.warn_percent} %:${local.list}"
   }
 }
 
@@ -48,6 +48,6 @@ output "nearly_full" {
 
   precondition {
     condition     = length(local.full) == 0
-    error_message = "${length(local.full)} of these are full: ${join("; ", local.nearly_full)}."
+    error_message = "${length(local.full)} of these are full:${local.list}"
   }
 }

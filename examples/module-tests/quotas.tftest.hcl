@@ -1,20 +1,6 @@
 # Needs no Waldur server, no url and no token.
 mock_provider "waldur" {}
 
-run "nothing_is_nearly_full" {
-  command = plan
-
-  override_data {
-    target = data.waldur_component_usage_monthly.nearly_full
-    values = { total_count = 14, summaries = [] }
-  }
-
-  assert {
-    condition     = length(output.nearly_full) == 0
-    error_message = "The output must be empty."
-  }
-}
-
 run "a_component_is_nearly_full" {
   command = plan
 
