@@ -1,7 +1,7 @@
 # OpenTofu runs this file in place of quotas.tftest.hcl. It needs all 17 columns in each row.
 mock_provider "waldur" {}
 
-run "a_component_is_full" {
+run "a_component_is_nearly_full" {
   command = plan
 
   override_data {
@@ -17,7 +17,7 @@ run "a_component_is_full" {
     }
   }
 
-  expect_failures = [check.quota, output.nearly_full]
+  expect_failures = [check.quota]
 }
 
 run "there_are_no_rows" {
@@ -28,5 +28,5 @@ run "there_are_no_rows" {
     values = { total_count = 0, summaries = [] }
   }
 
-  expect_failures = [check.quota]
+  expect_failures = [output.nearly_full]
 }
