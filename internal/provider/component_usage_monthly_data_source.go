@@ -98,10 +98,9 @@ func (d *componentUsageMonthlyDataSource) Schema(_ context.Context, _ datasource
 				"Default: `\"month\"`.",
 				acceptedBy(oneOf("month", limitPeriod))),
 			"group_by": schema.SetAttribute{
-				MarkdownDescription: "Columns to group by, as in SQL: rows that are equal in these columns become one row. Text columns and " +
-					"`billing_period` are allowed. " +
-					"`measured_unit` and `limit_period` are always part of the group, so different units are never added. `total_consumed` is the " +
-					"exact sum, and so is `total_allocated`; `usage_percent` is calculated from them. In a group of several months, `total_allocated` and " +
+				MarkdownDescription: "Text columns to group by, or `billing_period`, as in SQL: rows that are equal in these columns become one row. " +
+					"`measured_unit` and `limit_period` are always part of the group, so different units are never added. `total_consumed` and " +
+					"`total_allocated` are exact sums, and `usage_percent` is calculated from them. In a group of several months, `total_allocated` and " +
 					"`usage_percent` are null. All other columns are null. Conflicts with `fields`.",
 				Optional: true, ElementType: types.StringType, Validators: []validator.Set{acceptedBy(parseGroupColumn)},
 			},
@@ -120,7 +119,7 @@ func (d *componentUsageMonthlyDataSource) Schema(_ context.Context, _ datasource
 			},
 			"consistent_read": schema.BoolAttribute{
 				Optional: true, MarkdownDescription: "Return only a list that Waldur held at one moment, even if it writes usage during the read. " +
-					"This takes at least twice as many requests: see the guide *Large and exact*. Default: `false`.",
+					"See the guide *Large and exact*. Default: `false`.",
 			},
 			"page_size": optionalNumber("Number of rows to request per page, from 1 to 300. All pages are always read. Lower it only if the server times out on "+
 				"large pages: small pages take more requests and more passes over the list, and grow up to 300 while rows are missing. Default: `300`.",
