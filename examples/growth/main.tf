@@ -60,7 +60,7 @@ locals {
 
   lines = {
     for key, c in local.components :
-    format("%020.2f %s", try(coalesce(provider::waldur::percent(c.last, c.before)), pow(10, 12)), key) => join(", ", [
+    format("%020.2f %s", coalesce(provider::waldur::percent(c.last, c.before), c.last > 0 ? pow(10, 12) : 0), key) => join(", ", [
       "${trimspace("${c.name}: ${c.last} ${c.unit}")} in ${local.months.last}",
       c.before > 0 ? "${provider::waldur::percent(c.last, c.before)} % of ${c.before} in ${local.months.before}" : "nothing in ${local.months.before}",
       "${c.this} in ${local.months.this} so far",

@@ -67,7 +67,7 @@ resource "terraform_data" "headroom" {
 
     postcondition {
       condition     = self.input
-      error_message = "The order needs ${var.amount} ${local.unit} of ${local.name}. Left: ${local.left} of ${local.component.total_allocated}."
+      error_message = "Not enough is left for the order:\n  ${local.name}: ${var.amount} needed, ${local.left} of ${local.component.total_allocated} ${local.unit} left\n"
     }
   }
 }

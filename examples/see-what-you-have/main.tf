@@ -1,5 +1,5 @@
-# What you can filter by: organizations, offerings and their UUIDs, component types, units and limit
-# periods of the latest month.
+# What you can filter by: organizations, offerings, their UUIDs, and component types; with units and
+# limit periods.
 #
 # The provider reads WALDUR_API_URL and WALDUR_ACCESS_TOKEN.
 
@@ -14,14 +14,20 @@ terraform {
 
 provider "waldur" {}
 
-data "waldur_component_usage_monthly" "latest" {
-  billing_period = "latest"
+variable "billing_period" {
+  description = "Month to read, as YYYY-MM. Default: the latest month with rows."
+  type        = string
+  default     = "latest"
+}
+
+data "waldur_component_usage_monthly" "rows" {
+  billing_period = var.billing_period
   require_rows   = true
 }
 
 locals {
   organizations = {
-    for s in data.waldur_component_usage_monthly.latest.summaries :
+    for s in data.waldur_component_usage_monthly.rows.summaries :
     provider::waldur::label(s.service_provider_name, "customer_uuid ${coalesce(s.service_provider_uuid, "none")}") => s...
   }
 }
