@@ -7,10 +7,9 @@ import (
 	"encoding/csv"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -35,45 +34,38 @@ var dangers = regexp.MustCompile("[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\p{Cf}\\p{Z
 
 // formats are what may also not be in texts of a format, by the name of the output that has them.
 var formats = map[string]*regexp.Regexp{
-	"csv":      regexp.MustCompile(`(^|[,;|"])\s*[=+@＝＋＠－-]`), // in a cell
-	"cell":     regexp.MustCompile(`(^"?|[,;|])\s*[=+@＝＋＠－-]`),
+	"csv":      regexp.MustCompile(`(^|[,;|"])\s*[=+@＝＋＠－-]`), // in a cell that is no number
 	"html":     regexp.MustCompile(`<img`),
 	"svg":      regexp.MustCompile(`<img`),
 	"markdown": regexp.MustCompile(`[^\\]<img`),
 }
 
+var amount = regexp.MustCompile(`^-?\d+(\.\d+)?$`)
+
 // isHarmless checks a text that was printed or written. The functions of the provider have :: in their
 // own names, which Terraform prints with the line of a failed condition.
 func isHarmless(t *testing.T, text string) {
 	t.Helper()
-	text = strings.ReplaceAll(text, "provider::waldur::", "")
-	if found := dangers.FindAllString(text, -1); found != nil {
+	if found := dangers.FindAllString(strings.ReplaceAll(text, "provider::waldur::", ""), -1); found != nil {
 		t.Errorf("%q in:\n%s", found, text)
 	}
 }
 
-// isHarmlessIn checks an output whose name says its format.
+// isHarmlessIn checks a text of an output whose name says its format.
 func isHarmlessIn(t *testing.T, format, text string) {
 	t.Helper()
 	isHarmless(t, text)
-	pieces := []string{text}
+	texts := []string{text}
 	if format == "csv" {
 		records, err := csv.NewReader(strings.NewReader(text)).ReadAll()
 		if err != nil {
 			t.Fatal(err)
 		}
-		pieces = nil
-		for _, record := range records {
-			for _, cell := range record {
-				if !regexp.MustCompile(`^-?\d+(\.\d+)?$`).MatchString(cell) {
-					pieces = append(pieces, cell)
-				}
-			}
-		}
+		texts = slices.DeleteFunc(slices.Concat(records...), amount.MatchString)
 	}
-	for _, piece := range pieces {
-		if danger := formats[format]; danger != nil && danger.MatchString(piece) {
-			t.Errorf("%s has %q", format, piece)
+	for _, text := range texts {
+		if danger := formats[format]; danger != nil && danger.MatchString(text) {
+			t.Errorf("%s has %q", format, text)
 		}
 	}
 }
@@ -113,20 +105,11 @@ func documented(t *testing.T) (pages, examples map[string]string) {
 			t.Fatal(err)
 		}
 		for _, file := range files {
-			first := ""
 			for i, match := range hclFence.FindAllStringSubmatch(string(read(t, file)), -1) {
-				configuration := match[1]
-				if seen[configuration] {
-					continue // a page in docs/ repeats its template
+				if !seen[match[1]] { // a page in docs/ repeats its template
+					pages[fmt.Sprintf("%s block %d", filepath.Base(file), i+1)] = match[1]
 				}
-				seen[configuration] = true
-				if filepath.Base(file) == "README.md" { // its second block is in place of the locals of the first
-					if first != "" {
-						configuration = regexp.MustCompile(`(?ms)^locals .*?^}`).ReplaceAllLiteralString(first, configuration)
-					}
-					first = configuration
-				}
-				pages[fmt.Sprintf("%s block %d", filepath.Base(file), i+1)] = configuration
+				seen[match[1]] = true
 			}
 		}
 	}
@@ -221,50 +204,4 @@ func TestAccLabelForEarlierVersions(t *testing.T) {
 		t.Fatalf("apply: %v\n%s", err, out)
 	}
 	isHarmless(t, string(out))
-}
-
-// TestAccGuidePipelinesPrintsNamesSafely runs the commands of the guide that print messages, on a check
-// that prints names as they are.
-func TestAccGuidePipelinesPrintsNamesSafely(t *testing.T) {
-	if runtime.GOOS == "windows" {
-		t.Skip("the commands are for a POSIX shell")
-	}
-	guide := string(read(t, filepath.Join("..", "..", "templates", "guides", "pipelines.md.tmpl")))
-	server := waldurtest.Start(t, hostileRows())
-	tf := newTerraform(t, withSource(`
-data "waldur_component_usage_monthly" "this" {}
-
-check "quota" {
-  assert {
-    condition     = data.waldur_component_usage_monthly.this.total_count == 0
-    error_message = data.waldur_component_usage_monthly.this.summaries[0].offering_name
-  }
-}
-`), urlVariable+"="+server.URL, tokenVariable+"="+waldurtest.Token)
-	if out, err := tf.shell(t, "terraform plan -out=tfplan >plan.log && terraform show -json tfplan >plan.json"); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	t.Run("messages", func(t *testing.T) {
-		if _, err := exec.LookPath("jq"); err != nil {
-			t.Skip("jq is not on the PATH")
-		}
-		out, err := tf.shell(t, fenced(t, guide, "sh", "jq -r"))
-		if err != nil || strings.Count(out, "\n") != 1 || !strings.Contains(out, marker) {
-			t.Errorf("%v\n%s", err, out)
-		}
-		isHarmless(t, out)
-	})
-	t.Run("policy", func(t *testing.T) {
-		if os.Getenv("OPA") == "" {
-			t.Skip("make .cache/opa builds the Open Policy Agent for this test")
-		}
-		if err := os.WriteFile(filepath.Join(tf.dir, "quota.rego"), []byte(fenced(t, guide, "rego", "package")), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		out, _ := tf.shell(t, fenced(t, guide, "sh", "opa eval")) // it exits with status 1, because the rule denies the plan
-		if !strings.Contains(out, marker) {
-			t.Errorf("no name is printed:\n%s", out)
-		}
-		isHarmless(t, out)
-	})
 }
