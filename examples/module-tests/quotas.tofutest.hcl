@@ -9,10 +9,10 @@ run "a_component_is_nearly_full" {
     values = {
       total_count = 14
       summaries = [{
-        offering_uuid = null, offering_name = "Compute", offering_type = null, service_provider_uuid = null,
+        offering_uuid         = null, offering_name = "Compute", offering_type = null, service_provider_uuid = null,
         service_provider_name = null, category_uuid = null, category_title = null, component_type = null,
-        component_name = "RAM", measured_unit = null, billing_type = null, limit_amount = null,
-        limit_period = null, billing_period = null, total_consumed = null, total_allocated = null, usage_percent = 100
+        component_name        = "RAM", measured_unit = null, billing_type = null, limit_amount = null,
+        limit_period          = null, billing_period = null, total_consumed = null, total_allocated = null, usage_percent = 100
       }]
     }
   }

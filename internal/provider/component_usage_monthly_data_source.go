@@ -74,8 +74,8 @@ func (d *componentUsageMonthlyDataSource) Schema(_ context.Context, _ datasource
 		MarkdownDescription: "Reads the monthly usage and allocation of each offering's components, as Waldur sums it up: every row that the token's " +
 			"user may see, exactly, in a stable order.",
 		Attributes: map[string]schema.Attribute{
-			"billing_period": optionalString("Month to read, as `YYYY-MM` or `YYYY-MM-01`. `\"latest\"` is the current month, or last month while Waldur has no "+
-				"rows at all for the current one. Months are in UTC. Conflicts with `start` and `end`. Default: the current month, unless `start` or "+
+			"billing_period": optionalString("Month to read, as `YYYY-MM` or `YYYY-MM-01`. `\"latest\"` is the current month, or last month while Waldur has "+
+				"no rows at all for the current one. Months are in UTC. Conflicts with `start` and `end`. Default: the current month, unless `start` or "+
 				"`end` is set.", acceptedBy(parseBillingPeriod)),
 			"start": optionalString("First month to read, as `YYYY-MM` or `YYYY-MM-01`. Without `end`, all later months are read.", month),
 			"end":   optionalString("Last month to read, as `YYYY-MM` or `YYYY-MM-01`. Without `start`, all earlier months are read.", month),
@@ -93,8 +93,8 @@ func (d *componentUsageMonthlyDataSource) Schema(_ context.Context, _ datasource
 				Optional: true, MarkdownDescription: "Fail if the filters select no rows, instead of returning an empty list. " +
 					"`min_usage_percent` is not one of these filters. Default: `false`.",
 			},
-			"usage_period": optionalString("Period of `total_consumed` and `usage_percent`. `\"month\"`: the month of the row. `\"limit_period\"`: the period of "+
-				"the row's limit, up to that month: the month, the calendar quarter, the calendar year, or all months. Conflicts with `start` and `end`. "+
+			"usage_period": optionalString("Period of `total_consumed` and `usage_percent`. `\"month\"`: the month of the row. `\"limit_period\"`: the period "+
+				"of the row's limit, up to that month: the month, the calendar quarter, the calendar year, or all months. Conflicts with `start` and `end`. "+
 				"Default: `\"month\"`.",
 				acceptedBy(oneOf("month", limitPeriod))),
 			"group_by": schema.SetAttribute{
@@ -121,8 +121,8 @@ func (d *componentUsageMonthlyDataSource) Schema(_ context.Context, _ datasource
 				Optional: true, MarkdownDescription: "Return only a list that Waldur held at one moment, even if it writes usage during the read. " +
 					"See the guide *Large and exact*. Default: `false`.",
 			},
-			"page_size": optionalNumber("Number of rows to request per page, from 1 to 300. All pages are always read. Lower it only if the server times out on "+
-				"large pages: small pages take more requests and more passes over the list, and grow up to 300 while rows are missing. Default: `300`.",
+			"page_size": optionalNumber("Number of rows to request per page, from 1 to 300. All pages are always read. Lower it only if the server times out "+
+				"on large pages: small pages take more requests and more passes over the list, and grow up to 300 while rows are missing. Default: `300`.",
 				wholeNumberBetween(1, waldur.MaxPageSize)),
 			"total_count": schema.Int64Attribute{
 				Computed: true, MarkdownDescription: "Number of rows that the filters select, before `group_by`, `min_usage_percent` and `limit`. If " +

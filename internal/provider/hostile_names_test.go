@@ -183,7 +183,7 @@ func TestAccDocumentedConfigurations(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			env := env
 			if name == "fullest-components" {
-				env = append(env[:len(env):len(env)], "TF_VAR_component_type=cpu_k_hours")
+				env = append(slices.Clip(env), "TF_VAR_component_type=cpu_k_hours")
 			}
 			check(t, configuration, func(t *testing.T) *terraform { return newExample(t, name, env...) })
 		})
