@@ -6,7 +6,6 @@ package provider
 import (
 	"encoding/csv"
 	"fmt"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -131,20 +130,13 @@ func documented(t *testing.T) (pages, examples map[string]string) {
 func TestAccDocumentedConfigurations(t *testing.T) {
 	pages, examples := documented(t)
 	server := waldurtest.Start(t, hostileRows())
-	profiles := t.TempDir()
-	file := filepath.Join(profiles, "waldur-cli", "credentials.toml")
 	login := ""
 	for _, name := range []string{"prod", "north", "south"} {
 		login += fmt.Sprintf("[profiles.%s]\napi_url = %q\ntoken = %q\n", name, server.URL, waldurtest.Token)
 	}
-	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(file, []byte(login), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	saveProfiles(t, login)
 	env := []string{
-		urlVariable + "=" + server.URL, tokenVariable + "=" + waldurtest.Token, "XDG_CONFIG_HOME=" + profiles,
+		urlVariable + "=" + server.URL, tokenVariable + "=" + waldurtest.Token,
 		"TF_VAR_offering_uuid=0123456789abcdef0123456789abcdef", "TF_VAR_component_type=cores", "TF_VAR_amount=1",
 	}
 	check := func(t *testing.T, configuration string, initialized func(t *testing.T) *terraform) {
