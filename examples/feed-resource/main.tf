@@ -57,8 +57,7 @@ data "waldur_component_usage_monthly" "nearly_full" {
 }
 
 locals {
-  # Terraform adds in binary. Round its sums to Waldur's two digits.
-  cores = tonumber(format("%.2f", sum(data.waldur_component_usage_monthly.cores.summaries[*].total_consumed)))
+  cores = provider::waldur::sum(data.waldur_component_usage_monthly.cores.summaries[*].total_consumed) # exact
 }
 
 # Enough nodes for last month's cores and a fifth more, but 2 to 20. The factor is
@@ -74,10 +73,9 @@ resource "terraform_data" "node_group" {
 resource "terraform_data" "notice" {
   for_each = { for s in data.waldur_component_usage_monthly.nearly_full.summaries : "${s.offering_uuid}/${s.component_type}" => s }
 
-  # Other users choose the names: replace what a terminal or a pipeline could run as a command.
   input = {
-    to      = replace(coalesce(each.value.service_provider_name, "staff"), "/\\pC|::|##/", " ")
-    subject = replace("${each.value.offering_name}: ${each.value.component_name} at ${each.value.usage_percent} %", "/\\pC|::|##/", " ")
+    to      = coalesce(provider::waldur::label(each.value.service_provider_name), "staff")
+    subject = "${provider::waldur::label(each.value.offering_name, each.value.component_name)}: ${each.value.usage_percent} %"
   }
 }
 

@@ -3,7 +3,7 @@
 # The provider reads WALDUR_API_URL and WALDUR_ACCESS_TOKEN.
 
 terraform {
-  required_version = ">= 1.5" # OpenTofu: 1.7
+  required_version = ">= 1.7" # provider functions: Terraform 1.8, OpenTofu 1.7
   required_providers {
     waldur = {
       source = "terraform.local/waldur/waldur"
@@ -42,14 +42,10 @@ data "waldur_component_usage_monthly" "fullest" {
 }
 
 output "fullest" {
-  # Other users choose the names: replace what a terminal or a pipeline could run as a command.
   value = [
-    for s in data.waldur_component_usage_monthly.fullest.summaries : replace(format("%s, %s, %s: %s %% of %s",
-      coalesce(s.service_provider_name, "no organization"),
-      s.offering_name,
-      s.component_name,
-      s.usage_percent,
-      trimspace("${s.total_allocated} ${s.measured_unit}"),
-    ), "/\\pC|::|##/", " ")
+    for s in data.waldur_component_usage_monthly.fullest.summaries : join(": ", [
+      provider::waldur::label(s.service_provider_name, s.offering_name, s.component_name),
+      trimspace("${s.usage_percent} % of ${s.total_allocated} ${provider::waldur::label(s.measured_unit)}"),
+    ])
   ]
 }

@@ -1,7 +1,5 @@
-# This month's and last month's consumption, and the growth.
-#
-# This month is not over, so its consumption would seem to fall. The growth therefore
-# compares two whole months: last month and the month before.
+# The consumption of last month as a percentage of the month before, and of this month so far as a
+# percentage of the same month of last year. What grew most comes first, and what is new before that.
 #
 # The provider reads WALDUR_API_URL and WALDUR_ACCESS_TOKEN.
 
@@ -23,43 +21,54 @@ variable "now" {
 }
 
 locals {
-  # timestamp() is known only during apply, and would delay the read until then.
-  now    = var.now == null ? plantimestamp() : var.now
-  months = [for offset in [0, -1, -2] : provider::waldur::billing_period(local.now, offset)]
+  now = var.now == null ? plantimestamp() : var.now
+  months = {
+    for name, offset in { this = 0, last = -1, before = -2, year_ago = -12 } :
+    name => provider::waldur::billing_period(local.now, offset)
+  }
 }
 
 data "waldur_component_usage_monthly" "months" {
-  start = local.months[2]
-  end   = local.months[0]
-  fields = [
-    "service_provider_name", "offering_uuid", "offering_name", "component_type", "component_name", "measured_unit",
-    "billing_period", "total_consumed",
-  ]
-  require_rows = true
+  for_each       = local.months
+  billing_period = each.value
+  fields         = ["service_provider_name", "offering_uuid", "offering_name", "component_type", "component_name", "measured_unit", "total_consumed"]
+  require_rows   = each.key == "last"
 }
 
 locals {
-  # The rows of each component, by UUID and type: several offerings can have the same name.
-  rows = { for s in data.waldur_component_usage_monthly.months.summaries : "${s.offering_uuid}/${s.component_type}" => s... }
-
-  # By component, newest month first. A month without a row counts as 0.
+  # By UUID and type, because several offerings can have the same name. A component is in it if it has a
+  # row in any of the months.
+  rows = {
+    for s in concat(values(data.waldur_component_usage_monthly.months)[*].summaries...) :
+    "${s.offering_uuid}/${s.component_type}" => s...
+  }
   consumed = {
-    for key, rows in local.rows : key => [
-      for month in local.months : lookup({ for s in rows : substr(s.billing_period, 0, 7) => s.total_consumed }, month, 0)
-    ]
+    for name, month in data.waldur_component_usage_monthly.months :
+    name => { for s in month.summaries : "${s.offering_uuid}/${s.component_type}" => s.total_consumed }
+  }
+
+  # The newest row names the component. A month without a row counts as 0.
+  components = {
+    for key, rows in local.rows : key => merge(
+      { for name, amounts in local.consumed : name => lookup(amounts, key, 0) },
+      {
+        name = provider::waldur::label(rows[0].service_provider_name, rows[0].offering_name, rows[0].component_name)
+        unit = provider::waldur::label(rows[0].measured_unit)
+      },
+    )
+  }
+
+  lines = {
+    for key, c in local.components :
+    format("%020.2f %s", coalesce(provider::waldur::percent(c.last, c.before), c.last > 0 ? pow(10, 12) : 0), key) => join(", ", [
+      "${trimspace("${c.name}: ${c.last} ${c.unit}")} in ${local.months.last}",
+      c.before > 0 ? "${provider::waldur::percent(c.last, c.before)} % of ${c.before} in ${local.months.before}" : "nothing in ${local.months.before}",
+      "${c.this} in ${local.months.this} so far",
+      c.year_ago > 0 ? "${provider::waldur::percent(c.this, c.year_ago)} % of ${c.year_ago} in ${local.months.year_ago}" : "nothing in ${local.months.year_ago}",
+    ])
   }
 }
 
 output "growth" {
-  # Other users choose the names: replace what a terminal or a pipeline could run as a command.
-  value = sort([
-    for key, c in local.consumed : replace(format("%s, %s, %s: %s in %s so far, %s in %s, %s",
-      coalesce(local.rows[key][0].service_provider_name, "no organization"),
-      local.rows[key][0].offering_name,
-      local.rows[key][0].component_name,
-      trimspace("${c[0]} ${local.rows[key][0].measured_unit}"), local.months[0],
-      c[1], local.months[1],
-      c[2] > 0 ? format("%+.1f %% on %s", (c[1] - c[2]) * 100 / c[2], local.months[2]) : "nothing in ${local.months[2]}",
-    ), "/\\pC|::|##/", " ")
-  ])
+  value = reverse(values(local.lines))
 }

@@ -1,10 +1,10 @@
-# Checks before an order that enough of the limit is left. If not, the plan stops before
-# anything is changed.
+# Checks before an order that enough of the limit is left. If not, the plan stops before anything is
+# changed. Once the order exists, it is part of the consumption: later plans do not check it again.
 #
 # The provider reads WALDUR_API_URL and WALDUR_ACCESS_TOKEN.
 
 terraform {
-  required_version = ">= 1.5" # OpenTofu: 1.7
+  required_version = ">= 1.7" # provider functions: Terraform 1.8, OpenTofu 1.7
   required_providers {
     waldur = {
       source = "terraform.local/waldur/waldur"
@@ -35,38 +35,49 @@ variable "billing_period" {
   default     = "latest"
 }
 
+variable "usage_period" {
+  description = "\"limit_period\" compares a yearly limit with the year's consumption. For an amount in use, such as GB: \"month\"."
+  type        = string
+  default     = "limit_period"
+}
+
 # One row: an offering has one for each component and month.
 data "waldur_component_usage_monthly" "component" {
   billing_period = var.billing_period
   offering_uuid  = var.offering_uuid
   component_type = var.component_type
-  usage_period   = "limit_period" # a yearly limit is compared with the year's consumption
+  usage_period   = var.usage_period
   require_rows   = true
 }
 
 locals {
   component = one(data.waldur_component_usage_monthly.component.summaries)
-
-  # Terraform subtracts in binary. Round the difference to Waldur's two digits.
-  left = tonumber(format("%.2f", local.component.total_allocated - local.component.total_consumed))
-
-  # Other users choose the names: replace what a terminal or a pipeline could run as a command.
-  name = replace("${local.component.offering_name}, ${local.component.component_name}", "/\\pC|::|##/", " ")
-  unit = replace(local.component.measured_unit, "/\\pC|::|##/", " ")
+  left      = provider::waldur::sum([local.component.total_allocated, -local.component.total_consumed])
+  name      = provider::waldur::label(local.component.offering_name, local.component.component_name)
+  unit      = provider::waldur::label(local.component.measured_unit)
 }
 
-# Stands for the resource to order. Terraform tests the precondition in every plan, not only in the
-# first one. So set amount to 0 once the order is part of the consumption.
-resource "terraform_data" "order" {
+# Keeps the result of the check with which it was created. Another amount is checked anew.
+resource "terraform_data" "headroom" {
+  input            = var.amount <= local.left
+  triggers_replace = var.amount
+
   lifecycle {
-    precondition {
-      condition     = var.amount <= local.left
-      error_message = "The order needs ${var.amount} ${local.unit} of ${local.name}. Left: ${local.left} of ${local.component.total_allocated}."
+    ignore_changes = [input]
+
+    postcondition {
+      condition     = self.input
+      error_message = "Not enough is left for the order:\n  ${local.name}: ${var.amount} needed, ${local.left} of ${local.component.total_allocated} ${local.unit} left\n"
     }
   }
 }
 
+# Stands for the resource to order.
+resource "terraform_data" "order" {
+  depends_on = [terraform_data.headroom]
+}
+
 output "left" {
-  description = "What is left of the limit before the order."
+  description = "What is left of the limit."
   value       = trimspace("${local.left} ${local.unit}")
 }

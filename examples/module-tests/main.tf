@@ -21,33 +21,22 @@ data "waldur_component_usage_monthly" "nearly_full" {
   order_by          = ["-usage_percent"]
 }
 
-locals {
-  # Other users choose the names: replace what a terminal or a pipeline could run as a command.
-  nearly_full = [
+output "nearly_full" {
+  description = "Components at or over warn_percent, the fullest first."
+  value = [
     for s in data.waldur_component_usage_monthly.nearly_full.summaries :
-    replace("${s.offering_name}, ${s.component_name}: ${s.usage_percent} %", "/\\pC|::|##/", " ")
+    "${provider::waldur::label(s.offering_name, s.component_name)}: ${s.usage_percent} %"
   ]
-  full = [for s in data.waldur_component_usage_monthly.nearly_full.summaries : s if s.usage_percent >= 100]
+
+  precondition {
+    condition     = data.waldur_component_usage_monthly.nearly_full.total_count > 0
+    error_message = "Waldur has no rows, so no quota was checked."
+  }
 }
 
 check "quota" {
   assert {
-    condition     = data.waldur_component_usage_monthly.nearly_full.total_count > 0
-    error_message = "Waldur has no rows, so no quota was checked."
-  }
-
-  assert {
-    condition     = length(local.nearly_full) == 0
-    error_message = "At or over ${var.warn_percent} %: ${join("; ", local.nearly_full)}."
-  }
-}
-
-output "nearly_full" {
-  description = "Components at or over warn_percent, the fullest first."
-  value       = local.nearly_full
-
-  precondition {
-    condition     = length(local.full) == 0
-    error_message = "${length(local.full)} of these are full: ${join("; ", local.nearly_full)}."
+    condition     = length(data.waldur_component_usage_monthly.nearly_full.summaries) == 0
+    error_message = "Components at or over ${var.warn_percent} %: ${length(data.waldur_component_usage_monthly.nearly_full.summaries)}."
   }
 }

@@ -7,19 +7,23 @@ terraform {
 }
 
 provider "waldur" {
-  profile = "prod" # saved by waldur-cli login; without it, the environment variables or the profile "default"
+  profile = "prod" # saved by waldur-cli login; without it, environment variables or the profile "default"
 }
 
-# The rows of this month with 80 % or more of their allocation used.
 data "waldur_component_usage_monthly" "nearly_full" {
+  billing_period    = "latest"       # this month, or last month while Waldur has no rows for this one
+  usage_period      = "limit_period" # a yearly limit is compared with the year's consumption
   min_usage_percent = 80
   order_by          = ["-usage_percent"]
+  require_rows      = true
 }
 
-# Other users choose the names: replace what a terminal or a pipeline could run as a command.
-output "nearly_full" {
-  value = [
-    for s in data.waldur_component_usage_monthly.nearly_full.summaries :
-    replace("${s.offering_name}, ${s.component_name}: ${s.usage_percent} %", "/\\pC|::|##/", " ")
-  ]
+check "quota" {
+  assert {
+    condition = length(data.waldur_component_usage_monthly.nearly_full.summaries) == 0
+    error_message = join("\n", concat(["80 % or more of the limit is used:"], [
+      for s in data.waldur_component_usage_monthly.nearly_full.summaries :
+      "  ${provider::waldur::label(s.service_provider_name, s.offering_name, s.component_name)}: ${s.usage_percent} %"
+    ]))
+  }
 }

@@ -4,7 +4,7 @@
 # The provider reads WALDUR_API_URL and WALDUR_ACCESS_TOKEN.
 
 terraform {
-  required_version = ">= 1.5" # OpenTofu: 1.7
+  required_version = ">= 1.7" # provider functions: Terraform 1.8, OpenTofu 1.7
   required_providers {
     waldur = {
       source = "terraform.local/waldur/waldur"
@@ -38,33 +38,38 @@ variable "stop_percent" {
   default     = null
 }
 
+variable "in_use" {
+  description = "Types of components whose amounts are in use, such as GB, and do not accumulate. They are compared with one month."
+  type        = set(string)
+  default     = []
+}
+
 data "waldur_component_usage_monthly" "nearly_full" {
+  for_each          = toset(["limit_period", "month"])
   billing_period    = var.billing_period
   offering_uuid     = var.offering_uuid
-  usage_period      = "limit_period" # a yearly limit is compared with the year's consumption
+  usage_period      = each.key # with limit_period, a yearly limit is compared with the year's consumption
   min_usage_percent = min(var.warn_percent, coalesce(var.stop_percent, var.warn_percent))
   order_by          = ["-usage_percent"]
-  require_rows      = true # without rows, nothing would be checked
+  require_rows      = each.key == "month" # without rows, nothing would be checked
 }
 
 locals {
   nearly_full = [
-    for s in data.waldur_component_usage_monthly.nearly_full.summaries : {
+    for s in concat(
+      [for s in data.waldur_component_usage_monthly.nearly_full["limit_period"].summaries : s if !contains(var.in_use, s.component_type)],
+      [for s in data.waldur_component_usage_monthly.nearly_full["month"].summaries : s if contains(var.in_use, s.component_type)],
+      ) : {
       percent = s.usage_percent
-
-      # Other users choose the names: replace what a terminal or a pipeline could run as a command.
-      line = replace(format("%s: %s %% (%s)",
-        join(", ", compact([s.service_provider_name, s.offering_name, s.component_name])),
-        s.usage_percent,
-        join(", ", compact([trimspace("${s.total_consumed} of ${s.total_allocated} ${s.measured_unit}"), s.limit_period])),
-      ), "/\\pC|::|##/", " ")
+      line = join(" ", [
+        "${provider::waldur::label(s.service_provider_name, s.offering_name, s.component_name)}: ${s.usage_percent} %",
+        "(${provider::waldur::label("${s.total_consumed} of ${s.total_allocated} ${s.measured_unit}", s.limit_period)})",
+      ])
     }
   ]
-
-  # Terraform wraps lines that do not begin with a space, also inside a name.
-  bullet   = "\n  - "
   warnings = [for s in local.nearly_full : s.line if s.percent >= var.warn_percent]
   stops    = [for s in local.nearly_full : s.line if var.stop_percent == null ? false : s.percent >= var.stop_percent]
+  bullet   = "\n  - " # Terraform does not wrap lines that begin with a space
 }
 
 check "quota" {
@@ -86,5 +91,5 @@ output "nearly_full" {
 
 output "rows_checked" {
   description = "Number of rows that Waldur has for the month, including those without an allocation."
-  value       = data.waldur_component_usage_monthly.nearly_full.total_count
+  value       = data.waldur_component_usage_monthly.nearly_full["month"].total_count
 }

@@ -74,61 +74,55 @@ func (d *componentUsageMonthlyDataSource) Schema(_ context.Context, _ datasource
 		MarkdownDescription: "Reads the monthly usage and allocation of each offering's components, as Waldur sums it up: every row that the token's " +
 			"user may see, exactly, in a stable order.",
 		Attributes: map[string]schema.Attribute{
-			"billing_period": optionalString("Month to read, as `YYYY-MM` or `YYYY-MM-01`. `\"latest\"` is the current month in UTC, or last month "+
-				"while Waldur has no rows at all for the current one. "+
-				"Conflicts with `start` and `end`. Default: the current month in UTC, unless `start` or `end` is set. API "+
-				"parameter: `billing_period`.", acceptedBy(parseBillingPeriod)),
-			"start": optionalString("First month to read, as `YYYY-MM` or `YYYY-MM-01`. Without `end`, all months from `start` to the newest "+
-				"are read. API parameter: `start`.", month),
-			"end": optionalString("Last month to read, as `YYYY-MM` or `YYYY-MM-01`. Without `start`, all months from the oldest to `end` "+
-				"are read. API parameter: `end`.", month),
-			"offering_uuid": optionalString("UUID of the offering to read, with or without dashes. API parameter: `offering_uuid`.", id),
+			"billing_period": optionalString("Month to read, as `YYYY-MM` or `YYYY-MM-01`. `\"latest\"` is the current month, or last month while Waldur has "+
+				"no rows at all for the current one. Months are in UTC. Conflicts with `start` and `end`. Default: the current month, unless `start` or "+
+				"`end` is set.", acceptedBy(parseBillingPeriod)),
+			"start": optionalString("First month to read, as `YYYY-MM` or `YYYY-MM-01`. Without `end`, all later months are read.", month),
+			"end":   optionalString("Last month to read, as `YYYY-MM` or `YYYY-MM-01`. Without `start`, all earlier months are read.", month),
+			"offering_uuid": optionalString("UUID of the offering to read, with or without dashes. It is also in the address of the offering's page in "+
+				"Waldur's web interface.", id),
 			"customer_uuid": optionalString("UUID of the organization that **provides** the offerings to read (`service_provider_uuid` in the rows), "+
-				"with or without dashes. It is not the organization that consumes them. API parameter: `customer_uuid`.", id),
-			"project_uuid": optionalString("UUID of the project that the offerings themselves belong to, on the **provider's** side, with or "+
-				"without dashes. It is not a project that consumes them. API parameter: `project_uuid`.", id),
-			"offering_type":  optionalString("Plugin of the offerings to read, such as `Marketplace.Slurm`. API parameter: `offering_type`.", text),
-			"component_type": optionalString("Identifier of the component to read, such as `cpu_k_hours`. API parameter: `component_type`.", text),
-			"billing_type": optionalString("Billing type of the components to read: `fixed`, `usage`, `one`, `few` or `limit`. API parameter: `billing_type`.",
+				"not of one that consumes them.", id),
+			"project_uuid": optionalString("UUID of the project that the offerings themselves belong to, not of one that consumes them. "+
+				"No column shows this project, so the provider cannot check that the filter had an effect.", id),
+			"offering_type":  optionalString("Plugin of the offerings to read, such as `Marketplace.Slurm`.", text),
+			"component_type": optionalString("Identifier of the component to read, such as `cpu_k_hours`. It is not the component's name.", text),
+			"billing_type": optionalString("Billing type of the components to read: `fixed`, `usage`, `one`, `few` or `limit`.",
 				acceptedBy(oneOf("fixed", "usage", "one", "few", "limit"))),
 			"require_rows": schema.BoolAttribute{
-				Optional: true, MarkdownDescription: "Fail if the filters select no rows, instead of returning an empty list. Rows that only " +
-					"`min_usage_percent` leaves out do not make it fail. Default: `false`.",
+				Optional: true, MarkdownDescription: "Fail if the filters select no rows, instead of returning an empty list. " +
+					"`min_usage_percent` is not one of these filters. Default: `false`.",
 			},
-			"usage_period": optionalString("Period of `total_consumed`. `\"month\"`: the month of the row. `\"limit_period\"`: the period that the "+
-				"row's limit holds for, up to that month: "+
-				"the month, the calendar quarter, the calendar year, or all months. `usage_percent` is then calculated from it. Conflicts with "+
-				"`start` and `end`. Default: `\"month\"`.",
+			"usage_period": optionalString("Period of `total_consumed` and `usage_percent`. `\"month\"`: the month of the row. `\"limit_period\"`: the period "+
+				"of the row's limit, up to that month: the month, the calendar quarter, the calendar year, or all months. Conflicts with `start` and `end`. "+
+				"Default: `\"month\"`.",
 				acceptedBy(oneOf("month", limitPeriod))),
 			"group_by": schema.SetAttribute{
-				MarkdownDescription: "Names of the columns to group by, as in SQL: rows that are equal in these columns become one row. Text columns " +
-					"and `billing_period` are allowed. " +
-					"`measured_unit` and `limit_period` are always part of the group, so different units are never added. `total_consumed` is the " +
-					"exact sum. `total_allocated` is the sum if all rows of the group are of one month, otherwise null. " +
-					"`usage_percent` is calculated from the sums. All other columns are null. Conflicts with `fields`.",
+				MarkdownDescription: "Text columns to group by, or `billing_period`, as in SQL: rows that are equal in these columns become one row. " +
+					"`measured_unit` and `limit_period` are always part of the group, so different units are never added. `total_consumed` and " +
+					"`total_allocated` are exact sums, and `usage_percent` is calculated from them. In a group of several months, `total_allocated` and " +
+					"`usage_percent` are null. All other columns are null. Conflicts with `fields`.",
 				Optional: true, ElementType: types.StringType, Validators: []validator.Set{acceptedBy(parseGroupColumn)},
 			},
 			"min_usage_percent": optionalNumber("Keep only rows with at least this `usage_percent`: `80` means 80 %. Rows without a percentage are left out. "+
 				"It is rounded to ten decimal places, so that `0.6 * 100` means 60.", percentValidator{}),
 			"order_by": schema.ListAttribute{
-				MarkdownDescription: "Names of the columns to order `summaries` by, in place of the API parameter `o`. A `-` before a name means " +
-					"descending. Nulls come last in both directions. " +
+				MarkdownDescription: "Columns to order `summaries` by. A `-` before a name means descending. Nulls come last in both directions. " +
 					"Text is ordered by its Unicode code points. Ties, and all rows by default, are ordered by the newest month, then " +
 					"`offering_name`, `component_name`, `offering_uuid` and `component_type`.",
 				Optional: true, ElementType: types.StringType, Validators: []validator.List{acceptedBy(parseOrdering)},
 			},
-			"limit": optionalNumber("Maximum number of rows to return, at least 1. The first rows by `order_by` are returned.", wholeNumberAtLeast(1)),
+			"limit": optionalNumber("Maximum number of rows to return: the first ones by `order_by`.", wholeNumberAtLeast(1)),
 			"fields": schema.SetAttribute{
-				MarkdownDescription: "Names of the columns to return. The other columns are null in `summaries`. Default: all columns. API parameter: `field`.",
+				MarkdownDescription: "Columns to return. The others are null in `summaries`. Default: all columns.",
 				Optional:            true, ElementType: types.StringType, Validators: []validator.Set{acceptedBy(parseColumn)},
 			},
 			"consistent_read": schema.BoolAttribute{
-				Optional: true, MarkdownDescription: "Read all pages at least twice, until two consecutive reads have the same rows. Waldur held such a list " +
-					"at one moment, even if it writes usage during the read. " +
-					"See *Consistent reads*. Default: `false`.",
+				Optional: true, MarkdownDescription: "Return only a list that Waldur held at one moment, even if it writes usage during the read. " +
+					"See the guide *Large and exact*. Default: `false`.",
 			},
-			"page_size": optionalNumber("Number of rows to request per page, from 1 to 300. All pages are always read. Lower it if the Waldur server "+
-				"times out on large pages. Default: `300`. API parameter: `page_size`.",
+			"page_size": optionalNumber("Number of rows to request per page, from 1 to 300. All pages are always read. Lower it only if the server times out "+
+				"on large pages: small pages take more requests and more passes over the list, and grow up to 300 while rows are missing. Default: `300`.",
 				wholeNumberBetween(1, waldur.MaxPageSize)),
 			"total_count": schema.Int64Attribute{
 				Computed: true, MarkdownDescription: "Number of rows that the filters select, before `group_by`, `min_usage_percent` and `limit`. If " +
@@ -140,8 +134,8 @@ func (d *componentUsageMonthlyDataSource) Schema(_ context.Context, _ datasource
 		},
 		Blocks: map[string]schema.Block{
 			"timeouts": schema.SingleNestedBlock{Attributes: map[string]schema.Attribute{
-				"read": optionalString("Time limit of the whole read, including all pages and retries, as a duration such as `\"30s\"` or "+
-					"`\"10m\"`. Default: `\"5m\"`.", acceptedBy(parseDuration)),
+				"read": optionalString("Time limit of the whole read, with all pages and retries, as a duration such as `\"30s\"`. "+
+					"Default: `\"5m\"`.", acceptedBy(parseDuration)),
 			}},
 		},
 	}

@@ -48,8 +48,9 @@ func installed(t *testing.T) (cliConfig string) {
 }
 
 func install(root string) error {
+	const release = "0.1.0" // new enough for the quick start
 	mirror := filepath.Join(root, "mirror")
-	binary := filepath.Join(mirror, filepath.FromSlash("terraform.local/waldur/waldur"), "0.0.1", runtime.GOOS+"_"+runtime.GOARCH, "terraform-provider-waldur_v0.0.1")
+	binary := filepath.Join(mirror, filepath.FromSlash("terraform.local/waldur/waldur"), release, runtime.GOOS+"_"+runtime.GOARCH, "terraform-provider-waldur_v"+release)
 	if runtime.GOOS == "windows" {
 		binary += ".exe"
 	}

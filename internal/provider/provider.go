@@ -73,19 +73,17 @@ func (p *waldurProvider) Schema(_ context.Context, _ provider.SchemaRequest, res
 				Optional: true, Validators: []validator.String{acceptedBy(waldur.ParseURL)},
 				MarkdownDescription: "Address of the Waldur server, such as `https://waldur.example.com`, with or without a trailing `/`, " +
 					"`/api` or the endpoint's path. A path prefix is kept. " +
-					"You can set the environment variable `" + urlVariable + "` instead.",
+					"Environment variable: `" + urlVariable + "`.",
 			},
 			"token": schema.StringAttribute{
 				Optional: true, Sensitive: true, Validators: []validator.String{acceptedBy(waldur.ParseToken)},
-				MarkdownDescription: "Token of the user to read as: an API token, a personal access token (`w_…`) or an OIDC access token (a JWT). " +
-					"You can set the environment variable `" + tokenVariable + "` instead.",
+				MarkdownDescription: "Token of the user to read as. Environment variable: `" + tokenVariable + "`.",
 			},
 			"profile": schema.StringAttribute{
 				Optional: true, Validators: []validator.String{acceptedBy(parseFilterText)},
 				MarkdownDescription: "Name of a profile that `waldur-cli login` saved, which gives both address and token. " +
-					"The environment variables are then not used. Conflicts with `url` and `token`. " +
-					"Default, if neither an address nor a token is set anywhere: the environment variable `" +
-					profileVariable + "`, otherwise the profile `" + defaultProfile + "`.",
+					"Conflicts with `url` and `token`. Default, if neither is set anywhere: the environment variable `" +
+					profileVariable + "`, otherwise `" + defaultProfile + "`.",
 			},
 			"headers": schema.MapAttribute{
 				Optional: true, Sensitive: true, ElementType: types.StringType, Validators: []validator.Map{headersValidator{}},
@@ -95,8 +93,7 @@ func (p *waldurProvider) Schema(_ context.Context, _ provider.SchemaRequest, res
 			},
 			"client_cert_pem": schema.StringAttribute{
 				Optional: true, Validators: []validator.String{acceptedBy(parseCertificates)},
-				MarkdownDescription: "Certificate in PEM format for a gateway that requires a client certificate, " +
-					"followed by intermediate certificates if there are any. Requires `client_key_pem`.",
+				MarkdownDescription: "Client certificate in PEM format, followed by intermediate certificates if there are any. Requires `client_key_pem`.",
 			},
 			"client_key_pem": schema.StringAttribute{
 				Optional: true, Sensitive: true, Validators: []validator.String{acceptedBy(parseKey)},
@@ -112,14 +109,15 @@ func (p *waldurProvider) Schema(_ context.Context, _ provider.SchemaRequest, res
 			},
 			"request_timeout": schema.StringAttribute{
 				Optional: true, Validators: []validator.String{acceptedBy(parseDuration)},
-				MarkdownDescription: "Time limit of one attempt of a request, as a duration such as `\"30s\"` or `\"1m30s\"`. Default: `\"30s\"`.",
+				MarkdownDescription: "Time limit of one attempt of a request, as a duration such as `\"1m30s\"`. Waldur itself ends a request after " +
+					"30 seconds by default, so a longer limit often gains nothing. Default: `\"30s\"`.",
 			},
 			"max_retries": schema.NumberAttribute{
 				Optional: true, Validators: []validator.Number{wholeNumberBetween(0, 10)},
 				MarkdownDescription: "Maximum number of retries of a request after a transient connection error, a 408, 425 or 429 response, " +
 					"or any 5xx response except 501, from 0 to 10. " +
-					"Waits start at about half a second and grow to at most 30 seconds. A `Retry-After` header of up to a minute takes " +
-					"precedence. Default: `4`.",
+					"Waits start at about half a second and grow to at most 30 seconds. A `Retry-After` header takes precedence; if it asks for " +
+					"more than a minute, the read fails. Default: `4`.",
 			},
 		},
 	}

@@ -45,7 +45,7 @@ func isNumber(column *waldur.Column) bool {
 func summariesDescription() string {
 	var text strings.Builder
 	text.WriteString("One object for each month, offering and component, or for each group with `group_by`. " +
-		"A component that neither consumed nor allocated anything in a month has no object for that month. The attributes of an object:\n")
+		"There is none for a month in which the component neither consumed nor allocated anything. The attributes of an object:\n")
 	for _, column := range waldur.Columns {
 		kind := "String"
 		if isNumber(column) {

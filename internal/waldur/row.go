@@ -41,45 +41,41 @@ type ComponentUsage struct {
 var Columns = []*Column{
 	column("offering_uuid", required, "UUID of the offering, 32 hexadecimal digits without dashes.",
 		func(u *ComponentUsage) **string { return &u.OfferingUUID }, strings.Compare),
-	column("offering_name", required, "Name of the offering, chosen by its provider. Several offerings may have the same name.",
+	column("offering_name", required, "Name of the offering. Several offerings may have the same name.",
 		func(u *ComponentUsage) **string { return &u.OfferingName }, strings.Compare),
-	column("offering_type", required, "Plugin that provides the offering, such as `Marketplace.Slurm` or `OpenStack.Tenant`.",
+	column("offering_type", required, "Plugin of the offering, such as `Marketplace.Slurm`.",
 		func(u *ComponentUsage) **string { return &u.OfferingType }, strings.Compare),
-	column("service_provider_uuid", nullable, "UUID of the organization that provides the offering, 32 hexadecimal digits without dashes. "+
-		"Null if the offering belongs to no organization.",
+	column("service_provider_uuid", nullable, "UUID of the organization that provides the offering. Null if there is none.",
 		func(u *ComponentUsage) **string { return &u.ServiceProviderUUID }, strings.Compare),
-	column("service_provider_name", nullable, "Name of the organization that provides the offering. Null if the offering belongs to no organization.",
+	column("service_provider_name", nullable, "Name of the organization that provides the offering. Null if there is none.",
 		func(u *ComponentUsage) **string { return &u.ServiceProviderName }, strings.Compare),
-	column("category_uuid", required, "UUID of the offering's category in the marketplace, 32 hexadecimal digits without dashes.",
+	column("category_uuid", required, "UUID of the offering's category in the marketplace.",
 		func(u *ComponentUsage) **string { return &u.CategoryUUID }, strings.Compare),
-	column("category_title", required, "Title of the offering's category in the marketplace, such as `HPC`.",
+	column("category_title", required, "Title of that category, such as `HPC`.",
 		func(u *ComponentUsage) **string { return &u.CategoryTitle }, strings.Compare),
 	column("component_type", required, "Identifier of the component within its offering, such as `cpu_k_hours`.",
 		func(u *ComponentUsage) **string { return &u.ComponentType }, strings.Compare),
 	column("component_name", required, "Display name of the component, such as `CPU k-hours`.",
 		func(u *ComponentUsage) **string { return &u.ComponentName }, strings.Compare),
-	column("measured_unit", required, "Unit of `total_consumed`, `total_allocated` and `limit_amount`, such as `GB`. May be empty.",
+	column("measured_unit", required, "Unit of the amounts, such as `GB`. May be empty.",
 		func(u *ComponentUsage) **string { return &u.MeasuredUnit }, strings.Compare),
 	column("billing_type", required, "How the component is billed: `fixed` (a fixed price), `usage` (the amount used), `limit` (the amount reserved), "+
 		"`one` (once, on activation) or `few` (on activation and on each change of plan).",
 		func(u *ComponentUsage) **string { return &u.BillingType }, strings.Compare),
-	column("limit_amount", nullable, "Limit of the component for **one** resource and one `limit_period`, a whole number in `measured_unit`. "+
-		"Null if no limit is set.",
+	column("limit_amount", nullable, "Limit of the component for **one** resource, a whole number. Null if none is set.",
 		func(u *ComponentUsage) **int32 { return &u.LimitAmount }, cmp.Compare[int32]),
 	column("limit_period", nullable, "Period that the limits hold for: `month`, `quarterly` (a calendar quarter), `annual` (a calendar year) or `total` "+
 		"(the life of a resource). Null on servers that do not set one.",
 		func(u *ComponentUsage) **string { return &u.LimitPeriod }, strings.Compare),
-	column("billing_period", required, "The month, written as its first day, such as `2026-10-01`. Waldur's months are in UTC.",
+	column("billing_period", required, "Month, written as its first day, such as `2026-10-01`.",
 		func(u *ComponentUsage) **Month { return &u.BillingPeriod }, Month.Compare),
-	column("total_consumed", required, "Amount consumed in the month, over all resources, in `measured_unit`. "+
-		"With `usage_period = \"limit_period\"`, it is the amount of the limit's whole period up to that month. Exact. Can be negative after a correction.",
+	column("total_consumed", required, "Amount consumed in the month, over all resources. "+
+		"With `usage_period = \"limit_period\"`, it is the amount of the limit's period up to that month.",
 		func(u *ComponentUsage) **Decimal { return &u.TotalConsumed }, Decimal.Cmp),
-	column("total_allocated", required, "Sum of the limits of all resources, for their whole `limit_period`, in `measured_unit`. If no resource has a limit, "+
-		"it is `limit_amount`, once. Exact. Null for a group of several months.",
+	column("total_allocated", required, "Sum of the limits of all resources, for their whole `limit_period`. Null for a group of several months.",
 		func(u *ComponentUsage) **Decimal { return &u.TotalAllocated }, Decimal.Cmp),
-	column("usage_percent", nullable, "`total_consumed` as a percentage of `total_allocated`, rounded to two decimal places (half to even). "+
-		"It is the share of the limit that is used if `limit_period` is `month`, or with `usage_period = \"limit_period\"`. "+
-		"Can exceed 100. Null without a positive allocation.",
+	column("usage_percent", nullable, "`total_consumed` as a percentage of `total_allocated`, rounded half to even to two decimal places. Can exceed 100. "+
+		"Null without a positive allocation.",
 		func(u *ComponentUsage) **Decimal { return &u.UsagePercent }, Decimal.Cmp),
 }
 

@@ -1,7 +1,6 @@
-# The components of all offerings with 80 % or more of their limit used, the fullest first.
-# Each limit is compared with the consumption in its own period, such as the year.
+# The components with 80 % or more of their limit used, in the limit's own period.
 data "waldur_component_usage_monthly" "nearly_full" {
-  billing_period    = "latest" # this month, or last month while Waldur has no rows for this one
+  billing_period    = "latest"
   usage_period      = "limit_period"
   min_usage_percent = 80
   order_by          = ["-usage_percent"]
@@ -9,24 +8,9 @@ data "waldur_component_usage_monthly" "nearly_full" {
 }
 
 output "nearly_full" {
+  # Other people choose the names: label makes them safe to print.
   value = [
     for s in data.waldur_component_usage_monthly.nearly_full.summaries :
-    join(", ", compact([s.service_provider_name, s.offering_name, s.component_name, "${s.usage_percent} %"]))
+    "${provider::waldur::label(s.service_provider_name, s.offering_name, s.component_name)}: ${s.usage_percent} %"
   ]
-}
-
-# The cores of each organization's offerings, from January to June.
-data "waldur_component_usage_monthly" "cores" {
-  start          = "2026-01"
-  end            = "2026-06"
-  component_type = "cores"
-  group_by       = ["service_provider_name", "billing_period"]
-  require_rows   = true
-}
-
-output "cores_by_month" {
-  value = {
-    for s in data.waldur_component_usage_monthly.cores.summaries :
-    s.billing_period => join(": ", compact([s.service_provider_name, "${s.total_consumed} ${s.measured_unit}"]))...
-  }
 }
