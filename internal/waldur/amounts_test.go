@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	gocmp "github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/shopspring/decimal"
 	"pgregory.net/rapid"
 
@@ -150,28 +152,6 @@ func grouped(rows []answer, groupBy []string) map[string]answer {
 	return answers
 }
 
-// sameAnswers compares two lists in any order.
-func sameAnswers(got, want []answer) string {
-	texts := func(answers []answer) []string {
-		var texts []string
-		for _, a := range answers {
-			texts = append(texts, fmt.Sprint(map[string]any(a)))
-		}
-		slices.Sort(texts)
-		return texts
-	}
-	g, w := texts(got), texts(want)
-	if len(g) != len(w) {
-		return fmt.Sprintf("%d rows, want %d", len(g), len(w))
-	}
-	for i := range g {
-		if g[i] != w[i] {
-			return fmt.Sprintf("got  %s\nwant %s", g[i], w[i])
-		}
-	}
-	return ""
-}
-
 // drawAmounts returns rows of many months with random limits: gaps, nulls, negative
 // amounts and amounts of 18 digits.
 func drawAmounts(t *rapid.T, periods ...string) []waldurtest.Row {
@@ -197,8 +177,8 @@ func drawAmounts(t *rapid.T, periods ...string) []waldurtest.Row {
 				row.LimitPeriod = &period
 			}
 			row.TotalConsumed, row.TotalAllocated = amount.Draw(t, "consumed"), amount.Draw(t, "allocated")
-			if p, ok := percent(rat(row.TotalConsumed), rat(row.TotalAllocated)).(string); ok {
-				row.UsagePercent = &p
+			if rapid.Bool().Draw(t, "percentage") { // one that does not follow from the amounts, as after a limit was rounded
+				row.UsagePercent = new("1000.01")
 			}
 			rows = append(rows, row)
 		}
@@ -230,116 +210,38 @@ func TestWholeLimitPeriodsAndGroups(t *testing.T) {
 				want = append(want, answerOf(&rows[i]))
 			}
 		}
-		total := len(want)
+		total, order := len(want), []string{"-billing_period", "offering_name", "component_name", "offering_uuid", "component_type"}
 		if len(groupBy) > 0 {
 			want = slices.Collect(maps.Values(grouped(want, groupBy)))
+			order = slices.Concat(order[:3], slices.DeleteFunc(waldur.ColumnNames(), func(name string) bool {
+				return !slices.Contains(append(groupBy, "measured_unit", "limit_period"), name)
+			}))
 		}
-		got, gotTotal, err := c.ListComponentUsageMonthly(t.Context(), query)
-		if err != nil || gotTotal != total {
-			rt.Fatalf("selected %d rows, want %d; %v", gotTotal, total, err)
+		check := func(query waldur.Query, want []answer, order []string) {
+			slices.SortFunc(want, func(x, y answer) int {
+				return compareBy(order, func(column string) any { return x[column] }, func(column string) any { return y[column] })
+			})
+			if query.Limit > 0 {
+				want = want[:min(query.Limit, len(want))]
+			}
+			rows, gotTotal, err := c.ListComponentUsageMonthly(t.Context(), query)
+			var got []answer
+			for _, row := range rows {
+				got = append(got, receivedAnswer(row))
+			}
+			if diff := gocmp.Diff(want, got, cmpopts.EquateEmpty()); err != nil || gotTotal != total || diff != "" {
+				rt.Fatalf("%v; selected %d rows, want %d; %s", err, gotTotal, total, diff)
+			}
 		}
-		var answers []answer
-		for _, row := range got {
-			answers = append(answers, receivedAnswer(row))
-		}
-		if diff := sameAnswers(answers, want); diff != "" {
-			rt.Fatal(diff)
-		}
-
-		// The sum over groups is the sum over rows, whatever the columns.
-		sum, wantSum := decimal.Zero, new(big.Rat)
-		for _, row := range got {
-			sum = sum.Add(row.TotalConsumed.Decimal)
-		}
-		for _, row := range inMonth(rows, month.FirstDay(), query.WholeLimitPeriods) {
-			wantSum.Add(wantSum, rat(row["total_consumed"].(string)))
-		}
-		if query.Start.IsZero() && sum.Rat().Cmp(wantSum) != 0 {
-			rt.Fatalf("the sum is %s, want %s", sum, wantSum.FloatString(2))
-		}
-
-		// A percentage, an order and a limit work on these rows.
-		threshold, err := waldur.ParseDecimal(rapid.SampledFrom([]string{"-5", "0", "33.33", "100"}).Draw(rt, "min_usage_percent"))
-		if err != nil {
-			rt.Fatal(err)
-		}
-		query.MinUsagePercent, query.OrderBy = &threshold, orderings([]string{"-usage_percent", "total_consumed"})
+		check(query, want, order)
+		threshold := rapid.SampledFrom([]string{"-5", "0", "33.33", "1000"}).Draw(rt, "min_usage_percent")
+		query.MinUsagePercent, query.OrderBy = &waldur.Decimal{Decimal: decimal.RequireFromString(threshold)}, orderings([]string{"-usage_percent", "total_consumed"})
 		query.Limit = rapid.IntRange(0, 3).Draw(rt, "limit")
-		var kept []*waldur.ComponentUsage
-		for _, row := range got {
-			if row.UsagePercent != nil && row.UsagePercent.Cmp(threshold) >= 0 {
-				kept = append(kept, row)
-			}
-		}
-		slices.SortStableFunc(kept, func(a, b *waldur.ComponentUsage) int { // got is in the default order
-			if c := b.UsagePercent.Cmp(*a.UsagePercent); c != 0 {
-				return c
-			}
-			return a.TotalConsumed.Cmp(*b.TotalConsumed)
+		want = slices.DeleteFunc(want, func(a answer) bool {
+			return a["usage_percent"] == nil || rat(a["usage_percent"].(string)).Cmp(rat(threshold)) < 0
 		})
-		if query.Limit > 0 {
-			kept = kept[:min(query.Limit, len(kept))]
-		}
-		first, gotTotal, err := c.ListComponentUsageMonthly(t.Context(), query)
-		if err != nil || gotTotal != total || len(first) != len(kept) {
-			rt.Fatalf("%d rows of %d, want %d of %d; %v", len(first), gotTotal, len(kept), total, err)
-		}
-		for i := range kept {
-			if diff := sameAnswers([]answer{receivedAnswer(first[i])}, []answer{receivedAnswer(kept[i])}); diff != "" {
-				rt.Fatalf("row %d: %s", i+1, diff)
-			}
-		}
+		check(query, want, append([]string{"-usage_percent", "total_consumed"}, order...))
 	})
-}
-
-// TestWholeLimitPeriodsOfMonthlyLimitsChangeNothing, and cost no request.
-func TestWholeLimitPeriodsOfMonthlyLimitsChangeNothing(t *testing.T) {
-	t.Parallel()
-	server := waldurtest.Start(t, nil)
-	c := client(t, server)
-	rapid.Check(t, func(rt *rapid.T) {
-		server.SetRows(drawAmounts(rt, "month", "null"))
-		server.ResetRequests()
-		query := waldur.Query{BillingPeriod: waldur.NewMonth(2024, 5)}
-		want, _, err := c.ListComponentUsageMonthly(t.Context(), query)
-		if err != nil {
-			rt.Fatal(err)
-		}
-		query.WholeLimitPeriods = true
-		got, _, err := c.ListComponentUsageMonthly(t.Context(), query)
-		if err != nil || len(got) != len(want) || len(server.Requests()) != 2 {
-			rt.Fatalf("%d rows after %d requests, %v", len(got), len(server.Requests()), err)
-		}
-		for i := range got {
-			if diff := sameAnswers([]answer{receivedAnswer(got[i])}, []answer{receivedAnswer(want[i])}); diff != "" {
-				rt.Fatal(diff)
-			}
-		}
-	})
-}
-
-// TestPercentagesRoundHalfToEven: Waldur's Python does.
-func TestPercentagesRoundHalfToEven(t *testing.T) {
-	t.Parallel()
-	var rows []waldurtest.Row
-	want := map[string]string{
-		"0.125": "0.12", "0.375": "0.38", "-0.125": "-0.12", "-0.375": "-0.38", "0.005": "0", "0.015": "0.02", "12.5": "12.5", "0.1251": "0.13", "-0.1251": "-0.13",
-	}
-	for i, text := range slices.Sorted(maps.Keys(want)) {
-		row := testRow(i, 0, "2026-01-01")
-		row.TotalConsumed, row.TotalAllocated, row.OfferingName = text+"0", "100.00", text
-		rows = append(rows, row)
-	}
-	got, _, err := client(t, waldurtest.Start(t, rows)).ListComponentUsageMonthly(t.Context(),
-		waldur.Query{BillingPeriod: waldur.NewMonth(2026, 1), GroupBy: columns([]string{"offering_name"})})
-	if err != nil || len(got) != len(want) {
-		t.Fatalf("%d rows, %v", len(got), err)
-	}
-	for _, row := range got {
-		if row.UsagePercent.String() != want[*row.OfferingName] {
-			t.Errorf("%s %% became %s", *row.OfferingName, row.UsagePercent)
-		}
-	}
 }
 
 // TestRequestsOfWholeLimitPeriods: one more list, with the same filters, from the
@@ -347,33 +249,39 @@ func TestPercentagesRoundHalfToEven(t *testing.T) {
 func TestRequestsOfWholeLimitPeriods(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
-		month   time.Month
+		month   waldur.Month
 		periods []string
 		want    []string // the months of each further request
 	}{
-		"monthly limits":                 {5, []string{"month", "null"}, nil},
-		"a quarter that begins":          {4, []string{"quarterly"}, nil},
-		"a year that begins":             {1, []string{"annual", "quarterly", "month"}, nil},
-		"a quarter":                      {6, []string{"quarterly", "month"}, []string{"start=2026-04 end=2026-05"}},
-		"a year":                         {6, []string{"quarterly", "annual"}, []string{"start=2026-01 end=2026-05"}},
-		"all months":                     {6, []string{"quarterly", "annual", "total"}, []string{"start= end=2026-05"}},
-		"all months, in a first January": {1, []string{"total"}, []string{"start= end=2025-12"}},
+		"monthly limits":                  {waldur.NewMonth(2026, 5), []string{"month", "null"}, nil},
+		"a quarter that begins":           {waldur.NewMonth(2026, 4), []string{"quarterly"}, nil},
+		"a year that begins":              {waldur.NewMonth(2026, 1), []string{"annual", "quarterly", "month"}, nil},
+		"a quarter":                       {waldur.NewMonth(2026, 6), []string{"quarterly", "month"}, []string{"start=2026-04 end=2026-05"}},
+		"a year":                          {waldur.NewMonth(2026, 6), []string{"quarterly", "annual"}, []string{"start=2026-01 end=2026-05"}},
+		"all months":                      {waldur.NewMonth(2026, 6), []string{"quarterly", "annual", "total"}, []string{"start= end=2026-05"}},
+		"all months, in a first January":  {waldur.NewMonth(2026, 1), []string{"total"}, []string{"start= end=2025-12"}},
+		"all months, in the first of all": {waldur.NewMonth(1, 1), []string{"total", "annual"}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			month := waldur.NewMonth(2026, test.month)
 			var rows []waldurtest.Row
 			for i, period := range test.periods {
-				row := testRow(i, 0, month.FirstDay())
+				row := testRow(i, 0, test.month.FirstDay())
 				if period != "null" {
 					row.LimitPeriod = &period
 				}
 				rows = append(rows, row)
 			}
 			server := waldurtest.Start(t, rows)
-			query := waldur.Query{BillingPeriod: month, OfferingType: "Marketplace.Slurm", WholeLimitPeriods: true, PageSize: 50}
-			if _, _, err := client(t, server).ListComponentUsageMonthly(t.Context(), query); err != nil {
+			query := waldur.Query{BillingPeriod: test.month, OfferingType: "Marketplace.Slurm", WholeLimitPeriods: true, PageSize: 50}
+			got, _, err := client(t, server).ListComponentUsageMonthly(t.Context(), query)
+			if err != nil {
 				t.Fatal(err)
+			}
+			for _, row := range got { // the server sent none
+				if total := row.LimitPeriod != nil && *row.LimitPeriod == "total"; total && received(row, "usage_percent") != "50" {
+					t.Errorf("%s has %v %%", *row.ComponentType, received(row, "usage_percent"))
+				}
 			}
 			var further []string
 			for _, request := range server.Requests()[1:] {
@@ -410,81 +318,6 @@ func TestAnUnknownLimitPeriodIsAnError(t *testing.T) {
 	query.WholeLimitPeriods = false
 	if _, _, err = client(t, server).ListComponentUsageMonthly(t.Context(), query); err != nil {
 		t.Fatal(err)
-	}
-}
-
-// TestLatest: this month, or last month if there is no row at all yet for this one.
-func TestLatest(t *testing.T) {
-	t.Parallel()
-	this := waldur.MonthOf(time.Now())
-	last, before := this.Add(-1), this.Add(-2)
-	row := func(offering int, month waldur.Month) waldurtest.Row { return testRow(offering, 0, month.FirstDay()) }
-	for name, test := range map[string]struct {
-		rows []waldurtest.Row
-		want waldur.Month
-		n    int
-	}{
-		"rows in both months":                   {[]waldurtest.Row{row(0, this), row(0, last), row(1, last), row(0, before)}, this, 1},
-		"rows in last month":                    {[]waldurtest.Row{row(0, last), row(1, last), row(0, before)}, last, 2},
-		"rows in neither month":                 {[]waldurtest.Row{row(0, before)}, this, 0},
-		"rows of other offerings in this month": {[]waldurtest.Row{func() waldurtest.Row { r := row(1, this); r.OfferingType = "Other"; return r }(), row(0, last)}, this, 0},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			server := waldurtest.Start(t, test.rows)
-			query := waldur.Query{Latest: true, OfferingType: "Marketplace.Slurm"}
-			got, _, err := client(t, server).ListComponentUsageMonthly(t.Context(), query)
-			if err != nil || len(got) != test.n {
-				t.Fatalf("got %d rows, %v", len(got), err)
-			}
-			requests := server.Requests()
-			if want := "field=billing_period&o=-billing_period&page_size=1&start=" + last.String(); requests[0].RawQuery != want {
-				t.Errorf("the first request is %s, want %s", requests[0].RawQuery, want)
-			}
-			if len(requests) != 2 || requests[1].Query.Get("billing_period") != test.want.String() {
-				t.Errorf("the list is of %s, want %s; %d requests", requests[1].RawQuery, test.want, len(requests))
-			}
-		})
-	}
-}
-
-func TestNoRowsAreAnErrorWhereRowsAreRequired(t *testing.T) {
-	t.Parallel()
-	server := waldurtest.Start(t, tiedRows(10))
-	query := waldur.Query{BillingPeriod: waldur.NewMonth(2026, 12), RequireRows: true}
-	hundred, err := waldur.ParseDecimal("100")
-	if err != nil {
-		t.Fatal(err)
-	}
-	query.MinUsagePercent = &hundred // it leaves out all rows, which is no error
-	if rows, total, err := client(t, server).ListComponentUsageMonthly(t.Context(), query); err != nil || len(rows) != 0 || total != 10 {
-		t.Fatalf("got %d of %d rows, %v", len(rows), total, err)
-	}
-	query.ComponentType = "no such"
-	_, _, err = client(t, server).ListComponentUsageMonthly(t.Context(), query)
-	if waldur.CauseOf(err) != waldur.NoRows || !strings.HasSuffix(err.Error(), "Waldur has no row for billing_period=2026-12, component_type=no such") {
-		t.Fatalf("got %v", err)
-	}
-}
-
-// TestGroupsReadNoMoreThanTheyNeed, and are in a total order.
-func TestGroupsReadNoMoreThanTheyNeed(t *testing.T) {
-	t.Parallel()
-	server := waldurtest.Start(t, tiedRows(300))
-	query := allMonths
-	query.GroupBy = columns([]string{"offering_name", "billing_period"})
-	got, total, err := client(t, server).ListComponentUsageMonthly(t.Context(), query)
-	if err != nil || total != 300 || len(got) != 120 {
-		t.Fatalf("%d groups of %d rows, %v", len(got), total, err)
-	}
-	want := []string{"offering_uuid", "offering_name", "component_type", "measured_unit", "limit_period", "billing_period", "total_consumed", "total_allocated"}
-	if fields := server.Requests()[0].Query["field"]; !slices.Equal(fields, want) {
-		t.Errorf("the requested fields are %v", fields)
-	}
-	for i := 1; i < len(got); i++ {
-		if c := got[i].BillingPeriod.Compare(*got[i-1].BillingPeriod); c > 0 || c == 0 && *got[i].OfferingName <= *got[i-1].OfferingName {
-			t.Fatalf("groups %d and %d are not in order: newest month, then name", i-1, i)
-		}
 	}
 }
 

@@ -276,14 +276,17 @@ var serverOrders = []string{
 
 // pageSize returns the page size of a pass, counted from 0. It is twice the size before
 // and one more, up to the server's largest, since larger pages have fewer borders, and then
-// a sixteenth less with each pass. So no border stays where it was, and no pass repeats
-// another soon.
+// a sixteenth less with each pass, but never again the first size. So no border stays where
+// it was, and no pass repeats another soon.
 func pageSize(first, pass int) int {
 	size := first
 	for ; pass > 0 && size < MaxPageSize; pass-- {
 		size = min(2*size+1, MaxPageSize)
 	}
-	return size - pass%11*(size/16)
+	if size -= pass % 11 * (size / 16); size == first && pass > 0 {
+		size--
+	}
+	return size
 }
 
 // pass reads all pages once. The number of pages is calculated from the distinct rows on

@@ -28,9 +28,7 @@ import (
 func (c *Client) newTransport() *http.Transport {
 	// The context of a request does not end its dial and handshake. These limits do.
 	timeout := min(cmp.Or(c.RequestTimeout, defaultRequestTimeout), 24*time.Hour)
-	// Package net shares the limit of a dial among the addresses of a host, of which the
-	// first may take no connection, but gives each at least 2 seconds.
-	dialer := &net.Dialer{Timeout: min(timeout*2/3, maxDialTime)}
+	dialer := newDialer(timeout)
 	// HTTP/1.1 only: few requests at a time gain nothing from HTTP/2, whose connections
 	// can be dead for longer than all retries last.
 	var protocols http.Protocols
@@ -68,6 +66,13 @@ func (c *Client) newTransport() *http.Transport {
 
 // maxDialTime is the longest time for a connection, without the TLS handshake.
 const maxDialTime = 10 * time.Second
+
+// newDialer returns the dialer of requests that can take so long. Package net shares the
+// limit of a dial among the addresses of a host, of which the first may take no connection,
+// but gives each at least 2 seconds.
+func newDialer(timeout time.Duration) *net.Dialer {
+	return &net.Dialer{Timeout: min(timeout*2/3, maxDialTime)}
+}
 
 // checkProxyConnect returns an error if a proxy refuses to connect to the server.
 func (c *Client) checkProxyConnect(_ context.Context, proxy *url.URL, _ *http.Request, resp *http.Response) error {

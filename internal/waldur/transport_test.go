@@ -6,21 +6,27 @@ package waldur_test
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/base64"
+	"encoding/pem"
 	"errors"
-	"fmt"
 	"io"
+	"log"
 	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"slices"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -30,102 +36,106 @@ import (
 	"terraform-provider-waldur/internal/waldurtest"
 )
 
-// proxyPassword has characters that URLs, JSON and HTML escape.
-const proxyPassword = `s3c/r%t "&'=`
-
 // TestProxyFromEnvironment sets environment variables, so it does not run in parallel.
 func TestProxyFromEnvironment(t *testing.T) {
-	const secret = "s3cret"
-	for name, test := range map[string]struct {
-		server string // https://waldur.example.com if empty
-		env    map[string]string
-		want   string // the proxy
-		err    string // a part of the error
-	}{
-		"none":                              {},
-		"a URL":                             {env: map[string]string{"HTTPS_PROXY": "http://bot:s3cret@proxy.example:3128"}, want: "http://bot:s3cret@proxy.example:3128"},
-		"no scheme":                         {env: map[string]string{"HTTPS_PROXY": "proxy.example:3128"}, want: "http://proxy.example:3128"},
-		"no scheme, with a password":        {env: map[string]string{"HTTPS_PROXY": "bot:s3cret@proxy.example:3128/"}, want: "http://bot:s3cret@proxy.example:3128/"},
-		"a lower-case name":                 {env: map[string]string{"https_proxy": "http://proxy.example:3128"}, want: "http://proxy.example:3128"},
-		"both names":                        {env: map[string]string{"HTTPS_PROXY": "http://s3cret%@upper.example", "https_proxy": "http://lower.example"}, want: "http://lower.example"},
-		"a percent-encoded password":        {env: map[string]string{"HTTPS_PROXY": "http://bot:s3c%2Fret%25@proxy.example:3128"}, want: "http://bot:s3c%2Fret%25@proxy.example:3128"},
-		"https":                             {env: map[string]string{"HTTPS_PROXY": "https://proxy.example"}, want: "https://proxy.example"},
-		"SOCKS":                             {env: map[string]string{"HTTPS_PROXY": "socks5h://proxy.example:1080"}, want: "socks5h://proxy.example:1080"},
-		"http for an https server":          {env: map[string]string{"HTTP_PROXY": "http://proxy.example"}},
-		"http for an http server":           {server: "http://waldur.example.com", env: map[string]string{"HTTP_PROXY": "http://proxy.example"}, want: "http://proxy.example"},
-		"https for an http server":          {server: "http://waldur.example.com", env: map[string]string{"HTTPS_PROXY": "http://s3cret%@proxy.example"}},
-		"NO_PROXY":                          {env: map[string]string{"HTTPS_PROXY": "http://proxy.example", "NO_PROXY": ".example.com"}},
-		"NO_PROXY for another host":         {env: map[string]string{"HTTPS_PROXY": "http://proxy.example", "NO_PROXY": "elsewhere.example"}, want: "http://proxy.example"},
-		"NO_PROXY for all":                  {env: map[string]string{"HTTPS_PROXY": "http://bot:s3cret%@proxy.example", "NO_PROXY": "*"}},
-		"loopback":                          {server: "https://127.0.0.1:8443", env: map[string]string{"HTTPS_PROXY": "http://bot:s3cret%@proxy.example"}},
-		"%":                                 {env: map[string]string{"HTTPS_PROXY": "http://bot:s3cret%@proxy.example:3128"}, err: "HTTPS_PROXY is not the URL of a proxy"},
-		"% without scheme":                  {env: map[string]string{"HTTPS_PROXY": "bot:s3cret%@proxy.example:3128"}, err: "percent-encode special characters"},
-		"/":                                 {env: map[string]string{"HTTPS_PROXY": "http://bot:s3cret/@proxy.example:3128"}, err: "HTTPS_PROXY is not the URL of a proxy"},
-		"/ after a digit":                   {env: map[string]string{"HTTPS_PROXY": "http://bot:1/s3cret@proxy.example:3128"}, err: "HTTPS_PROXY is not the URL of a proxy"},
-		"/ without scheme":                  {env: map[string]string{"HTTPS_PROXY": "bot:s3cret/@proxy.example:3128"}, err: "HTTPS_PROXY is not the URL of a proxy"},
-		`\`:                                 {env: map[string]string{"HTTPS_PROXY": `http://DOMAIN\bot:s3cret@proxy.example:3128`}, err: "HTTPS_PROXY is not the URL of a proxy"},
-		`\ without scheme`:                  {env: map[string]string{"HTTPS_PROXY": `DOMAIN\bot:s3cret@proxy.example:3128`}, err: "HTTPS_PROXY is not the URL of a proxy"},
-		"#":                                 {env: map[string]string{"HTTPS_PROXY": "http://bot:s3cret#@proxy.example:3128"}, err: "HTTPS_PROXY is not the URL of a proxy"},
-		"# after a digit":                   {env: map[string]string{"HTTPS_PROXY": "http://bot:1#s3cret@proxy.example:3128"}, err: "HTTPS_PROXY is not the URL of a proxy"},
-		"# without scheme":                  {env: map[string]string{"HTTPS_PROXY": "bot:s3cret#@proxy.example:3128"}, err: "HTTPS_PROXY is not the URL of a proxy"},
-		"?":                                 {env: map[string]string{"HTTPS_PROXY": "http://bot:1?s3cret@proxy.example:3128"}, err: "HTTPS_PROXY is not the URL of a proxy"},
-		"no host":                           {env: map[string]string{"HTTPS_PROXY": "http://"}, err: "HTTPS_PROXY is not the URL of a proxy"},
-		"a line break":                      {env: map[string]string{"HTTPS_PROXY": "http://bot:s3cret@proxy.example\n"}, err: "HTTPS_PROXY is not the URL of a proxy"},
-		"another scheme":                    {env: map[string]string{"HTTPS_PROXY": "ftp://bot:s3cret@proxy.example"}, err: "HTTPS_PROXY must begin with http://, https://, socks5:// or socks5h://"},
-		"% in a lower-case name":            {env: map[string]string{"https_proxy": "http://bot:s3cret%@proxy.example"}, err: "https_proxy is not the URL of a proxy"},
-		"% in one of both names":            {env: map[string]string{"HTTPS_PROXY": "http://upper.example", "https_proxy": "http://s3cret%@lower.example"}, err: "https_proxy is not the URL of a proxy"},
-		"% in HTTP_PROXY":                   {server: "http://waldur.example.com", env: map[string]string{"HTTP_PROXY": "http://bot:s3cret%@proxy.example"}, err: "HTTP_PROXY is not the URL of a proxy"},
-		"%, covered by NO_PROXY":            {env: map[string]string{"HTTPS_PROXY": "http://bot:s3cret%@proxy.example", "NO_PROXY": "waldur.example.com"}},
-		"%, covered by lower-case no_proxy": {env: map[string]string{"HTTPS_PROXY": "http://bot:s3cret%@proxy.example", "no_proxy": "waldur.example.com"}},
+	const notURL, plain = "HTTPS_PROXY is not the URL of a proxy", " url=http://waldur.example.com"
+	tests := map[string]string{ // the proxy, or a part of the error, by the variables and the address of the server
+		"HTTPS_PROXY=": "",
+		"HTTPS_PROXY=http://bot:s3cret@proxy.example:3128":                   "http://bot:s3cret@proxy.example:3128",
+		"HTTPS_PROXY=proxy.example:3128":                                     "http://proxy.example:3128",
+		"HTTPS_PROXY=bot:s3cret@proxy.example:3128/":                         "http://bot:s3cret@proxy.example:3128/",
+		"https_proxy=http://proxy.example:3128":                              "http://proxy.example:3128",
+		"HTTPS_PROXY=http://s3cret%@proxy.example https_proxy=http://lower":  "http://lower",
+		"HTTPS_PROXY=http://upper.example https_proxy=http://s3cret%@lower":  "https_proxy is not the URL of a proxy",
+		"HTTPS_PROXY=http://bot:s3c%2Fret%25@proxy.example:3128":             "http://bot:s3c%2Fret%25@proxy.example:3128",
+		"HTTPS_PROXY=https://proxy.example":                                  "https://proxy.example",
+		"HTTPS_PROXY=socks5://proxy.example":                                 "socks5://proxy.example",
+		"HTTPS_PROXY=socks5h://proxy.example:1080":                           "socks5h://proxy.example:1080",
+		"HTTPS_PROXY=ftp://bot:s3cret@proxy.example":                         "HTTPS_PROXY must begin with http://, https://, socks5:// or socks5h://",
+		"HTTP_PROXY=http://proxy.example":                                    "",
+		"HTTP_PROXY=http://proxy.example" + plain:                            "http://proxy.example",
+		"HTTP_PROXY=http://bot:s3cret%@proxy.example" + plain:                "HTTP_PROXY is not the URL of a proxy",
+		"HTTPS_PROXY=http://s3cret%@proxy.example" + plain:                   "",
+		"HTTPS_PROXY=http://proxy.example NO_PROXY=.example.com":             "",
+		"HTTPS_PROXY=http://proxy.example NO_PROXY=elsewhere.example":        "http://proxy.example",
+		"HTTPS_PROXY=http://s3cret%@proxy.example NO_PROXY=*":                "",
+		"HTTPS_PROXY=http://s3cret%@proxy.example no_proxy=example.com":      "",
+		"HTTPS_PROXY=http://s3cret%@proxy.example url=https://127.0.0.1:443": "",
+	}
+	for _, value := range []string{
+		"http://bot:s3cret%@proxy.example:3128", "bot:s3cret%@proxy.example:3128", "http://bot:s3cret/@proxy.example:3128", "http://bot:1/s3cret@proxy.example:3128",
+		"bot:s3cret/@proxy.example:3128", `http://DOMAIN\bot:s3cret@proxy.example:3128`, `DOMAIN\bot:s3cret@proxy.example:3128`, "http://bot:s3cret#@proxy.example:3128",
+		"http://bot:1#s3cret@proxy.example:3128", "bot:s3cret#@proxy.example:3128", "http://bot:1?s3cret@proxy.example:3128", "http://", "http://bot:s3cret@proxy.example\n",
 	} {
-		t.Run(name, func(t *testing.T) {
-			for _, variable := range []string{"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"} {
-				t.Setenv(variable, test.env[variable])
+		tests["HTTPS_PROXY="+value] = notURL
+	}
+	for settings, want := range tests {
+		t.Run(settings, func(t *testing.T) {
+			for _, variable := range []string{"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy", "url"} {
+				t.Setenv(variable, "")
 			}
-			if test.server == "" {
-				test.server = "https://waldur.example.com"
+			for _, setting := range strings.Split(settings, " ") {
+				name, value, _ := strings.Cut(setting, "=")
+				t.Setenv(name, value)
 			}
-			server, err := waldur.ParseURL(test.server)
+			server, err := waldur.ParseURL(cmp.Or(os.Getenv("url"), "https://waldur.example.com"))
 			if err != nil {
 				t.Fatal(err)
 			}
 			got, err := waldur.ProxyFromEnvironment(server)
 			switch {
-			case test.err != "" && (err == nil || !strings.Contains(err.Error(), test.err) || strings.Contains(err.Error(), secret)):
-				t.Errorf("got %v, %v; want an error with %q and without the password", got, err, test.err)
-			case test.err == "" && (err != nil || (got == nil) != (test.want == "") || got != nil && got.String() != test.want):
-				t.Errorf("got %v, %v; want %q", got, err, test.want)
+			case err != nil && (!strings.Contains(want, " ") || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "s3cret")):
+				t.Errorf("got %v, want %s, without the password", err, want)
+			case err == nil && got == nil && want != "", err == nil && got != nil && got.String() != want:
+				t.Errorf("got %v, want %s", got, want)
 			}
 		})
 	}
 }
 
-// proxied returns a client of https://waldur.example.com behind a proxy that answers
-// to CONNECT, and a counter of these requests. If answer returns "", the proxy
-// connects to the server.
-func proxied(t *testing.T, server *waldurtest.Server, answer func(n int64) string) (*waldur.Client, *atomic.Int64) {
+// proxyPassword has characters that URLs, JSON and HTML escape.
+const proxyPassword = `s3c/r%t "&'=`
+
+// startProxy returns the address of a proxy that responds to CONNECT, or connects to the
+// address of a server if the response is "". It speaks TLS if it has a config.
+func startProxy(t *testing.T, config *tls.Config, server string, respond func(r *http.Request) string) string {
 	t.Helper()
-	var connects atomic.Int64
-	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method != http.MethodConnect || r.Host != "waldur.example.com:443" {
-			t.Errorf("the proxy got %s %s", r.Method, r.Host)
-		}
+	proxy := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		response := respond(r)
 		conn, buffered, err := http.NewResponseController(w).Hijack()
 		if err != nil {
 			panic(err)
 		}
 		defer func() { _ = conn.Close() }()
-		if response := answer(connects.Add(1)); response != "" {
-			_, _ = conn.Write([]byte(response))
-			return
+		_, _ = io.WriteString(conn, cmp.Or(response, "HTTP/1.1 200 Connection established\r\n\r\n"))
+		if response == "" {
+			through(conn, buffered, server)
 		}
-		_, _ = conn.Write([]byte("HTTP/1.1 200 Connection established\r\n\r\n"))
-		through(conn, buffered, strings.TrimPrefix(server.URL, "https://"))
 	}))
+	proxy.Config.ErrorLog = log.New(io.Discard, "", 0)
+	if proxy.TLS = config; config != nil {
+		proxy.StartTLS()
+	} else {
+		proxy.Start()
+	}
 	t.Cleanup(proxy.Close)
+	return proxy.Listener.Addr().String()
+}
+
+// proxied returns a client of https://waldur.example.com behind a proxy that responds
+// to CONNECT, or connects to the server, and a counter of these requests.
+func proxied(t *testing.T, server *waldurtest.Server, respond func(n int64) string) (*waldur.Client, *atomic.Int64) {
+	t.Helper()
+	var connects atomic.Int64
+	address := startProxy(t, nil, strings.TrimPrefix(server.URL, "https://"), func(r *http.Request) string {
+		if r.Method != http.MethodConnect || r.Host != "waldur.example.com:443" || !strings.HasPrefix(r.Header.Get("Proxy-Authorization"), "Basic ") || r.Header.Get("Authorization") != "" {
+			t.Errorf("the proxy got %s %s %v", r.Method, r.Host, r.Header)
+		}
+		return respond(connects.Add(1))
+	})
 	c := client(t, server)
 	c.URL = &url.URL{Scheme: "https", Host: "waldur.example.com", Path: "/api/"}
-	c.Proxy = &url.URL{Scheme: "http", Host: strings.TrimPrefix(proxy.URL, "http://"), User: url.UserPassword("bot", proxyPassword)}
+	c.Proxy = &url.URL{Scheme: "http", Host: address, User: url.UserPassword("bot", proxyPassword)}
 	c.InsecureSkipVerify, c.MaxRetries = true, 3
 	return c, &connects
 }
@@ -143,142 +153,9 @@ func through(client net.Conn, buffered *bufio.ReadWriter, address string) {
 	_, _ = io.Copy(client, server)
 }
 
-func TestRequestsGoThroughTheProxy(t *testing.T) {
-	t.Parallel()
-	server := waldurtest.StartTLS(t, waldurtest.ContractRows())
-	c, connects := proxied(t, server, func(int64) string { return "" })
-	rows, _, err := c.ListComponentUsageMonthly(t.Context(), allMonths)
-	if err != nil || len(rows) != 35 || connects.Load() == 0 || server.Requests()[0].Host != "waldur.example.com" {
-		t.Fatalf("got %d rows, %v, after %d connections through the proxy", len(rows), err, connects.Load())
-	}
-}
-
-// TestAProxyRefusesToConnect also repeats its credentials, as proxies do.
-func TestAProxyRefusesToConnect(t *testing.T) {
-	t.Parallel()
-	basic := base64.StdEncoding.EncodeToString([]byte("bot:" + proxyPassword))
-	server := waldurtest.StartTLS(t, waldurtest.ContractRows())
-	for name, test := range map[string]struct {
-		responses []string // then, it connects
-		connects  int64
-		want      string // in the error
-	}{
-		"403":                           {[]string{"403 Forbidden"}, 1, "responded with 403 Forbidden"},
-		"407":                           {[]string{"407 Proxy Authentication Required"}, 1, "responded with 407 Proxy Authentication Required"},
-		"503":                           {[]string{"503 Service Unavailable"}, 2, ""},
-		"503 for good":                  {[]string{"503 Busy", "503 Busy", "503 Busy", "503 Busy"}, 4, "(4 attempts): the proxy 127.0.0.1:"},
-		"204":                           {[]string{"204 No Content"}, 1, "responded with 204 No Content"},
-		"its credentials":               {[]string{"407 bot:" + proxyPassword + " refused"}, 1, "responded with 407 (proxy credentials) refused"},
-		"its password":                  {[]string{"407 " + proxyPassword + " refused"}, 1, "responded with 407 (proxy password) refused"},
-		"its header":                    {[]string{"407 Basic " + basic}, 1, "responded with 407 Basic (proxy credentials)"},
-		"its credentials, URL-encoded":  {[]string{"407 bot:" + url.QueryEscape(proxyPassword) + " refused"}, 1, "responded with 407 (proxy credentials) refused"},
-		"its credentials, path-encoded": {[]string{"407 bot%3A" + strings.ToLower(url.PathEscape(proxyPassword)) + " refused"}, 1, "responded with 407 (proxy credentials) refused"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			c, connects := proxied(t, server, func(n int64) string {
-				if int(n) > len(test.responses) {
-					return ""
-				}
-				return "HTTP/1.1 " + test.responses[n-1] + "\r\nContent-Length: 0\r\n\r\n"
-			})
-			logger, log := logs()
-			c.Logger = logger
-			_, _, err := c.ListComponentUsageMonthly(t.Context(), allMonths)
-			if n := connects.Load(); n != test.connects {
-				t.Errorf("%d attempts to connect, want %d", n, test.connects)
-			}
-			if test.want == "" {
-				if err != nil {
-					t.Fatal(err)
-				}
-				return
-			}
-			if !strings.Contains(err.Error(), "the proxy "+c.Proxy.Host+" responded with") || !strings.Contains(err.Error(), test.want) {
-				t.Fatalf("got %v, want %q", err, test.want)
-			}
-			for _, text := range append(log.texts, err.Error()) {
-				if strings.Contains(text, "s3c") || strings.Contains(text, basic) {
-					t.Errorf("the password shows: %s", text)
-				}
-			}
-		})
-	}
-}
-
-// TestASilentProxyIsNamed: a firewall may drop what is sent to it.
-func TestASilentProxyIsNamed(t *testing.T) {
-	t.Parallel()
-	silent, err := net.Listen("tcp", "127.0.0.1:0") // it accepts connections, and sends nothing
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = silent.Close() })
-	server, err := waldur.ParseURL("https://waldur.example.com")
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := &waldur.Client{URL: server, Proxy: &url.URL{Scheme: "http", Host: silent.Addr().String()}, RequestTimeout: 50 * time.Millisecond}
-	_, _, err = c.ListComponentUsageMonthly(t.Context(), allMonths)
-	if waldur.CauseOf(err) != waldur.ProxyUnreachable || !strings.HasSuffix(err.Error(), "no complete response within 50ms") {
-		t.Fatalf("got %v", err)
-	}
-}
-
-// TestAProxyThatIsNotReached is told apart from a server that is not.
-func TestAProxyThatIsNotReached(t *testing.T) {
-	t.Parallel()
-	plain, secure := httptest.NewServer(http.NotFoundHandler()), waldurtest.StartTLS(t, nil)
-	t.Cleanup(plain.Close)
-	const silent = "127.0.0.1:1" // nothing listens there
-	closing := listen(t, func(net.Conn) {})
-	for name, test := range map[string]struct {
-		proxy    string
-		server   string
-		cause    waldur.Cause
-		requests int
-	}{
-		"down, for an http server":      {"http://" + silent, "http://waldur.example.com", waldur.ProxyUnreachable, 2},
-		"down, for an https server":     {"http://" + silent, "https://waldur.example.com", waldur.ProxyUnreachable, 2},
-		"closes, for an https server":   {"http://" + closing, "https://waldur.example.com", waldur.ProxyUnreachable, 2},
-		"SOCKS that is down":            {"socks5://" + silent, "https://waldur.example.com", waldur.ProxyUnreachable, 2},
-		"SOCKS that closes":             {"socks5://" + closing, "https://waldur.example.com", waldur.ProxyUnreachable, 2},
-		"https to a plain proxy":        {"https://" + plain.Listener.Addr().String(), "https://waldur.example.com", waldur.ProxyNoTLS, 1},
-		"https that is not trusted":     {"https://" + strings.TrimPrefix(secure.URL, "https://"), "https://waldur.example.com", waldur.ProxyUntrusted, 1},
-		"https that ends the handshake": {"https://" + closing, "https://waldur.example.com", waldur.ProxyNoTLS, 2},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			proxy, err := url.Parse(test.proxy)
-			if err != nil {
-				t.Fatal(err)
-			}
-			server, err := waldur.ParseURL(test.server)
-			if err != nil {
-				t.Fatal(err)
-			}
-			c := &waldur.Client{URL: server, Proxy: proxy, MaxRetries: 1, RetryWait: time.Millisecond}
-			_, _, err = c.ListComponentUsageMonthly(t.Context(), allMonths)
-			if n := attempts(t, err); waldur.CauseOf(err) != test.cause || n != test.requests {
-				t.Fatalf("got %s after %d attempts, want %s after %d: %v", waldur.CauseOf(err), n, test.cause, test.requests, err)
-			}
-		})
-	}
-}
-
-// attempts returns the number of attempts of a failed request.
-func attempts(t *testing.T, err error) int {
-	t.Helper()
-	failed, ok := errors.AsType[*waldur.Error](err)
-	if !ok {
-		t.Fatalf("got %v", err)
-	}
-	return failed.Request.Attempts
-}
-
-// listen returns the address of a server that reads what the client sends first, passes
-// the connection to serve, and then closes it.
-func listen(t *testing.T, serve func(net.Conn)) string {
+// listen returns the address of a server that sends each reply after it has read what the
+// client sent, and then closes the connection.
+func listen(t *testing.T, replies ...string) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -286,285 +163,374 @@ func listen(t *testing.T, serve func(net.Conn)) string {
 	}
 	t.Cleanup(func() { _ = listener.Close() })
 	go func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
+		for conn, err := listener.Accept(); err == nil; conn, err = listener.Accept() {
 			go func() {
 				defer func() { _ = conn.Close() }()
-				_, _ = conn.Read(make([]byte, 64<<10))
-				serve(conn)
+				for _, reply := range replies {
+					_, _ = conn.Read(make([]byte, 64<<10))
+					if reply == reset {
+						_ = conn.(*net.TCPConn).SetLinger(0)
+					} else {
+						_, _ = io.WriteString(conn, reply)
+					}
+				}
 			}()
 		}
 	}()
 	return listener.Addr().String()
 }
 
-// TestWrongSchemes are told at the first attempt.
-func TestWrongSchemes(t *testing.T) {
+const (
+	reset = "connection reset by peer" // as a reply, it resets the connection
+	down  = "127.0.0.1:1"              // nothing listens there
+)
+
+// failed is a failure to connect.
+type failed struct {
+	cause     waldur.Cause
+	temporary bool
+	want      string // the end of the text
+}
+
+// checkFailure reads with a client and compares the error. One that may pass is tried twice.
+func checkFailure(t *testing.T, c *waldur.Client, want failed) {
+	t.Helper()
+	c.MaxRetries, c.RetryWait = 1, time.Millisecond
+	_, _, err := c.ListComponentUsageMonthly(t.Context(), allMonths)
+	got, ok := errors.AsType[*waldur.Error](err)
+	if !ok || got.Cause != want.cause || !strings.HasSuffix(got.Text, want.want) || got.Temporary != want.temporary || got.Request.Attempts != map[bool]int{false: 1, true: 2}[want.temporary] {
+		t.Errorf("got %s, %v", waldur.CauseOf(err), err)
+	}
+}
+
+// TestConnectionsThatFail say whether the server is down, speaks something else, or broke off.
+func TestConnectionsThatFail(t *testing.T) {
 	t.Parallel()
-	answers := func(text string) string {
-		return listen(t, func(conn net.Conn) { _, _ = conn.Write([]byte(text)) })
+	const httpScheme, httpsScheme = "the address begins with http, but the server speaks TLS at this port", "the address begins with https, but the server does not speak TLS at this port"
+	title := func(title string) string {
+		return "HTTP/1.1 400 Bad Request\r\nContent-Type: text/html\r\n\r\n<html><head><title>400 " + title + "</title></head></html>"
 	}
-	page := func(title string) string {
-		return answers("HTTP/1.1 400 Bad Request\r\nContent-Type: text/html\r\n\r\n<html><head><title>400 " + title + "</title></head></html>")
-	}
-	for name, test := range map[string]struct{ scheme, address string }{
-		"https to Go":                   {"https", strings.TrimPrefix(waldurtest.Start(t, nil).URL, "http://")},
-		"https to a page of HTTP/0.9":   {"https", answers("<!DOCTYPE HTML>\n<html lang=\"en\"></html>")},
-		"https to SSH":                  {"https", answers("SSH-2.0-OpenSSH_9.6\r\n")},
-		"http to Go":                    {"http", strings.TrimPrefix(waldurtest.StartTLS(t, nil).URL, "https://")},
-		"http to nginx":                 {"http", page("The plain HTTP request was sent to HTTPS port")},
-		"http to Apache":                {"http", answers("HTTP/1.1 400 Bad Request\r\n\r\n<p>Reason: You're speaking plain HTTP to an SSL-enabled server port.<br />")},
-		"http to Tomcat":                {"http", answers("HTTP/1.1 400 \r\n\r\nBad Request\nThis combination of host and port requires TLS.\n")},
-		"http to a server of TLS 1.2":   {"http", answers("\x15\x03\x03\x00\x02\x02\x0a")},
-		"http to a server of old alert": {"http", answers("\x15\x03\x01\x00\x02\x02\x46")},
+	plain, secure := strings.TrimPrefix(waldurtest.Start(t, nil).URL, "http://"), strings.TrimPrefix(waldurtest.StartTLS(t, nil).URL, "https://")
+	for name, test := range map[string]struct {
+		scheme, address string
+		failed
+	}{
+		"down":                         {"http", down, failed{waldur.ConnectionFailed, true, "connection refused"}},
+		"down, https":                  {"https", down, failed{waldur.ConnectionFailed, true, "connection refused"}},
+		"closes":                       {"http", listen(t, ""), failed{waldur.ConnectionClosed, true, "the connection failed: EOF"}},
+		"resets":                       {"http", listen(t, reset), failed{waldur.ConnectionClosed, true, reset}},
+		"closes, https":                {"https", listen(t, ""), failed{waldur.TLSInterrupted, true, "the connection failed: EOF"}},
+		"resets, https":                {"https", listen(t, reset), failed{waldur.TLSInterrupted, true, reset}},
+		"https to Go":                  {"https", plain, failed{waldur.NoTLS, false, httpsScheme}},
+		"https to a page of HTTP/0.9":  {"https", listen(t, "<!DOCTYPE HTML>\n<html lang=\"en\"></html>"), failed{waldur.NoTLS, false, httpsScheme}},
+		"https to SSH":                 {"https", listen(t, "SSH-2.0-OpenSSH_9.6\r\n"), failed{waldur.NoTLS, false, httpsScheme}},
+		"http to Go":                   {"http", secure, failed{waldur.WantsTLS, false, httpScheme}},
+		"http to nginx":                {"http", listen(t, title("The plain HTTP request was sent to HTTPS port")), failed{waldur.WantsTLS, false, httpScheme}},
+		"http to Apache":               {"http", listen(t, "HTTP/1.1 400 Bad Request\r\n\r\n<p>Reason: You're speaking plain HTTP to an SSL-enabled server port.<br />"), failed{waldur.WantsTLS, false, httpScheme}},
+		"http to Tomcat":               {"http", listen(t, "HTTP/1.1 400 \r\n\r\nBad Request\nThis combination of host and port requires TLS.\n"), failed{waldur.WantsTLS, false, httpScheme}},
+		"http to TLS":                  {"http", listen(t, "\x15\x03\x03\x00\x02\x02\x0a"), failed{waldur.WantsTLS, false, httpScheme}},
+		"http to old TLS":              {"http", listen(t, "\x15\x03\x01\x00\x02\x02\x46"), failed{waldur.WantsTLS, false, httpScheme}},
+		"SSH":                          {"http", listen(t, "SSH-2.0-OpenSSH_9.6\r\n"), failed{waldur.NotHTTP, false, `malformed HTTP response "SSH-2.0-OpenSSH_9.6"`}},
+		"HTTP/2":                       {"http", listen(t, "\x00\x00\x12\x04\x00\x00\x00\x00\x00\x00\x03\x00\x00\x00\x80"), failed{waldur.NotHTTP, false, "the server speaks only HTTP/2"}},
+		"large headers":                {"http", listen(t, "HTTP/1.1 200 OK\r\nX-Large: "+strings.Repeat("x", 300<<10)+"\r\n\r\n"), failed{waldur.NotHTTP, false, "server response headers exceeded 262144 bytes; aborted"}},
+		"two lengths":                  {"http", listen(t, "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n[]"), failed{waldur.NotHTTP, false, `multiple Content-Length headers; got ["1" "2"]`}},
+		"cut headers":                  {"http", listen(t, "HTTP/1.1 200 OK\r\nX-Result-Count: 1"), failed{waldur.ResponseCut, true, "the response ended within its headers: net/http: HTTP/1.x transport connection broken: unexpected EOF"}},
+		"an alert":                     {"https", listen(t, "\x15\x03\x03\x00\x02\x02\x28"), failed{waldur.TLSRefused, false, "the connection failed: remote error: tls: handshake failure"}},
+		"an alert that may pass":       {"https", listen(t, "\x15\x03\x03\x00\x02\x02\x50"), failed{waldur.TLSRefused, true, "the connection failed: remote error: tls: internal error"}},
+		"an alert about a certificate": {"https", listen(t, "\x15\x03\x03\x00\x02\x02\x2a"), failed{waldur.WantsCertificate, false, `the server requires a client certificate: "bad certificate"`}},
+		"an alert about access":        {"https", listen(t, "\x15\x03\x03\x00\x02\x02\x31"), failed{waldur.WantsCertificate, false, `the server requires a client certificate: "access denied"`}},
+		"a broken handshake":           {"https", listen(t, "\x16\x03\x03\x00\x04\x0e\x00\x00\x00"), failed{waldur.TLSUnusable, false, "tls: received unexpected handshake message of type *tls.serverHelloDoneMsg when waiting for *tls.serverHelloMsg"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c := &waldur.Client{URL: &url.URL{Scheme: test.scheme, Host: test.address, Path: "/api/"}, MaxRetries: 3, RetryWait: time.Millisecond}
-			_, _, err := c.ListComponentUsageMonthly(t.Context(), allMonths)
-			want := map[string]waldur.Cause{"https": waldur.NoTLS, "http": waldur.WantsTLS}[test.scheme]
-			if n := attempts(t, err); waldur.CauseOf(err) != want || n != 1 {
-				t.Fatalf("got %v after %d attempts", err, n)
-			}
+			checkFailure(t, &waldur.Client{URL: &url.URL{Scheme: test.scheme, Host: test.address, Path: "/api/"}}, test.failed)
 		})
 	}
-	t.Run("the same text from https", func(t *testing.T) {
+	t.Run("the text of another scheme", func(t *testing.T) {
 		t.Parallel()
 		server := waldurtest.StartTLS(t, nil)
 		server.SetFaults(waldurtest.Status(400, nil, "The plain HTTP request was sent to HTTPS port"))
 		c := client(t, server)
 		c.InsecureSkipVerify = true
-		if _, _, err := c.ListComponentUsageMonthly(t.Context(), allMonths); err == nil || !strings.Contains(err.Error(), `400 Bad Request: "The plain`) {
-			t.Fatalf("got %v", err)
-		}
+		checkFailure(t, c, failed{waldur.BadRequest, false, `400 Bad Request: "The plain HTTP request was sent to HTTPS port"`})
 	})
 }
 
-// TestHandshakesThatEnd may pass: an old firewall drops some of them.
-func TestHandshakesThatEnd(t *testing.T) {
+// TestRequestsGoThroughTheProxy, after a failure that passes, and bring the recorded rows. The
+// server does not get the credentials.
+func TestRequestsGoThroughTheProxy(t *testing.T) {
 	t.Parallel()
-	reset := func(conn net.Conn) { _ = conn.(*net.TCPConn).SetLinger(0) }
-	for name, serve := range map[string]func(net.Conn){"EOF": func(net.Conn) {}, "connection reset by peer": reset} {
+	server := waldurtest.StartTLS(t, waldurtest.ContractRows())
+	c, connects := proxied(t, server, func(n int64) string {
+		return map[int64]string{1: "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n"}[n]
+	})
+	got, _, err := c.ListComponentUsageMonthly(t.Context(), allMonths)
+	if diff := difference(got, expected(waldurtest.ContractRows(), nil), nil); err != nil || diff != "" || connects.Load() != 2 {
+		t.Fatalf("%v after %d requests to the proxy; %s", err, connects.Load(), diff)
+	}
+	if r := server.Requests()[0]; r.Host != "waldur.example.com" || r.Header.Get("Proxy-Authorization") != "" {
+		t.Errorf("the server got %s %v", r.Host, r.Header)
+	}
+}
+
+// TestProxiesThatFail are told apart from servers that do. They may repeat their credentials.
+func TestProxiesThatFail(t *testing.T) {
+	t.Parallel()
+	plain, secure := waldurtest.Start(t, nil), waldurtest.StartTLS(t, nil)
+	basic := base64.StdEncoding.EncodeToString([]byte("bot:" + proxyPassword))
+	responds := func(status string) string {
+		return "http://" + listen(t, "HTTP/1.1 "+status+"\r\nContent-Length: 0\r\n\r\n")
+	}
+	socks := func(replies ...string) string { return "socks5://" + listen(t, replies...) }
+	const login, noLogin, address = "\x05\x02", "\x05\x00", "\x00\x01\x00\x00\x00\x00\x00\x00" // of SOCKS 5 (RFC 1928)
+	plainHost := strings.TrimPrefix(plain.URL, "http://")
+	toPlain := startProxy(t, nil, plainHost, func(*http.Request) string { return "" })
+	for name, test := range map[string]struct {
+		proxy, server string
+		failed
+	}{
+		"403":                     {responds("403 Forbidden"), "", failed{waldur.ProxyRefused, false, "responded with 403 Forbidden"}},
+		"204":                     {responds("204 No Content"), "", failed{waldur.ProxyRefused, false, "responded with 204 No Content"}},
+		"429":                     {responds("429 Slow"), "", failed{waldur.ProxyRefused, true, "responded with 429 Slow"}},
+		"503":                     {responds("503 Busy"), "", failed{waldur.ProxyFailed, true, "responded with 503 Busy"}},
+		"501":                     {responds("501 No"), "", failed{waldur.ProxyFailed, false, "responded with 501 No"}},
+		"407":                     {responds("407 Who"), "", failed{waldur.ProxyLogin, false, "responded with 407 Who"}},
+		"407, Basic":              {responds("407 Who\r\nProxy-Authenticate: NTLM\r\nProxy-Authenticate: basic realm=x"), "", failed{waldur.ProxyLogin, false, "; the login methods that it offers are NTLM, basic"}},
+		"407, others":             {responds("407 Who\r\nProxy-Authenticate: Negotiate\r\nProxy-Authenticate: NTLM"), "", failed{waldur.ProxyOtherLogin, false, "; the login methods that it offers are Negotiate, NTLM"}},
+		"credentials":             {responds("407 bot:" + proxyPassword + " refused"), "", failed{waldur.ProxyLogin, false, "responded with 407 (proxy credentials) refused"}},
+		"a password":              {responds("407 " + proxyPassword + " refused"), "", failed{waldur.ProxyLogin, false, "responded with 407 (proxy password) refused"}},
+		"a header":                {responds("407 Basic " + basic), "", failed{waldur.ProxyLogin, false, "responded with 407 Basic (proxy credentials)"}},
+		"credentials of a query":  {responds("407 bot:" + url.QueryEscape(proxyPassword) + " refused"), "", failed{waldur.ProxyLogin, false, "responded with 407 (proxy credentials) refused"}},
+		"credentials of a path":   {responds("407 bot%3A" + strings.ToLower(url.PathEscape(proxyPassword)) + " refused"), "", failed{waldur.ProxyLogin, false, "responded with 407 (proxy credentials) refused"}},
+		"down":                    {"http://" + down, "", failed{waldur.ProxyUnreachable, true, "connection refused"}},
+		"down, for http":          {"http://" + down, "http://waldur.example.com", failed{waldur.ProxyUnreachable, true, "connection refused"}},
+		"down, https":             {"https://" + down, "", failed{waldur.ProxyUnreachable, true, "connection refused"}},
+		"closes":                  {"http://" + listen(t, ""), "", failed{waldur.ProxyUnreachable, true, "EOF"}},
+		"https to http":           {"https://" + plainHost, "", failed{waldur.ProxyNoTLS, false, "first record does not look like a TLS handshake"}},
+		"https that is closed":    {"https://" + listen(t, ""), "", failed{waldur.ProxyNoTLS, true, "EOF"}},
+		"https that is untrusted": {secure.URL, "", failed{waldur.ProxyUntrusted, false, "certificate signed by unknown authority"}},
+		"SOCKS: down":             {"socks5://" + down, "", failed{waldur.ProxyUnreachable, true, "connection refused"}},
+		"SOCKS: closes":           {socks(""), "", failed{waldur.ProxyUnreachable, true, "EOF"}},
+		"SOCKS: HTTP":             {socks("HTTP/1.1 400 Bad Request\r\n\r\n"), "", failed{waldur.ProxyUnreachable, true, "unexpected protocol version 72"}},
+		"SOCKS: no login":         {socks("\x05\xff"), "", failed{waldur.ProxyLogin, false, "no acceptable authentication methods"}},
+		"SOCKS: wrong login":      {socks(login, "\x01\x01"), "", failed{waldur.ProxyLogin, false, "username/password authentication failed"}},
+		"SOCKS: not allowed":      {socks(noLogin, "\x05\x02"+address), "", failed{waldur.ProxyRefused, false, "connection not allowed by ruleset"}},
+		"SOCKS: host unreachable": {socks(noLogin, "\x05\x04"+address), "", failed{waldur.ProxyFailed, true, "host unreachable"}},
+		"a server without TLS":    {"http://" + toPlain, "", failed{waldur.NoTLS, false, "the server does not speak TLS at this port"}},
+		"a server that wants TLS": {"http://" + listen(t, "HTTP/1.1 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n"), "http://waldur.example.com", failed{waldur.WantsTLS, false, "the server speaks TLS at this port"}},
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c := &waldur.Client{URL: &url.URL{Scheme: "https", Host: listen(t, serve), Path: "/api/"}, MaxRetries: 2, RetryWait: time.Millisecond}
-			_, _, err := c.ListComponentUsageMonthly(t.Context(), allMonths)
-			if n := attempts(t, err); n != 3 || waldur.CauseOf(err) != waldur.TLSInterrupted || !strings.Contains(err.Error(), name) {
-				t.Fatalf("got %+v after %d attempts", err, n)
+			server, err := waldur.ParseURL(cmp.Or(test.server, "https://waldur.example.com"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			proxy, err := url.Parse(test.proxy)
+			if err != nil {
+				t.Fatal(err)
+			}
+			proxy.User = url.UserPassword("bot", proxyPassword)
+			logger, log := logs()
+			checkFailure(t, &waldur.Client{URL: server, Proxy: proxy, Logger: logger}, test.failed)
+			if shown := strings.Join(log.texts, ""); strings.Contains(shown, "s3c") || strings.Contains(shown, basic) {
+				t.Errorf("the password shows: %s", shown)
 			}
 		})
 	}
 }
 
-// TestCertificatesThatGoRefusesToRead end the read at the first attempt.
-func TestCertificatesThatGoRefusesToRead(t *testing.T) {
-	t.Parallel()
+// issue returns a certificate and its key. Without an authority, it is its own.
+func issue(t *testing.T, authority *tls.Certificate, template x509.Certificate) *tls.Certificate {
+	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	serial := []byte{0x01, 0x5e, 0x1a, 0x15, 0x5e, 0x1a, 0x15}
-	template := &x509.Certificate{SerialNumber: new(big.Int).SetBytes(serial), NotAfter: time.Now().Add(time.Hour)}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	template.SerialNumber, template.NotAfter = big.NewInt(0x5e1a15e1a15), cmp.Or(template.NotAfter, time.Now().Add(time.Hour))
+	template.IsCA, template.BasicConstraintsValid = true, true
+	signer := &tls.Certificate{Leaf: &template, PrivateKey: key}
+	der, err := x509.CreateCertificate(rand.Reader, &template, cmp.Or(authority, signer).Leaf, key.Public(), cmp.Or(authority, signer).PrivateKey)
 	if err != nil {
 		t.Fatal(err)
 	}
-	negative := bytes.Replace(der, serial, append([]byte{0x81}, serial[1:]...), 1)
-	listener, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{negative}, PrivateKey: key}}})
-	if err != nil {
+	signer.Certificate = [][]byte{der}
+	if signer.Leaf, err = x509.ParseCertificate(der); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = listener.Close() })
-	go func() {
-		for conn, err := listener.Accept(); err == nil; conn, err = listener.Accept() {
-			go func() { _ = conn.(*tls.Conn).Handshake() }()
-		}
-	}()
-	root, err := waldur.ParseURL("https://" + listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := &waldur.Client{URL: root, MaxRetries: 3, RetryWait: time.Millisecond}
-	_, _, err = c.ListComponentUsageMonthly(t.Context(), allMonths)
-	if n := attempts(t, err); n != 1 || waldur.CauseOf(err) != waldur.BadCertificate || !strings.Contains(err.Error(), "negative serial number") {
-		t.Fatalf("got %v after %d attempts", err, n)
-	}
+	return signer
 }
 
-// TestABodyThatTheEndOfTheConnectionEnds is read. If it was cut, its JSON shows that.
-func TestABodyThatTheEndOfTheConnectionEnds(t *testing.T) {
+// named returns a template of a certificate for the host of the tests.
+func named(name string) x509.Certificate {
+	return x509.Certificate{Subject: pkix.Name{CommonName: name}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
+}
+
+func pool(certificate *tls.Certificate) *x509.CertPool {
+	pool := x509.NewCertPool()
+	pool.AddCert(certificate.Leaf)
+	return pool
+}
+
+// startTLS returns a client of a server with a TLS configuration, or one that offers HTTP/2,
+// and the requests to it.
+func startTLS(t *testing.T, config *tls.Config) (c *waldur.Client, requests chan *http.Request) {
+	t.Helper()
+	requests = make(chan *http.Request, 9)
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		requests <- r
+		w.Header().Set("X-Result-Count", "0")
+		_, _ = io.WriteString(w, "[]")
+	}))
+	if server.EnableHTTP2 = config == nil; config != nil { // which httptest would read, and change
+		server.TLS = &tls.Config{GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return config, nil }}
+	}
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	return &waldur.Client{URL: &url.URL{Scheme: "https", Host: server.Listener.Addr().String(), Path: "/api/"}}, requests
+}
+
+// TestServersThatAreNotTrusted name the certificate, and why.
+func TestServersThatAreNotTrusted(t *testing.T) {
 	t.Parallel()
-	for _, version := range []string{"HTTP/1.0", "HTTP/1.1"} {
-		for parts, cause := range map[int]waldur.Cause{1: "", 2: waldur.NotRows} {
-			server := waldurtest.Start(t, waldurtest.ContractRows())
-			server.SetFaults(untilClose(version, parts))
-			rows, _, err := client(t, server).ListComponentUsageMonthly(t.Context(), allMonths)
-			if waldur.CauseOf(err) != cause || err == nil && len(rows) != 35 {
-				t.Errorf("%s, 1/%d: got %d rows, %v", version, parts, len(rows), err)
-			}
-		}
-	}
-}
-
-// untilClose sends the first of so many parts of the body without a Content-Length.
-func untilClose(version string, parts int) waldurtest.Fault {
-	return func(_ int, _ *http.Request, next http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			response := httptest.NewRecorder()
-			next.ServeHTTP(response, r)
-			conn, _, err := http.NewResponseController(w).Hijack()
-			if err != nil {
-				panic(err)
-			}
-			defer func() { _ = conn.Close() }()
-			body := response.Body.Bytes()
-			_, _ = fmt.Fprintf(conn, "%s 200 OK\r\nConnection: close\r\nX-Result-Count: %s\r\n\r\n%s", version, response.Header().Get("X-Result-Count"), body[:len(body)/parts])
-		})
-	}
-}
-
-// damagedGzip compresses responses and damages them.
-func damagedGzip(damage func(body []byte) []byte) waldurtest.Fault {
-	return func(_ int, _ *http.Request, next http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			response := httptest.NewRecorder()
-			waldurtest.Gzip()(0, r, next).ServeHTTP(response, r)
-			body := damage(response.Body.Bytes())
-			w.Header().Set("Content-Encoding", "gzip")
-			w.Header().Set("X-Result-Count", response.Header().Get("X-Result-Count"))
-			w.WriteHeader(response.Code)
-			_, _ = w.Write(body)
-		})
-	}
-}
-
-// TestARequestIsRetriedAfterADamagedResponse: gzip itself shows the damage, or the
-// checksum at its end.
-func TestARequestIsRetriedAfterADamagedResponse(t *testing.T) {
-	t.Parallel()
-	for want, damage := range map[string]func(body []byte) []byte{
-		"the response was damaged: gzip: invalid checksum": func(body []byte) []byte { body[len(body)-8] ^= 1; return body },
-		"the response was damaged: flate: corrupt input": func(body []byte) []byte {
-			return slices.Concat(body[:10], []byte("\x00\x02\x00\xfd\xff[{"), []byte{7}) // a block of two bytes, and one of an unknown type
-		},
-	} {
-		server := waldurtest.Start(t, tiedRows(200))
-		server.SetFaults(waldurtest.First(2, damagedGzip(damage)))
-		c := client(t, server)
-		rows, _, err := c.ListComponentUsageMonthly(t.Context(), allMonths)
-		if waldur.CauseOf(err) != waldur.ResponseCut || !strings.Contains(err.Error(), want) {
-			t.Fatalf("got %d rows, %v without retries, want %q", len(rows), err, want)
-		}
-		c.MaxRetries = 1
-		if rows, _, err = c.ListComponentUsageMonthly(t.Context(), allMonths); err != nil || len(rows) != 200 {
-			t.Fatalf("got %d rows, %v", len(rows), err)
-		}
-	}
-}
-
-// TestContentEncodings that are wrong or were not requested are named, with any status.
-func TestContentEncodings(t *testing.T) {
-	t.Parallel()
-	damaged := damagedGzip(func(body []byte) []byte { return append(body[:10], 7) })
-	refused := waldurtest.Status(403, nil, `{"detail":"No."}`)
+	root, other := issue(t, nil, named("Root")), issue(t, nil, named("Other"))
+	between := issue(t, root, named("Between"))
+	leaf := issue(t, between, named("Leaf"))
+	full := *leaf
+	full.Certificate = append(full.Certificate, between.Certificate...)
+	elsewhere, expired, later := named("Leaf"), named("Leaf"), named("Leaf")
+	elsewhere.IPAddresses = []net.IP{net.IPv4(192, 0, 2, 1)}
+	expired.NotAfter = time.Now().Add(-time.Hour)
+	later.NotBefore = time.Now().Add(time.Minute)
+	negative := issue(t, nil, named("Leaf"))
+	serial := negative.Leaf.SerialNumber.Bytes()
+	negative.Certificate[0] = bytes.Replace(negative.Certificate[0], serial, append([]byte{serial[0] | 0x80}, serial[1:]...), 1)
 	for name, test := range map[string]struct {
-		faults []waldurtest.Fault
-		want   string
+		certificate *tls.Certificate
+		roots       *x509.CertPool
+		failed
 	}{
-		"gzip":              {[]waldurtest.Fault{waldurtest.SetHeader("Content-Encoding", "gzip")}, `has the Content-Encoding "gzip", but is not compressed in that way`},
-		"damaged gzip":      {[]waldurtest.Fault{damaged}, `has the Content-Encoding "gzip", but is not compressed in that way`},
-		"deflate":           {[]waldurtest.Fault{waldurtest.SetHeader("Content-Encoding", "deflate")}, `has the Content-Encoding "deflate", which was not requested`},
-		"x-gzip":            {[]waldurtest.Fault{waldurtest.SetHeader("Content-Encoding", "x-gzip")}, `has the Content-Encoding "x-gzip", which was not requested`},
-		"br":                {[]waldurtest.Fault{waldurtest.SetHeader("Content-Encoding", "br")}, `has the Content-Encoding "br", which was not requested`},
-		"403 in gzip":       {[]waldurtest.Fault{waldurtest.SetHeader("Content-Encoding", "gzip"), refused}, `403 Forbidden and a body that cannot be read: its Content-Encoding is "gzip"`},
-		"403 in br":         {[]waldurtest.Fault{waldurtest.SetHeader("Content-Encoding", "br"), refused}, `403 Forbidden and a body that cannot be read: its Content-Encoding is "br"`},
-		"403 in gzip, well": {[]waldurtest.Fault{waldurtest.Gzip(), refused}, `403 Forbidden: "No."`},
-		"403 in identity":   {[]waldurtest.Fault{waldurtest.SetHeader("Content-Encoding", "identity"), refused}, `403 Forbidden: "No."`},
+		"another authority":        {&full, pool(other), failed{waldur.UnknownAuthority, false, `the certificate is for "CN=Leaf", and the last certificate that the server sent was issued by "CN=Root"`}},
+		"its own authority":        {root, pool(other), failed{waldur.UnknownAuthority, false, `issued by "CN=Root"`}},
+		"no intermediate":          {leaf, pool(root), failed{waldur.NoIntermediate, false, `issued by "CN=Between"`}},
+		"another host":             {issue(t, root, elsewhere), pool(root), failed{waldur.WrongHost, false, `issued by "CN=Root"`}},
+		"expired":                  {issue(t, root, expired), pool(root), failed{waldur.Expired, false, `issued by "CN=Root"`}},
+		"not valid yet":            {issue(t, root, later), pool(root), failed{waldur.NotYetValid, false, `issued by "CN=Root"`}},
+		"a negative serial number": {negative, nil, failed{waldur.BadCertificate, false, "tls: failed to parse certificate from server: x509: negative serial number"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			server := waldurtest.Start(t, waldurtest.ContractRows())
-			server.SetFaults(test.faults...)
-			c := client(t, server)
-			c.MaxRetries = 3
-			_, _, err := c.ListComponentUsageMonthly(t.Context(), allMonths)
-			if n := len(server.Requests()); err == nil || !strings.HasSuffix(err.Error(), test.want) || n != 1 {
-				t.Fatalf("got %v after %d requests, want %q", err, n, test.want)
-			}
-			if cause := waldur.CauseOf(err); cause != waldur.BadEncoding && cause != waldur.Forbidden {
-				t.Errorf("the cause is %s", cause)
+			c, requests := startTLS(t, &tls.Config{Certificates: []tls.Certificate{*test.certificate}})
+			c.RootCAs = test.roots
+			checkFailure(t, c, test.failed)
+			if len(requests) > 0 {
+				t.Errorf("%d requests", len(requests))
 			}
 		})
 	}
-	server := waldurtest.Start(t, waldurtest.ContractRows())
-	server.SetFaults(waldurtest.SetHeader("Content-Encoding", "identity"))
-	if rows, _, err := client(t, server).ListComponentUsageMonthly(t.Context(), allMonths); err != nil || len(rows) != 35 {
-		t.Fatalf("identity: got %d rows, %v", len(rows), err)
-	}
-}
-
-// TestRetryAfterIsCountedFromTheServersClock, which is a quarter of an hour ahead or
-// behind.
-func TestRetryAfterIsCountedFromTheServersClock(t *testing.T) {
-	t.Parallel()
-	for name, difference := range map[string]time.Duration{"ahead": 15 * time.Minute, "behind": -15 * time.Minute} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			date := time.Now().Add(difference).UTC()
-			server := waldurtest.Start(t, waldurtest.ContractRows())
-			server.SetFaults(waldurtest.First(1, waldurtest.Status(503, http.Header{
-				"Date": {date.Format(http.TimeFormat)}, "Retry-After": {date.Add(time.Second).Format(http.TimeFormat)},
-			}, "")))
-			c := client(t, server)
-			c.MaxRetries = 1
-			started := time.Now()
-			rows, _, err := c.ListComponentUsageMonthly(t.Context(), allMonths)
-			if waited := time.Since(started); err != nil || len(rows) != 35 || waited < time.Second {
-				t.Fatalf("got %d rows, %v after %s", len(rows), err, waited)
-			}
-		})
-	}
-}
-
-// TestRetryAfterWithoutADate of the response is counted from this machine's clock. A date
-// that has passed is no wait.
-func TestRetryAfterWithoutADate(t *testing.T) {
-	t.Parallel()
-	for wait, want := range map[time.Duration]time.Duration{time.Hour: time.Hour, -time.Hour: 0} {
-		date := time.Now().Add(wait).UTC().Format(http.TimeFormat)
-		server := waldurtest.Start(t, nil)
-		server.SetFaults(waldurtest.Raw("HTTP/1.1 503 Service Unavailable\r\nRetry-After: " + date + "\r\nContent-Length: 0\r\n\r\n"))
-		_, _, err := client(t, server).ListComponentUsageMonthly(t.Context(), allMonths)
-		status, ok := errors.AsType[*waldur.Error](err)
-		if !ok || (status.RetryAfter-want).Abs() > time.Minute {
-			t.Errorf("got %v and a wait of %s, want %s", err, status.RetryAfter, want)
+	c, _ := startTLS(t, &tls.Config{Certificates: []tls.Certificate{full}})
+	for _, c := range []*waldur.Client{{URL: c.URL, RootCAs: pool(root)}, {URL: c.URL, InsecureSkipVerify: true}} {
+		if _, _, err := c.ListComponentUsageMonthly(t.Context(), allMonths); err != nil {
+			t.Errorf("insecure: %t: %v", c.InsecureSkipVerify, err)
 		}
 	}
 }
 
-// TestTextsOfTheServerAreShown for any status, and are blamed on no filter.
-func TestTextsOfTheServerAreShown(t *testing.T) {
+// TestAuthoritiesOfTheSystem runs itself on systems with one authority, and without any, since
+// package crypto/x509 reads them once.
+func TestAuthoritiesOfTheSystem(t *testing.T) {
 	t.Parallel()
-	for body, want := range map[string]string{
-		`{"errors":["One.","Two."]}`:          `"One. Two."`,
-		`{"detail":["One."]}`:                 `"One."`,
-		`{"non_field_errors":["One."]}`:       `"One."`,
-		`{"message":"One.","code":"blocked"}`: `"code: blocked One."`,
-		`{"error":"One.","detail":null}`:      `"One."`,
-		`{"errors":[{"detail":"One."}]}`:      `"{\"errors\":[{\"detail\":\"One.\"}]}"`,
-		`["One."]`:                            `"[\"One.\"]"`,
-		`One.`:                                `"One."`,
+	if runtime.GOOS != "linux" {
+		t.Skip("other systems have their authorities elsewhere")
+	}
+	const variable = "TEST_CAUSE"
+	other := issue(t, nil, named("Other"))
+	if cause := os.Getenv(variable); cause != "" {
+		c, _ := startTLS(t, &tls.Config{Certificates: []tls.Certificate{*issue(t, nil, named("Leaf"))}})
+		checkFailure(t, &waldur.Client{URL: c.URL}, failed{waldur.Cause(cause), false, `issued by "CN=Leaf"`})
+		checkFailure(t, &waldur.Client{URL: c.URL, RootCAs: pool(other)}, failed{waldur.UnknownAuthority, false, `issued by "CN=Leaf"`})
+		return
+	}
+	for cause, blocks := range map[waldur.Cause][]byte{
+		waldur.NoAuthorities: nil, waldur.UnknownAuthority: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: other.Certificate[0]}),
 	} {
-		for _, status := range []int{400, 403, 409, 503} {
-			server := waldurtest.Start(t, nil)
-			server.SetFaults(waldurtest.Status(status, nil, body))
-			_, _, err := client(t, server).ListComponentUsageMonthly(t.Context(), allMonths)
-			if waldur.CauseOf(err) == waldur.FilterRefused || !strings.HasSuffix(err.Error(), want) || !strings.Contains(err.Error(), fmt.Sprintf("responded with %d ", status)) {
-				t.Errorf("%d %s: got %v, want %s", status, body, err, want)
-			}
+		folder := t.TempDir()
+		file := filepath.Join(folder, "ca.pem")
+		if err := os.WriteFile(file, blocks, 0o600); err != nil {
+			t.Fatal(err)
 		}
+		test := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestAuthoritiesOfTheSystem$")
+		test.Env = append(os.Environ(), variable+"="+string(cause), "SSL_CERT_FILE="+file, "SSL_CERT_DIR="+filepath.Join(folder, "none"))
+		if output, err := test.CombinedOutput(); err != nil {
+			t.Errorf("%v:\n%s", err, output)
+		}
+	}
+}
+
+// TestClientCertificates: servers refuse them at different moments in both versions of TLS.
+func TestClientCertificates(t *testing.T) {
+	t.Parallel()
+	own, stranger := issue(t, nil, named("Gateway")), issue(t, nil, named("Stranger"))
+	right := issue(t, own, named("Client"))
+	for version, number := range map[string]uint16{"TLS 1.2": tls.VersionTLS12, "TLS 1.3": tls.VersionTLS13} {
+		c, requests := startTLS(t, &tls.Config{Certificates: []tls.Certificate{*own}, MaxVersion: number, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: pool(own)})
+		for name, test := range map[string]struct {
+			certificate *tls.Certificate
+			failed
+		}{
+			"right":             {right, failed{}},
+			"none":              {nil, failed{waldur.WantsCertificate, false, `the server requires a client certificate: "certificate required"`}},
+			"another authority": {stranger, failed{waldur.BadClientCert, false, `the server did not accept the client certificate: "unknown certificate authority"`}},
+		} {
+			t.Run(version+", "+name, func(t *testing.T) {
+				c := &waldur.Client{URL: c.URL, RootCAs: pool(own), Certificate: test.certificate}
+				if test.cause == "" {
+					if _, _, err := c.ListComponentUsageMonthly(t.Context(), allMonths); err != nil || len((<-requests).TLS.PeerCertificates) != 1 {
+						t.Fatal(err)
+					}
+					return
+				}
+				if version == "TLS 1.2" && name == "none" { // its alert does not say more
+					test.failed = failed{waldur.TLSRefused, false, "remote error: tls: handshake failure"}
+				}
+				checkFailure(t, c, test.failed)
+			})
+		}
+	}
+}
+
+// TestSettingsForTheServerAreNotForAProxy: the client's certificate, and the choice to
+// verify none.
+func TestSettingsForTheServerAreNotForAProxy(t *testing.T) {
+	t.Parallel()
+	own, other := issue(t, nil, named("Proxy")), issue(t, nil, named("Server"))
+	config := &tls.Config{Certificates: []tls.Certificate{*other}, ClientAuth: tls.RequireAnyClientCert}
+	c, requests := startTLS(t, config)
+	var toProxy atomic.Int64 // certificates
+	proxy := startProxy(t, &tls.Config{Certificates: []tls.Certificate{*own}, ClientAuth: tls.RequestClientCert}, c.URL.Host, func(r *http.Request) string {
+		toProxy.Add(int64(len(r.TLS.PeerCertificates)))
+		return ""
+	})
+	c.Proxy, c.RootCAs, c.Certificate, c.InsecureSkipVerify = &url.URL{Scheme: "https", Host: proxy}, pool(own), issue(t, nil, named("Client")), true
+	if _, _, err := c.ListComponentUsageMonthly(t.Context(), allMonths); err != nil {
+		t.Fatal(err)
+	}
+	if n := len((<-requests).TLS.PeerCertificates); n != 1 || toProxy.Load() != 0 {
+		t.Errorf("the server got %d certificates, the proxy %d", n, toProxy.Load())
+	}
+	untrusting := &waldur.Client{URL: c.URL, Proxy: c.Proxy, RootCAs: pool(other), InsecureSkipVerify: true}
+	checkFailure(t, untrusting, failed{waldur.ProxyUntrusted, false, "certificate signed by unknown authority"})
+}
+
+// TestRequestsUseHTTP1, whatever the server offers.
+func TestRequestsUseHTTP1(t *testing.T) {
+	t.Parallel()
+	c, requests := startTLS(t, nil)
+	c.InsecureSkipVerify = true
+	if _, _, err := c.ListComponentUsageMonthly(t.Context(), allMonths); err != nil {
+		t.Fatal(err)
+	}
+	if r := <-requests; r.Proto != "HTTP/1.1" {
+		t.Errorf("a request in %s", r.Proto)
 	}
 }

@@ -1,0 +1,58 @@
+// Copyright (c) The terraform-provider-waldur authors
+// SPDX-License-Identifier: MPL-2.0
+
+package waldur
+
+import (
+	"strings"
+	"testing"
+
+	"terraform-provider-waldur/internal/waldurtest"
+)
+
+// TestPassesHaveOtherPages, whatever the size of the first: a server may place equal rows in
+// the same way in equal requests, so that these always leave out the same rows.
+func TestPassesHaveOtherPages(t *testing.T) {
+	t.Parallel()
+	type pages struct{ size, order int }
+	for first := 1; first <= MaxPageSize; first++ {
+		passes, want, shrunk := map[pages]int{}, first, first/MaxPageSize
+		for pass := range 32 {
+			size := pageSize(first, pass)
+			if shift := want - size; shift != 0 && (shift != 1 || want != first) { // the first size is not used again
+				t.Fatalf("first size %d: pass %d has %d, want %d", first, pass, size, want)
+			}
+			p := pages{size, pass % len(serverOrders)}
+			if same, ok := passes[p]; ok {
+				t.Fatalf("first size %d: passes %d and %d have %d", first, same, pass, size)
+			}
+			passes[p] = pass
+			if want = 2*want + 1; shrunk > 0 || want >= MaxPageSize {
+				want = MaxPageSize - shrunk%11*18
+				shrunk++
+			}
+		}
+	}
+}
+
+// TestResponsesOfAListAreBounded. It changes the limit, so it does not run in parallel.
+func TestResponsesOfAListAreBounded(t *testing.T) {
+	limit := maxListBytes
+	defer func() { maxListBytes = limit }()
+	rows := waldurtest.ContractRows()
+	for i := range rows {
+		rows[i].OfferingName = strings.Repeat("long", 15<<10) // 60 KiB
+	}
+	u, err := ParseURL(waldurtest.Start(t, rows).URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	query := Query{Start: NewMonth(1900, 1), PageSize: 10}
+	for limit, cause := range map[int]Cause{3 << 20: "", 1 << 20: TooManyRows} {
+		maxListBytes = limit
+		_, _, err = (&Client{URL: u, Token: waldurtest.Token}).ListComponentUsageMonthly(t.Context(), query)
+		if CauseOf(err) != cause || err != nil && !strings.Contains(err.Error(), "the server counts 35 rows, but the limit is 1 MiB of responses") {
+			t.Errorf("%d bytes: got %v", limit, err)
+		}
+	}
+}
