@@ -27,6 +27,24 @@ func TestParseURL(t *testing.T) {
 		"http://[fe80::1%25eth0]/":                "http://[fe80::1%25eth0]/api/",
 		"https://waldur.example.com//a/../b//":    "https://waldur.example.com/b/api/",
 		"https://waldur.example.com/%C3%BC ber":   "https://waldur.example.com/%C3%BC%20ber/api/",
+
+		// One form for a server.
+		"https://WALDÜR.Example.org":             "https://xn--waldr-nva.example.org/api/",
+		"https://xn--waldr-nva.example.org":      "https://xn--waldr-nva.example.org/api/",
+		"https://Wald%C3%BCr.example.org":        "https://xn--waldr-nva.example.org/api/",
+		"https://waldür。example。org。":            "https://xn--waldr-nva.example.org/api/",
+		"https://waldur.example.com.:443/api":    "https://waldur.example.com/api/",
+		"http://waldur.example.com:080":          "http://waldur.example.com/api/",
+		"http://waldur.example.com:443":          "http://waldur.example.com:443/api/",
+		"https://waldur.example.com:8443/":       "https://waldur.example.com:8443/api/",
+		"https://[2001:DB8:0:0::1]:443/":         "https://[2001:db8::1]/api/",
+		"https://my_waldur--1.example":           "https://my_waldur--1.example/api/",
+		"\ufeffhttps://waldur.example.com\u200b": "https://waldur.example.com/api/",
+		"\u00a0https://waldur.example.com\r\n ":  "https://waldur.example.com/api/",
+
+		// No pages of the web interface.
+		"https://waldur.example.com/profiles/":     "https://waldur.example.com/profiles/api/",
+		"https://waldur.example.com/projects/hpc/": "https://waldur.example.com/projects/hpc/api/",
 	} {
 		if got, err := ParseURL(text); err != nil || got.String() != want {
 			t.Errorf("%s was read as %v, %v; want %s", text, got, err, want)
@@ -36,39 +54,73 @@ func TestParseURL(t *testing.T) {
 
 func TestParseURLRefuses(t *testing.T) {
 	t.Parallel()
-	const scheme = "must begin with https://"
+	const scheme, brackets, noQuery = "must begin with https://", "has an IPv6 address without brackets; write it like http://[::1]:8080", "must not have a query or a fragment"
+	const page = "is the address of a page of Waldur's web interface; leave out "
+	const id = "0123456789abcdef0123456789abcdef"
 	for text, reason := range map[string]string{
-		"":                                      "must not be empty",
-		" ":                                     "must not be empty",
-		"waldur.example.com":                    scheme,
-		"//waldur.example.com":                  scheme,
-		"waldur.example.com:8443":               scheme,
-		"127.0.0.1:39615":                       scheme,
-		"localhost:8080":                        scheme,
-		`"https://waldur.example.com"`:          scheme,
-		"ftp://waldur.example.com":              scheme,
-		"https:waldur.example.com":              scheme,
-		"https":                                 scheme,
-		"https://":                              "has no host",
-		"https://:8080":                         "has no host",
-		"https://me:secret@waldur.example.com":  "must not have user info",
-		"https://waldur.example.com?a=b":        "must not have a query",
-		"https://waldur.example.com/?":          "must not have a query",
-		"https://waldur.example.com/#/projects": "must not have a fragment",
-		"https://waldur.example.com/#":          "must not have a fragment",
-		"https://waldur.example.com:0":          "has a port",
-		"https://waldur.example.com:65536":      "has a port",
-		"https://waldur example.com":            "is not a valid URL",
-		"https://me:secret@waldur example.com":  "is not a valid URL",
-		"https://%zz":                           "is not a valid URL",
-		"https://me:sec/ret:secret@[":           "is not a valid URL",
-		"https://me:secret/@waldur.example.com": "is not a valid URL",
+		"":                                     "must not be empty",
+		" ":                                    "must not be empty",
+		"waldur.example.com":                   scheme,
+		"//waldur.example.com":                 scheme,
+		"waldur.example.com:8443":              scheme,
+		"127.0.0.1:39615":                      scheme,
+		"localhost:8080":                       scheme,
+		`"https://waldur.example.com"`:         scheme,
+		"ftp://waldur.example.com":             scheme,
+		"https:waldur.example.com":             scheme,
+		"https":                                scheme,
+		"https://":                             "has no valid host",
+		"https://:8080":                        "has no valid host",
+		"https://.":                            "has no valid host",
+		"https://wald\u00fcr_.example.com":     "has no valid host",
+		"https://%C2%AD":                       "has no valid host",
+		"::1":                                  brackets,
+		"http://::1":                           brackets,
+		"HTTPS://2001:db8::1:8443/api":         brackets,
+		"https://waldur.example.com/profile":   page + "/profile",
+		"https://w.example.com/x/profile/?a#b": page + "/profile/ and what follows",
+		"https://w.example.com/projects/" + id: page + "/projects/" + id,
+		"https://w.example.com/organizations/" + id + "/dashboard/": page + "/organizations/" + id + "/ and",
+
+		"http://localhost\u200b:8080":                `has an invisible character (U+200B) after "localhost"`,
+		"https://\u2060waldur.example.com":           `has an invisible character (U+2060) after "https://"`,
+		"https://waldur.example.com/a\u00a0b":        `has an invisible character (U+00A0) after "a"`,
+		"https://me:sec\u200bret@waldur.example.com": "has an invisible character (U+200B) after character 14",
+		"https://waldur.example.com/#secret\u200b=":  "has an invisible character (U+200B) after character 34",
+		"https://me:secret@waldur.example.com":       "must not have user info",
+		"https://waldur.example.com?a=b":             noQuery,
+		"https://waldur.example.com/?":               noQuery,
+		"https://waldur.example.com/#/projects":      noQuery + " (the part after ? or #), as in the address of a page of Waldur's web interface",
+		"https://waldur.example.com/#":               noQuery,
+		"https://waldur.example.com:0":               "has a port",
+		"https://waldur.example.com:65536":           "has a port",
+		"https://waldur example.com":                 "is not a valid URL",
+		"https://me:secret@waldur example.com":       "is not a valid URL",
+		"https://%zz":                                "is not a valid URL",
+		"https://me:sec/ret:secret@[":                "is not a valid URL",
+		"https://me:secret/@waldur.example.com":      "is not a valid URL",
 	} {
 		got, err := ParseURL(text)
 		if err == nil || !strings.Contains(err.Error(), reason) {
 			t.Errorf("%q was read as %v, %v; want an error with %q", text, got, err, reason)
 		} else if strings.Contains(err.Error(), "secret") {
 			t.Errorf("the error shows the password: %v", err)
+		}
+	}
+}
+
+func TestParseTokenTrimsAndNamesWhatNobodySees(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		" c0ffee\r\n": "", "\ufeffc0ffee": "", "c0ffee\u00a0\u200b": "",
+		"c0f\u200bfee": "has an invisible character (U+200B) after character 3",
+		"c0f\nfee":     "has an invisible character (U+000A) after character 3",
+		"c\xff0ffee":   "must have only letters, digits and the characters - . _ ~",
+		"\u200b":       "must not be empty",
+	} {
+		token, err := ParseToken(text)
+		if want == "" && (err != nil || string(token) != "c0ffee") || want != "" && (err == nil || !strings.HasPrefix(err.Error(), want)) {
+			t.Errorf("%q was read as %q, %v; want %q", text, string(token), err, want)
 		}
 	}
 }
@@ -116,7 +168,7 @@ func TestRedactorRemovesAPrefixAtACut(t *testing.T) {
 }
 
 func FuzzParseURL(f *testing.F) {
-	for _, text := range []string{"https://waldur.example.com", "http://[::1]:80/api/", "https://a:b@c/?d#e", "https://h/%2F/api//", "://", ""} {
+	for _, text := range []string{"https://waldur.example.com", "http://[::1]:80/api/", "https://a:b@c/?d#e", "https://h/%2F/api//", "https://WALDÜR.\u200b。:443", "http://::1", "https://[FE80::1%25Eth0]:0443", "://", ""} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

@@ -3,7 +3,14 @@
 
 package waldur
 
-import "regexp"
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
 
 // unprintable matches what is not safe to print. Control characters and other invisible
 // ones can change what a terminal shows. A pipeline runs lines with :: or ##[ as commands,
@@ -15,3 +22,24 @@ var unprintable = regexp.MustCompile("[\\pC\\p{Zl}\\p{Zp}]|::|##|```|~~~|^:|:$")
 // in the log of a pipeline and in a comment: a space replaces each character, or sequence
 // of characters, that is not.
 func Printable(text string) string { return unprintable.ReplaceAllLiteralString(text, " ") }
+
+// isInvisible reports whether nobody can see a character. The space of ASCII is visible.
+func isInvisible(r rune) bool { return !unicode.IsPrint(r) }
+
+// trimInvisible trims white space and other characters that nobody sees, such as a byte
+// order mark or a zero-width space. They are copied together with a text.
+func trimInvisible(text string) string {
+	return strings.TrimFunc(text, func(r rune) bool { return r == ' ' || isInvisible(r) })
+}
+
+// invisibleError names the first invisible character of a text that has one. It shows no
+// part of a secret.
+func invisibleError(text string, secret bool) error {
+	i := strings.IndexFunc(text, isInvisible)
+	before := strconv.Quote(text[strings.LastIndex(strings.TrimRight(text[:i], "/"), "/")+1 : i])
+	if secret {
+		before = fmt.Sprintf("character %d", utf8.RuneCountInString(text[:i]))
+	}
+	r, _ := utf8.DecodeRuneInString(text[i:])
+	return fmt.Errorf("has an invisible character (%U) after %s", r, before)
+}

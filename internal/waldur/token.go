@@ -30,6 +30,8 @@ var (
 	// changes these characters, so a server cannot repeat the token in another form.
 	tokenForm = regexp.MustCompile(`^[A-Za-z0-9._~-]+$`)
 
+	apiToken = regexp.MustCompile(`^[0-9a-f]{40}$`)
+
 	// jwt is the form of a JSON Web Token (RFC 7519): three parts in base64url. The
 	// first part encodes a JSON object, which begins with `{"`.
 	jwt = regexp.MustCompile(`^ey[\w-]+\.[\w-]+\.[\w-]*$`)
@@ -38,10 +40,10 @@ var (
 // maxTokenBytes is longer than any token. Servers refuse headers of that size.
 const maxTokenBytes = 16 << 10
 
-// ParseToken parses a token and trims white space. The error continues a sentence
+// ParseToken parses a token and trims what nobody sees. The error continues a sentence
 // that begins with the name of the setting. It does not show the token.
 func ParseToken(text string) (Token, error) {
-	token := strings.TrimSpace(text)
+	token := trimInvisible(text)
 	scheme, _, several := strings.Cut(token, " ")
 	switch {
 	case token == "":
@@ -52,6 +54,8 @@ func ParseToken(text string) (Token, error) {
 		return "", errors.New("must not be in quotes; some tools, such as docker run --env-file, keep the quotes of a file as part of the value")
 	case len(token) > maxTokenBytes:
 		return "", fmt.Errorf("must not be longer than %d KiB", maxTokenBytes>>10)
+	case strings.ContainsFunc(token, isInvisible):
+		return "", invisibleError(token, true)
 	case !tokenForm.MatchString(token):
 		return "", errors.New("must have only letters, digits and the characters - . _ ~, like all Waldur tokens")
 	}
@@ -78,6 +82,10 @@ func (t Token) Kind() TokenKind {
 	}
 	return APIToken
 }
+
+// IsUsual reports whether the token has the form of one of Waldur's. An API token has 40
+// hexadecimal digits.
+func (t Token) IsUsual() bool { return t.Kind() != APIToken || apiToken.MatchString(string(t)) }
 
 // Expiry returns the time in a personal access token, w_<Unix time>_…, after which Waldur
 // does not accept it. It is the zero time for all other tokens.
