@@ -4,7 +4,6 @@
 package provider
 
 import (
-	"bytes"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
@@ -50,35 +49,44 @@ func parseCertificates(text string) ([]*x509.Certificate, error) {
 }
 
 const (
-	byteOrderMark = "\ufeff"
-	pemBegin      = "-----BEGIN "
-	pemEnd        = "-----END "
+	pemBegin = "-----BEGIN"
+	pemEnd   = "-----END"
 )
 
 // parsePEM returns the blocks of a PEM text, of which there is at least one. Package
 // encoding/pem silently skips damaged blocks; here they are errors.
 func parsePEM(text string) ([]*pem.Block, error) {
-	parts := strings.Split(strings.TrimPrefix(text, byteOrderMark), pemBegin)
-	switch {
-	case len(parts) == 1 && text != "" && len(text) < 256 && !strings.Contains(text, "\n"):
-		return nil, errors.New("must be text in PEM format, not the name of a file; to read a file, use file(\"NAME\")")
-	case len(parts) == 1:
-		return nil, errors.New("must be text in PEM format; it has no line that begins with " + pemBegin)
-	case strings.Contains(parts[0], pemEnd):
-		return nil, errors.New("has a damaged block before the first one, without a line that begins with " + pemBegin)
-	}
+	parts := strings.Split(text, pemBegin)
 	var blocks []*pem.Block
 	for i, part := range parts[1:] {
-		block, rest := pem.Decode([]byte(pemBegin + part))
-		switch {
-		case block == nil:
-			return nil, fmt.Errorf("has a damaged block %d, which is not valid PEM", i+1)
-		case bytes.Contains(rest, []byte(pemEnd)):
-			return nil, fmt.Errorf("has a damaged block after block %d, without a line that begins with "+pemBegin, i+1)
+		block, _ := pem.Decode([]byte(pemBegin + part + "\n")) // the line break may be missing
+		if block == nil {
+			return nil, fmt.Errorf("has a damaged block %d, which is not valid PEM%s", i+1, lostLineBreaks(text))
 		}
 		blocks = append(blocks, block)
 	}
-	return blocks, nil
+	switch {
+	case strings.Count(text, pemEnd) > len(blocks):
+		return nil, errors.New("has a damaged block, without a line that begins with " + pemBegin)
+	case len(blocks) > 0:
+		return blocks, nil
+	case strings.HasPrefix(strings.TrimSpace(text), "LS0tLS1CRUdJTi"): // -----BEGIN
+		return nil, errors.New("must be text in PEM format, not in base64; to decode it, use base64decode(…)")
+	case text != "" && len(text) < 256 && !strings.Contains(text, "\n"):
+		return nil, errors.New("must be text in PEM format, not the name of a file; to read a file, use file(\"NAME\")")
+	}
+	return nil, errors.New("must be text in PEM format; it has no line that begins with " + pemBegin)
+}
+
+// lostLineBreaks says what a text has in place of line breaks, and how to repair it.
+func lostLineBreaks(text string) string {
+	switch {
+	case strings.Contains(text, `\n`):
+		return `: it has the characters \n in place of line breaks. To repair it, use replace(…, "\\n", "\n")`
+	case strings.Contains(text, "----- ") && !strings.Contains(text, "-----\n"):
+		return `: it has spaces in place of line breaks. To repair it, use replace(replace(…, "----- ", "-----\n"), " -----", "\n-----")`
+	}
+	return ""
 }
 
 // parseKey checks that a PEM text has one private key that is not encrypted, and
@@ -106,8 +114,8 @@ func parseKey(text string) (string, error) {
 // clientCertificate returns the certificate of a client and its key, both in PEM
 // format and valid by themselves.
 func clientCertificate(certificates, key string) (tls.Certificate, error) {
-	certificates, key = strings.TrimPrefix(certificates, byteOrderMark), strings.TrimPrefix(key, byteOrderMark)
-	pair, err := tls.X509KeyPair([]byte(certificates), []byte(key))
+	lines := func(text string) []byte { return []byte(strings.ReplaceAll(text, pemBegin, "\n"+pemBegin) + "\n") }
+	pair, err := tls.X509KeyPair(lines(certificates), lines(key))
 	if err != nil {
 		return pair, errors.New("is not the key of the certificate in client_cert_pem, or cannot be read")
 	}

@@ -11,6 +11,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/base64"
 	"encoding/pem"
 	"io"
 	"log"
@@ -122,6 +123,7 @@ func TestClientCertificates(t *testing.T) {
 	certificate, key := gatewayCA.issue(t)
 	stranger, strangerKey := other.issue(t)
 	server := waldurtest.Start(t, waldurtest.ContractRows())
+	windows := func(text string) string { return strings.TrimSuffix(strings.ReplaceAll(text, "\n", "\r\n"), "\n") }
 	for version, number := range map[string]uint16{"TLS 1.2": tls.VersionTLS12, "TLS 1.3": tls.VersionTLS13} {
 		address := startGateway(t, server, &tls.Config{
 			Certificates: []tls.Certificate{{Certificate: [][]byte{serverCertificate.Raw}, PrivateKey: serverKey}}, MaxVersion: number,
@@ -138,6 +140,8 @@ func TestClientCertificates(t *testing.T) {
 		}{
 			"right":               {address, certPEM(certificate), keyPEM(t, key), nil},
 			"with an authority":   {address, certPEM(certificate) + certPEM(gatewayCA.certificate), keyPEM(t, key), nil},
+			"Windows":             {address, windows(certPEM(certificate)), windows(keyPEM(t, key)), nil},
+			"joined":              {address, strings.TrimSpace(certPEM(certificate)) + certPEM(gatewayCA.certificate), keyPEM(t, key), nil},
 			"key behind it":       {address, certPEM(certificate), certPEM(certificate) + keyPEM(t, key), nil},
 			"byte order marks":    {address, "\ufeff" + certPEM(certificate), "\ufeff" + keyPEM(t, key), nil},
 			"none":                {address, "", "", []string{"The server requires a client certificate: ", "Set client_cert_pem in the provider block", "and client_key_pem to its key."}},
@@ -247,17 +251,24 @@ func TestCertificatesOfAuthorities(t *testing.T) {
 		"a damaged block first":        {damaged + second, "ca_cert_pem has a"},
 		"a block that is cut":          {right + second[:len(second)/2], "ca_cert_pem has a damaged block 2, which is not valid PEM."},
 		"a block cut within":           {second[:len(second)/2] + "\n" + right, "ca_cert_pem has a damaged block 1, which is not valid PEM."},
-		"a block without its begin":    {strings.Join(lines[1:], "") + second, "ca_cert_pem has a damaged block before the first one"},
-		"a second without its begin":   {second + strings.Join(lines[1:], ""), "ca_cert_pem has a damaged block after block 1, without a line"},
-		"a dash too few":               {second + right[1:], "ca_cert_pem has a damaged block after block 1"},
+		"a block without its begin":    {strings.Join(lines[1:], "") + second, "ca_cert_pem has a damaged block, without a line that begins with -----BEGIN."},
+		"a second without its begin":   {second + strings.Join(lines[1:], ""), "ca_cert_pem has a damaged block, without a line"},
+		"a dash too few":               {second + right[1:], "ca_cert_pem has a damaged block, without a line"},
 		"a negative serial number":     {second + negative, "ca_cert_pem has a certificate in block 2 that cannot be read (negative serial number)."},
 		"a key":                        {right + keyPEM(t, ca.key), "ca_cert_pem must contain only certificates; block 2 is a PRIVATE KEY."},
 		"OpenSSL's own form":           {pemBlock("TRUSTED CERTIFICATE", ca.certificate.Raw), "block 1 is a TRUSTED CERTIFICATE."},
 		"a request":                    {pemBlock("CERTIFICATE REQUEST", nil), "block 1 is a CERTIFICATE REQUEST."},
 		"the name of a file":           {"ca.pem", `not the name of a file; to read a file, use file("NAME").`},
 		"a file of one line":           {"MIIB\n", "ca_cert_pem must be text in PEM format; it has no line that begins with -----BEGIN"},
-		"line breaks that were lost":   {strings.ReplaceAll(right, "\n", " "), "has a damaged block 1"},
-		"line breaks that are escaped": {strings.ReplaceAll(right, "\n", `\n`), "has a damaged block 1"},
+		"Windows, without the last":    {strings.TrimSuffix(strings.ReplaceAll(second+right, "\n", "\r\n"), "\n"), ""},
+		"joined without a line break":  {strings.TrimSpace(second) + right, ""},
+		"joined, of Windows":           {strings.TrimSpace(strings.ReplaceAll(second, "\n", "\r\n")) + right, ""},
+		"spaces for line breaks":       {strings.ReplaceAll(second+right, "\n", " "), `damaged block 1, which is not valid PEM: it has spaces in place of line breaks. To repair it, use replace(replace(…, "----- ", "-----\n"), " -----", "\n-----").`},
+		"these, repaired":              {strings.ReplaceAll(strings.ReplaceAll(strings.ReplaceAll(second+right, "\n", " "), "----- ", "-----\n"), " -----", "\n-----"), ""},
+		"line breaks that are escaped": {strings.ReplaceAll(right, "\n", `\n`), `damaged block 1, which is not valid PEM: it has the characters \n in place of line breaks. To repair it, use replace(…, "\\n", "\n").`},
+		"no line breaks":               {strings.ReplaceAll(right, "\n", ""), "has a damaged block 1, which is not valid PEM."},
+		"base64":                       {base64.StdEncoding.EncodeToString([]byte(right)) + "\n", "ca_cert_pem must be text in PEM format, not in base64; to decode it, use base64decode(…)."},
+		"base64 of a small text":       {base64.StdEncoding.EncodeToString([]byte(right))[:200], "not in base64"},
 		"nothing":                      {"", "must be text in PEM format; it has no line"},
 	} {
 		t.Run(name, func(t *testing.T) {
