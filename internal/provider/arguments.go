@@ -8,10 +8,12 @@ import (
 	"fmt"
 	"math"
 	"math/big"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/agext/levenshtein"
 	"github.com/google/uuid"
@@ -78,14 +80,33 @@ func parsePercent(f *big.Float) (waldur.Decimal, error) {
 	return percent, err
 }
 
+// parseMonth parses a month. The error explains the most common mistakes.
+func parseMonth(text string) (waldur.Month, error) {
+	month, err := waldur.ParseMonth(text)
+	short, notShort := time.Parse("2006-1", text)
+	_, notNumber := strconv.Atoi(text)
+	_, notTime := parseTimestamp(text)
+	switch {
+	case err == nil:
+		return month, nil
+	case notShort == nil:
+		return month, fmt.Errorf("%w. Write %q", err, waldur.MonthOf(short))
+	case notNumber == nil:
+		return month, fmt.Errorf("%w. Put the month in quotes: without them, 2026-10 is a subtraction", err)
+	case notTime == nil:
+		return month, fmt.Errorf("%w. provider::waldur::billing_period(…) makes a month of a timestamp", err)
+	}
+	return month, err
+}
+
 // parseBillingPeriod parses a month. It returns the zero Month for "latest".
 func parseBillingPeriod(text string) (waldur.Month, error) {
 	if text == latest {
 		return waldur.Month{}, nil
 	}
-	month, err := waldur.ParseMonth(text)
+	month, err := parseMonth(text)
 	if err != nil {
-		return month, fmt.Errorf("must be a month such as \"2026-10\", or \"latest\"; got %q", text)
+		return month, errors.New(strings.Replace(err.Error(), "; got", ", or \"latest\"; got", 1))
 	}
 	return month, nil
 }
@@ -99,9 +120,23 @@ func parseTimestamp(text string) (time.Time, error) {
 	return t, nil
 }
 
-// parseFilterText parses the text of a filter. Waldur trims white space and ignores
-// an empty filter, so a blank one would select all rows.
+// parseProfile parses the name of a profile.
+func parseProfile(text string) (string, error) {
+	if strings.TrimSpace(text) == "" {
+		return "", errors.New("must be the name of a profile that waldur-cli saved; to use none, leave it out or set it to null")
+	}
+	return text, nil
+}
+
+// parseFilterText parses the text of a filter. Waldur trims white space, in which it
+// counts some control characters, and ignores an empty filter, so a blank one would
+// select all rows.
 func parseFilterText(text string) (string, error) {
+	for _, r := range text {
+		if unicode.IsControl(r) {
+			return "", fmt.Errorf("must not have control characters; it has %U", r)
+		}
+	}
 	if text == "" || strings.TrimSpace(text) != text {
 		return "", fmt.Errorf("must not be empty, and must not begin or end with white space; got %q. To select all rows, leave it out", text)
 	}
@@ -140,13 +175,25 @@ func parseDuration(text string) (time.Duration, error) {
 	return d, nil
 }
 
-// parseColumn parses the name of a column. The error suggests the nearest one.
+// ofConsumer matches names of columns that people miss. No column is near in meaning.
+var ofConsumer = regexp.MustCompile(`^(customer|project|organi[sz]ation|user|consumer|resource)`)
+
+// parseColumn parses the name of a column.
 func parseColumn(name string) (*waldur.Column, error) {
-	if column := waldur.ColumnByName(name); column != nil {
-		return column, nil
-	}
-	names := waldur.ColumnNames()
-	if nearest := suggestion(name, names); nearest != "" {
+	return columnAmong(waldur.ColumnNames(), name)
+}
+
+// columnAmong returns the column with a name that is among others. The error suggests the
+// nearest one.
+func columnAmong(names []string, name string) (*waldur.Column, error) {
+	nearest := suggestion(name, names)
+	switch {
+	case slices.Contains(names, name):
+		return waldur.ColumnByName(name), nil
+	case ofConsumer.MatchString(name):
+		return nil, fmt.Errorf("has %q, which is not a column: each row is a total over all consumers and their resources. "+
+			"The organization that provides the offering is in service_provider_name and service_provider_uuid", name)
+	case nearest != "":
 		return nil, fmt.Errorf("has %q, which is not a column%s", name, nearest)
 	}
 	return nil, fmt.Errorf("has %q, which is not a column; the columns are %s", name, strings.Join(names, ", "))
@@ -168,11 +215,14 @@ func suggestion(text string, words []string) string {
 
 // parseGroupColumn parses the name of a column whose values can be equal.
 func parseGroupColumn(name string) (*waldur.Column, error) {
-	column, err := parseColumn(name)
-	if err == nil && column.Kind != waldur.TextKind && column.Kind != waldur.MonthKind {
+	isAmount := func(name string) bool {
+		column := waldur.ColumnByName(name)
+		return column != nil && column.Kind != waldur.TextKind && column.Kind != waldur.MonthKind
+	}
+	if isAmount(name) {
 		return nil, fmt.Errorf("has %q, which is an amount; group by columns of text or by billing_period", name)
 	}
-	return column, err
+	return columnAmong(slices.DeleteFunc(waldur.ColumnNames(), isAmount), name)
 }
 
 // parseOrdering parses the name of a column, with a "-" before it for descending.

@@ -69,7 +69,7 @@ func (d *componentUsageMonthlyDataSource) Metadata(_ context.Context, req dataso
 }
 
 func (d *componentUsageMonthlyDataSource) Schema(_ context.Context, _ datasource.SchemaRequest, resp *datasource.SchemaResponse) {
-	month, id, text := acceptedBy(waldur.ParseMonth), acceptedBy(parseUUID), acceptedBy(parseFilterText)
+	month, id, text := acceptedBy(parseMonth), acceptedBy(parseUUID), acceptedBy(parseFilterText)
 	resp.Schema = schema.Schema{
 		MarkdownDescription: "Reads the monthly usage and allocation of each offering's components, as Waldur sums it up: every row that the token's " +
 			"user may see, exactly, in a stable order.",
@@ -105,7 +105,7 @@ func (d *componentUsageMonthlyDataSource) Schema(_ context.Context, _ datasource
 				Optional: true, ElementType: types.StringType, Validators: []validator.Set{acceptedBy(parseGroupColumn)},
 			},
 			"min_usage_percent": optionalNumber("Keep only rows with at least this `usage_percent`: `80` means 80 %. Rows without a percentage are left out. "+
-				"It is rounded to ten decimal places, so that `0.6 * 100` means 60.", percentValidator{}),
+				"It is rounded to ten decimal places, so that `0.6 * 100` means 60.", numberAcceptedBy(parsePercent)),
 			"order_by": schema.ListAttribute{
 				MarkdownDescription: "Columns to order `summaries` by. A `-` before a name means descending. Nulls come last in both directions. " +
 					"Text is ordered by its Unicode code points. Ties, and all rows by default, are ordered by the newest month, then " +

@@ -11,7 +11,9 @@ import (
 	"maps"
 	"net/url"
 	"os"
+	"os/user"
 	"path/filepath"
+	"reflect"
 	"runtime"
 	"slices"
 	"strings"
@@ -69,51 +71,75 @@ func (m *providerModel) login(c *connection, diags *diag.Diagnostics) {
 		}
 		if m.Token.IsNull() {
 			c.renewToken = "The token came from the environment variable " + tokenVariable + ": set the new one there."
+			c.keepTokenVariable(diags)
 		}
 	case !m.Profile.IsNull():
-		c.useProfile(m.Profile.ValueString(), "Correct the argument profile in the provider block, or log in with waldur-cli.", diags)
+		c.useProfile(m.Profile.ValueString(), "the argument profile in the provider block", diags)
 	case isSet(profileVariable):
-		c.useProfile(strings.TrimSpace(os.Getenv(profileVariable)), "Correct the environment variable "+profileVariable+", or log in with waldur-cli.", diags)
+		c.useProfile(strings.TrimSpace(os.Getenv(profileVariable)), "the environment variable "+profileVariable, diags)
 	default:
-		c.useDefaultProfile(diags)
+		c.useProfile(defaultProfile, "", diags)
+	}
+	if c.client.Token != "" && !c.client.Token.IsUsual() {
+		c.renewToken += " That token does not look like one of Waldur's, so it may be incomplete: an API token has 40 hexadecimal digits, " +
+			"a personal access token begins with w_, and an OIDC access token is a JWT."
 	}
 }
 
-// useProfile takes the address and the token from a profile that the user named.
-func (c *connection) useProfile(name, advice string, diags *diag.Diagnostics) {
-	p, err := readProfile(name)
-	if err != nil {
-		diags.AddAttributeError(path.Root("profile"), "Unusable Waldur Profile", sentence(err.Error())+"\n\n"+advice)
+// keepTokenVariable refuses to send the token of the environment, which belongs to the
+// address there, to another server. Without an address there, it belongs to any.
+func (c *connection) keepTokenVariable(diags *diag.Diagnostics) {
+	if c.client.URL == nil || c.client.Token == "" || !isSet(urlVariable) {
 		return
 	}
-	c.use(p, diags)
+	own, err := waldur.ParseURL(os.Getenv(urlVariable))
+	difference := fmt.Sprintf("%s is %s, but url is %s", urlVariable, own, c.client.URL)
+	if err != nil {
+		difference = fmt.Sprintf("%s %s, so it cannot be compared with url", urlVariable, err)
+	} else if own.String() == c.client.URL.String() {
+		return
+	}
+	diags.AddAttributeError(path.Root("url"), "Token for Another Waldur Server", fmt.Sprintf("The token in the environment variable %s "+
+		"belongs to the server in %s, so it was not sent to the one in url. %s.\n\nSet token beside url in the provider block, or use a profile "+
+		"in place of both. If the token is for the server in url, unset %s.", tokenVariable, urlVariable, difference, urlVariable))
 }
 
-// useDefaultProfile takes the address and the token from the default profile. If that
-// cannot be used, only reads fail, because the user did not name it.
-func (c *connection) useDefaultProfile(diags *diag.Diagnostics) {
-	p, err := readProfile(defaultProfile)
+// useProfile takes the address and the token from a profile that source names. Without a
+// source, only reads fail, because the user did not name it.
+func (c *connection) useProfile(name, source string, diags *diag.Diagnostics) {
+	p, err := readProfile(name)
 	switch {
-	case err == nil:
-		c.use(p, diags)
+	case err != nil && source != "":
+		diags.AddAttributeError(path.Root("profile"), "Unusable Waldur Profile", sentence(err.Error())+"\n\nCorrect "+source+", or log in with waldur-cli.")
+		return
 	case errors.Is(err, errNoProfile):
-		c.missing.AddError("Missing Waldur Address and Token", sentence("the Waldur address and token are not set, and "+err.Error())+"\n\n"+setLogin)
-	default:
+		c.missing.AddError("Missing Waldur Address and Token", sentence("the Waldur address and token are not set, and "+err.Error())+"\n\n"+
+			adviseMissing(setLogin, urlVariable, tokenVariable))
+		return
+	case err != nil:
 		c.missing.AddError("Unusable Waldur Profile", sentence(err.Error())+"\n\nCorrect the profile. "+setLogin)
+		return
+	}
+	c.client.URL, c.client.Token = p.URL, p.Token
+	c.urlSource = "api_url of the " + p.String()
+	c.renewToken = "The token came from the " + p.String() + ": log in again with waldur-cli."
+	if p.Others != "" {
+		diags.AddAttributeWarning(path.Root("profile"), "Profiles Readable by Others",
+			fmt.Sprintf("Other users of this machine can %s %s, which contains tokens.\n\nRun chmod 600 %q.", p.Others, p.File, p.File))
 	}
 }
 
 const setLogin = "Log in with waldur-cli login, which saves the profile " + defaultProfile + ". " +
 	"Or set the environment variables " + urlVariable + " and " + tokenVariable + ", or url and token in the provider block."
 
-func (c *connection) use(p *profile, diags *diag.Diagnostics) {
-	c.client.URL, c.client.Token = p.URL, p.Token
-	c.urlSource = "api_url of the " + p.String()
-	c.renewToken = "The token came from the " + p.String() + ": log in again with waldur-cli."
-	if p.Public {
-		diags.AddAttributeWarning(path.Root("profile"), "Profiles Readable by Others",
-			fmt.Sprintf("Other users of this machine can read or change %s, which contains tokens.\n\nRun chmod 600 %s.", p.File, p.File))
+// adviseMissing completes the advice for the values of variables that are not set.
+func adviseMissing(advice string, variables ...string) string {
+	for _, variable := range variables {
+		if short := strings.NewReplacer("_API", "", "_ACCESS", "").Replace(variable); isSet(short) {
+			advice = fmt.Sprintf("The environment variable %s is not used: its name must be %s. ", short, variable) + advice
+		}
 	}
+	return advice + " If a provider block with an alias sets what is missing, name it in the data block, as in provider = waldur.prod."
 }
 
 func isSet(variable string) bool { return strings.TrimSpace(os.Getenv(variable)) != "" }
@@ -130,7 +156,7 @@ func setting[T any](argument types.String, name, variable, title string, parse f
 		if isSet(profileVariable) {
 			advice += " The environment variable " + profileVariable + " is not used while an address or a token is set."
 		}
-		c.missing.AddError("Missing Waldur "+title, fmt.Sprintf("The Waldur %s is not set.\n\n%s", strings.ToLower(title), advice))
+		c.missing.AddError("Missing Waldur "+title, fmt.Sprintf("The Waldur %s is not set.\n\n%s", strings.ToLower(title), adviseMissing(advice, variable)))
 		return value
 	}
 	value, err := parse(os.Getenv(variable))
@@ -147,10 +173,10 @@ type profile struct {
 	File   string
 	URL    *url.URL
 	Token  waldur.Token
-	Public bool // others can read the file
+	Others string // what other users can do with the file, such as "read or change"
 }
 
-func (p *profile) String() string { return fmt.Sprintf("profile %q in %s", p.Name, p.File) }
+func (p *profile) String() string { return fmt.Sprintf("profile %.60q in %s", p.Name, p.File) }
 
 // errNoProfile reports a profile that is not saved.
 var errNoProfile = errors.New("is not saved")
@@ -158,6 +184,15 @@ var errNoProfile = errors.New("is not saved")
 // profileFile returns the path of the file with the profiles of waldur-cli.
 func profileFile() (string, error) {
 	folder, err := os.UserConfigDir()
+	if err != nil && runtime.GOOS != "windows" && runtime.GOOS != "darwin" { // XDG_CONFIG_HOME is relative, or there is no HOME, as in cron
+		home := os.Getenv("HOME")
+		if current, unknown := user.Current(); home == "" && unknown == nil {
+			home = current.HomeDir
+		}
+		if home != "" {
+			folder, err = filepath.Join(home, ".config"), nil
+		}
+	}
 	if err != nil {
 		return "", err
 	}
@@ -173,14 +208,20 @@ func profileFile() (string, error) {
 func readProfile(name string) (*profile, error) {
 	file, err := profileFile()
 	if err != nil {
-		return nil, fmt.Errorf("the profile %q %w: the folder with the profiles is unknown, because %w", name, errNoProfile, err)
+		return nil, fmt.Errorf("the profile %.60q %w: the folder with the profiles is unknown, because %w", name, errNoProfile, err)
 	}
-	text, err := os.ReadFile(file) //nolint:gosec // the path is that of waldur-cli
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
-		return nil, fmt.Errorf("the profile %q %w: there is no file %s", name, errNoProfile, file)
+	var text []byte
+	info, err := os.Stat(file)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR):
+		return nil, fmt.Errorf("the profile %.60q %w: there is no file %s", name, errNoProfile, file)
+	case err == nil && !info.Mode().IsRegular(): // reading it may never end
+		err = fmt.Errorf("%s is not a regular file", file)
+	case err == nil:
+		text, err = os.ReadFile(file) //nolint:gosec // the path is that of waldur-cli
 	}
 	if err != nil {
-		return nil, fmt.Errorf("the profile %q cannot be read: %w", name, err)
+		return nil, fmt.Errorf("the profile %.60q cannot be read: %w", name, err)
 	}
 	var content map[string]any
 	if err := toml.Unmarshal(text, &content); err != nil {
@@ -188,29 +229,58 @@ func readProfile(name string) (*profile, error) {
 		if syntax, ok := errors.AsType[toml.ParseError](err); ok {
 			line = fmt.Sprintf(" in line %d", syntax.Position.Line)
 		}
-		return nil, fmt.Errorf("the profile %q cannot be read: %s is not valid TOML%s", name, file, line)
+		return nil, fmt.Errorf("the profile %.60q cannot be read: %s is not valid TOML%s", name, file, line)
 	}
 	profiles, _ := content["profiles"].(map[string]any)
 	values, _ := profiles[name].(map[string]any)
 	switch profiles[name].(type) {
 	case nil:
-		names := cmp.Or(strings.Join(slices.Sorted(maps.Keys(profiles)), ", "), "none")
-		return nil, fmt.Errorf("the profile %q %w in %s: the profiles there are %s", name, errNoProfile, file, names)
+		return nil, fmt.Errorf("the profile %.60q %w in %s: the profiles there are %s", name, errNoProfile, file, quotedNames(slices.Sorted(maps.Keys(profiles))))
 	case map[string]any:
 	default:
-		return nil, fmt.Errorf("the profile %q in %s cannot be used: it is not a table", name, file)
+		return nil, fmt.Errorf("the profile %.60q in %s cannot be used: it is not a table", name, file)
 	}
-	p := &profile{Name: name, File: file}
+	p := &profile{Name: name, File: file, Others: exposure(file, info)}
 	if p.URL, err = profileValue(values, "api_url", waldur.ParseURL); err == nil {
 		p.Token, err = profileValue(values, "token", waldur.ParseToken)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("the profile %q in %s cannot be used: %w", name, file, err)
-	}
-	if info, err := os.Stat(file); err == nil && runtime.GOOS != "windows" {
-		p.Public = info.Mode().Perm()&0o066 != 0
+		return nil, fmt.Errorf("the profile %.60q in %s cannot be used: %w", name, file, err)
 	}
 	return p, nil
+}
+
+// quotedNames returns at most ten names of a file in one text, each cut.
+func quotedNames(names []string) string {
+	const most = 10
+	var shown []string
+	for _, name := range names[:min(most, len(names))] {
+		shown = append(shown, fmt.Sprintf("%.60q", waldur.Printable(name)))
+	}
+	if len(names) > most {
+		shown = append(shown, fmt.Sprintf("and %d others", len(names)-most))
+	}
+	return cmp.Or(strings.Join(shown, ", "), "none")
+}
+
+// exposure says what other users can do with a file of profiles. It is empty for nothing,
+// and if the user cannot change it: the file is another user's or on a read-only file
+// system, like a secret that Kubernetes mounts. 0440 is the mode of one for a group.
+func exposure(file string, info fs.FileInfo) string {
+	mode := info.Mode().Perm()
+	owner := reflect.Indirect(reflect.ValueOf(info.Sys())).FieldByName("Uid") // not on Windows
+	if mode&0o066 == 0 || mode == 0o440 || !owner.CanUint() || int(owner.Uint()) != os.Geteuid() {
+		return ""
+	}
+	opened, err := os.OpenFile(file, os.O_WRONLY, 0) //nolint:gosec // the path is that of waldur-cli
+	_ = opened.Close()
+	switch {
+	case errors.Is(err, syscall.EROFS):
+		return ""
+	case mode&0o022 != 0:
+		return "read or change"
+	}
+	return "read"
 }
 
 // profileValue returns a parsed value of a profile.

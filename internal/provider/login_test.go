@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"os/user"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -80,18 +81,27 @@ func TestOneSourceGivesAddressAndToken(t *testing.T) {
 		"a variable's url alone":        {env: values{urlVariable: url}, parts: []string{"Missing Waldur Token: "}},
 		"token alone":                   {arguments: values{"token": token}, parts: []string{"Missing Waldur Address: The Waldur address is not set.", "Set the environment variable WALDUR_API_URL, or url in the provider block."}},
 		"a variable's token alone":      {env: values{tokenVariable: token}, parts: []string{"Missing Waldur Address: "}},
+		"url of another server than the variables": {arguments: values{"url": url}, env: values{urlVariable: servers["north"].URL, tokenVariable: tokens["north"]}, at: "url",
+			parts: []string{"Token for Another Waldur Server: ", "so it was not sent", "WALDUR_API_URL is " + servers["north"].URL + "/api/, but url is " + url + "/api/.", "Set token beside url", "profile", "unset WALDUR_API_URL"}},
+		"url and a variable that is no address": {arguments: values{"url": url}, env: values{urlVariable: "waldur.example.com", tokenVariable: token}, at: "url",
+			parts: []string{"Token for Another Waldur Server: ", "WALDUR_API_URL must begin with https://", "so it cannot be compared with url.", "Set token beside url"}},
+		"url of the variables in another form": {arguments: values{"url": url + "/api/"}, env: values{urlVariable: url + "/", tokenVariable: token}, reads: "other"},
+		"url and token, and other variables":   {arguments: values{"url": url, "token": token}, env: values{urlVariable: servers["north"].URL, tokenVariable: tokens["north"]}, reads: "other"},
+		"token, and other variables":           {arguments: values{"token": token}, env: values{urlVariable: url, tokenVariable: tokens["north"]}, reads: "other"},
+		"variables with shorter names":         {arguments: values{"url": url}, env: values{"WALDUR_TOKEN": token, "WALDUR_URL": url}, parts: []string{"Missing Waldur Token: ", "\n\nThe environment variable WALDUR_TOKEN is not used: its name must be WALDUR_ACCESS_TOKEN. Set"}},
 		"url alone and a profile": {arguments: values{"url": url}, env: values{profileVariable: "south"},
 			parts: []string{"Missing Waldur Token: ", "WALDUR_PROFILE is not used while an address or a token is set."}},
 		"profile and url":       {arguments: values{"profile": "north", "url": url}, at: "profile", parts: []string{"Invalid Combination of Arguments: profile and url cannot be set together."}},
 		"profile and token":     {arguments: values{"profile": "north", "token": token}, at: "profile", parts: []string{"profile and token cannot be set together."}},
-		"an empty profile":      {arguments: values{"profile": ""}, at: "profile", parts: []string{"must not be empty"}},
-		"an unknown argument":   {arguments: values{"profile": "nroth"}, at: "profile", parts: []string{`Unusable Waldur Profile: The profile "nroth" is not saved in ` + file + ": the profiles there are default, north, south.", "Correct the argument profile"}},
+		"an empty profile":      {arguments: values{"profile": ""}, at: "profile", parts: []string{"profile must be the name of a profile that waldur-cli saved; to use none, leave it out or set it to null."}},
+		"a blank profile":       {arguments: values{"profile": " "}, at: "profile", parts: []string{"leave it out or set it to null"}},
+		"an unknown argument":   {arguments: values{"profile": "nroth"}, at: "profile", parts: []string{`Unusable Waldur Profile: The profile "nroth" is not saved in ` + file + ": the profiles there are \"default\", \"north\", \"south\".", "Correct the argument profile"}},
 		"an unknown variable":   {env: values{profileVariable: "nroth"}, at: "profile", parts: []string{`The profile "nroth" is not saved in ` + file, "Correct the environment variable WALDUR_PROFILE"}},
 		"an unknown capital":    {arguments: values{"profile": "North"}, at: "profile", parts: []string{`"North" is not saved`}},
 		"a path as the profile": {arguments: values{"profile": "profiles.north"}, at: "profile", parts: []string{`"profiles.north" is not saved`}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			for _, variable := range []string{urlVariable, tokenVariable, profileVariable} {
+			for _, variable := range []string{urlVariable, tokenVariable, profileVariable, "WALDUR_URL", "WALDUR_TOKEN"} {
 				t.Setenv(variable, test.env[variable])
 			}
 			for _, server := range servers {
@@ -164,7 +174,11 @@ func TestBrokenProfiles(t *testing.T) {
 		"profiles that are a text":     {"profiles = \"" + token + "\"\n", "is not saved in FILE: the profiles there are none."},
 		"no profiles":                  {"", "is not saved in FILE: the profiles there are none."},
 		"values outside of a profile":  {address + "token = \"" + token + "\"\n", "is not saved in FILE: the profiles there are none."},
-		"another profile, also broken": {"[profiles.\"my.prod\"]\n[profiles.lab]\n", "is not saved in FILE: the profiles there are lab, my.prod."},
+		"another profile, also broken": {"[profiles.\"my.prod\"]\n[profiles.lab]\n", "is not saved in FILE: the profiles there are \"lab\", \"my.prod\"."},
+		"names that can run, and long": {"[profiles.\"::error::x\\u202e\"]\n[profiles.\"" + strings.Repeat("n", 70) + "\"]\n",
+			"the profiles there are \" error x \", \"" + strings.Repeat("n", 60) + "\"."},
+		"twelve names": {"[profiles.p10]\n[profiles.p11]\n[profiles.p12]\n[profiles.p13]\n[profiles.p14]\n[profiles.p15]\n[profiles.p16]\n[profiles.p17]\n[profiles.p18]\n[profiles.p19]\n[profiles.p20]\n[profiles.p21]\n",
+			"\"p18\", \"p19\", and 2 others."},
 	} {
 		t.Run(name, func(t *testing.T) {
 			file := saveProfiles(t, test.text)
@@ -205,10 +219,14 @@ func TestFilesThatAreNoFiles(t *testing.T) {
 		}
 	}
 	missing(`The profile "prod" is not saved: there is no file ` + file)
+	if err := os.Symlink(os.DevNull, file); err == nil && runtime.GOOS != "windows" {
+		missing(`The profile "prod" cannot be read: ` + file + " is not a regular file.")
+	}
+	_ = os.Remove(file)
 	if err := os.Mkdir(file, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	missing(`The profile "prod" cannot be read: `, file)
+	missing(`The profile "prod" cannot be read: ` + file + " is not a regular file.")
 	if err := os.RemoveAll(filepath.Dir(file)); err != nil {
 		t.Fatal(err)
 	}
@@ -221,29 +239,44 @@ func TestFilesThatAreNoFiles(t *testing.T) {
 		t.Error(describe(diags))
 	}
 	_, diags := c.read(t.Context(), nil)
-	if !reported(diags, tfprotov6.DiagnosticSeverityError, "", "Missing Waldur Address and Token: The Waldur address and token are not set, and the profile \"default\" is not saved", "Log in with waldur-cli login", urlVariable, tokenVariable, "url and token in the provider block") {
+	if !reported(diags, tfprotov6.DiagnosticSeverityError, "", "Missing Waldur Address and Token: The Waldur address and token are not set, and the profile \"default\" is not saved", "Log in with waldur-cli login", urlVariable, tokenVariable, "url and token in the provider block",
+		"If a provider block with an alias sets what is missing, name it in the data block, as in provider = waldur.prod.") {
 		t.Errorf("got %s", describe(diags))
 	}
 }
 
+// TestProfilesThatOthersCanReadAreAWarning if the user can change that.
 func TestProfilesThatOthersCanReadAreAWarning(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("permissions of Windows are not those of Unix")
 	}
 	server := waldurtest.Start(t, nil)
 	file := saveProfiles(t, profiles(map[string]*waldurtest.Server{"default": server}, map[string]string{"default": waldurtest.Token}))
-	for mode, warns := range map[os.FileMode]bool{0o600: false, 0o400: false, 0o640: true, 0o604: true, 0o644: true, 0o620: true} {
+	const read, change = "can read FILE", "can read or change FILE"
+	for mode, want := range map[os.FileMode]string{
+		0o600: "", 0o400: "", 0o440: "", 0o640: read, 0o604: read, 0o644: read, 0o444: read, 0o620: change, 0o666: change, 0o646: change,
+	} {
 		if err := os.Chmod(file, mode); err != nil {
 			t.Fatal(err)
 		}
 		c := newProtocolClient(t)
 		diags := c.configure(nil)
-		if got := reported(diags, tfprotov6.DiagnosticSeverityWarning, "profile", "Profiles Readable by Others", "Run chmod 600 "+file); got != warns || hasError(diags) || len(diags) > 1 {
-			t.Errorf("%o: got %s", mode, describe(diags))
+		warning := strings.ReplaceAll(want, "FILE", file)
+		if got := reported(diags, tfprotov6.DiagnosticSeverityWarning, "profile", "Profiles Readable by Others", warning, fmt.Sprintf("Run chmod 600 %q.", file)); got != (want != "") || hasError(diags) || len(diags) > 1 {
+			t.Errorf("%o: want %q, got %s", mode, want, describe(diags))
 		}
 		if _, diags := c.read(t.Context(), nil); hasError(diags) {
 			t.Errorf("%o: got %s", mode, describe(diags))
 		}
+	}
+	if err := os.Chmod(file, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chown(file, os.Geteuid()+1, -1); err != nil {
+		t.Skip("only root can give a file to another user")
+	}
+	if diags := newProtocolClient(t).configure(nil); len(diags) > 0 {
+		t.Errorf("of another user: got %s", describe(diags))
 	}
 }
 
@@ -252,24 +285,23 @@ func TestTheFileOfProfiles(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("these are the folders of Linux")
 	}
+	account, err := user.Current()
+	if err != nil {
+		t.Skip("the password database does not have the user")
+	}
 	for _, test := range []struct{ home, xdg, want string }{
 		{"/home/ada", "/etc/ada", "/etc/ada/waldur-cli/credentials.toml"},
 		{"/home/ada", "", "/home/ada/.config/waldur-cli/credentials.toml"},
+		{"/home/ada", "ada/.config", "/home/ada/.config/waldur-cli/credentials.toml"},
 		{"", "/etc/ada", "/etc/ada/waldur-cli/credentials.toml"},
-		{"", "", ""},
+		{"", "", account.HomeDir + "/.config/waldur-cli/credentials.toml"},
+		{"", ".", account.HomeDir + "/.config/waldur-cli/credentials.toml"},
 	} {
 		t.Setenv("HOME", test.home)
 		t.Setenv("XDG_CONFIG_HOME", test.xdg)
-		if got, err := profileFile(); got != test.want || (err != nil) != (test.want == "") {
-			t.Errorf("HOME=%s XDG_CONFIG_HOME=%s: got %q, %v", test.home, test.xdg, got, err)
+		if got, err := profileFile(); got != test.want || err != nil {
+			t.Errorf("HOME=%s XDG_CONFIG_HOME=%s: got %q, %v; want %q", test.home, test.xdg, got, err, test.want)
 		}
-	}
-	c := newProtocolClient(t) // without a home, as in some containers
-	if diags := c.configure(nil); len(diags) > 0 {
-		t.Error(describe(diags))
-	}
-	if _, diags := c.read(t.Context(), nil); !reported(diags, tfprotov6.DiagnosticSeverityError, "", "Missing Waldur Address and Token", "are not set", "HOME") {
-		t.Errorf("got %s", describe(diags))
 	}
 }
 
@@ -324,6 +356,24 @@ func TestRefusedTokensNameTheirSource(t *testing.T) {
 				t.Errorf("want %q, got %s", where, describe(diags))
 			}
 		})
+	}
+}
+
+// TestRefusedTokensOfNoKnownForm are said to be so, and are not shown.
+func TestRefusedTokensOfNoKnownForm(t *testing.T) {
+	t.Parallel()
+	const doubt = "That token does not look like one of Waldur's, so it may be incomplete: an API token has 40 hexadecimal digits, "
+	server := waldurtest.Start(t, nil)
+	for token, doubted := range map[string]bool{
+		"5ecre7": true, strings.Repeat("5ecre7ab", 5)[1:]: true, strings.Repeat("5ecde7ab", 5): false, "w_5ecre7": false, "eyJh5ecre7.e30.5ecre7": false,
+	} {
+		_, diags := configured(t, server, map[string]tftypes.Value{"token": text(token)}).read(t.Context(), nil)
+		if !reported(diags, tfprotov6.DiagnosticSeverityError, "", "Token Refused by Waldur") || strings.Contains(describe(diags), doubt) != doubted {
+			t.Errorf("%s: got %s", token, describe(diags))
+		}
+		if shown := describe(diags); strings.Contains(shown, "5ec") {
+			t.Errorf("the token shows: %s", shown)
+		}
 	}
 }
 

@@ -80,7 +80,7 @@ func (p *waldurProvider) Schema(_ context.Context, _ provider.SchemaRequest, res
 				MarkdownDescription: "Token of the user to read as. Environment variable: `" + tokenVariable + "`.",
 			},
 			"profile": schema.StringAttribute{
-				Optional: true, Validators: []validator.String{acceptedBy(parseFilterText)},
+				Optional: true, Validators: []validator.String{acceptedBy(parseProfile)},
 				MarkdownDescription: "Name of a profile that `waldur-cli login` saved, which gives both address and token. " +
 					"Conflicts with `url` and `token`. Default, if neither is set anywhere: the environment variable `" +
 					profileVariable + "`, otherwise `" + defaultProfile + "`.",
@@ -124,13 +124,12 @@ func (p *waldurProvider) Schema(_ context.Context, _ provider.SchemaRequest, res
 }
 
 func (p *waldurProvider) Configure(ctx context.Context, req provider.ConfigureRequest, resp *provider.ConfigureResponse) {
-	refuseUnknown(req, &resp.Diagnostics)
-	if resp.Diagnostics.HasError() {
-		return
-	}
 	var config providerModel
-	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
-	if resp.Diagnostics.HasError() {
+	refuseUnknown(req, resp)
+	if resp.Deferred == nil && !resp.Diagnostics.HasError() {
+		resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
+	}
+	if resp.Deferred != nil || resp.Diagnostics.HasError() {
 		return
 	}
 	diags := &resp.Diagnostics
@@ -193,8 +192,10 @@ func (m *providerModel) certificate(diags *diag.Diagnostics) *tls.Certificate {
 }
 
 // refuseUnknown reports arguments whose values are known only after apply.
-// Terraform configures providers during plan, and reads data sources then.
-func refuseUnknown(req provider.ConfigureRequest, diags *diag.Diagnostics) {
+// Terraform configures providers during plan, and reads data sources then, unless it can
+// defer the reads to a later plan.
+func refuseUnknown(req provider.ConfigureRequest, resp *provider.ConfigureResponse) {
+	diags := &resp.Diagnostics
 	arguments := map[string]tftypes.Value{}
 	if err := req.Config.Raw.As(&arguments); err != nil {
 		diags.AddError("Invalid Provider Configuration", err.Error())
@@ -204,6 +205,10 @@ func refuseUnknown(req provider.ConfigureRequest, diags *diag.Diagnostics) {
 	for _, name := range slices.Sorted(maps.Keys(arguments)) {
 		if arguments[name].IsFullyKnown() {
 			continue
+		}
+		if req.ClientCapabilities.DeferralAllowed {
+			resp.Deferred = &provider.Deferred{Reason: provider.DeferredReasonProviderConfigUnknown}
+			return
 		}
 		advice := "Set it to a value that is known during plan, such as a variable"
 		if variable := variables[name]; variable != "" {

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"math/big"
 	"net/http"
 	"slices"
 	"strings"
@@ -72,10 +73,17 @@ func (v parseValidator[T]) validateElements(elements []attr.Value, at path.Path,
 	}
 }
 
+// sources says where the values of arguments are that people cannot guess.
+var sources = map[string]string{
+	"offering_uuid": "\n\nThe column offering_uuid has it.",
+	"customer_uuid": "\n\nThe column service_provider_uuid has it, next to the name of the organization.",
+	"project_uuid":  "\n\nNo column has it. It is in the address of the project's page in Waldur's web interface.",
+}
+
 // addInvalidValue reports an error that continues the name of its argument.
 func addInvalidValue(diags *diag.Diagnostics, at path.Path, err error) {
 	name := argumentName(at)
-	diags.AddAttributeError(at, "Invalid Value for "+name, fmt.Sprintf("%s %s.", name, err))
+	diags.AddAttributeError(at, "Invalid Value for "+name, fmt.Sprintf("%s %s.%s", name, err, sources[name]))
 }
 
 // addConflict reports two arguments that cannot be set together.
@@ -100,42 +108,39 @@ func argumentName(at path.Path) string {
 // framework's own types of whole numbers report a fraction as a bug in the
 // provider.
 func wholeNumberBetween(least, most int64) validator.Number {
-	return wholeNumberValidator{least: least, most: most}
+	bounds := fmt.Sprintf("between %d and %d", least, most)
+	if most == math.MaxInt64 {
+		bounds = fmt.Sprintf("of at least %d", least)
+	}
+	return numberAcceptedBy(func(f *big.Float) (int64, error) {
+		n, _ := f.Int64() // the nearest bound of its type
+		if !f.IsInt() || n < least || n > most {
+			return 0, fmt.Errorf("must be a whole number %s; got %s", bounds, shortNumber(f))
+		}
+		return n, nil
+	})
 }
 
 // wholeNumberAtLeast returns a validator of whole numbers without an upper bound.
 func wholeNumberAtLeast(least int64) validator.Number {
-	return wholeNumberValidator{least: least, most: math.MaxInt64}
+	return wholeNumberBetween(least, math.MaxInt64)
 }
 
-type wholeNumberValidator struct {
+// numberAcceptedBy returns a validator of a number that parse accepts.
+func numberAcceptedBy[T any](parse func(*big.Float) (T, error)) validator.Number {
+	return numberValidator[T]{parse: parse}
+}
+
+type numberValidator[T any] struct {
 	undescribed
-	least, most int64
+	parse func(*big.Float) (T, error)
 }
 
-func (v wholeNumberValidator) ValidateNumber(_ context.Context, req validator.NumberRequest, resp *validator.NumberResponse) {
+func (v numberValidator[T]) ValidateNumber(_ context.Context, req validator.NumberRequest, resp *validator.NumberResponse) {
 	if !isKnown(req.ConfigValue) {
 		return
 	}
-	f := req.ConfigValue.ValueBigFloat()
-	if n, _ := f.Int64(); f.IsInt() && n >= v.least && n <= v.most { // Int64 returns the nearest bound of its type
-		return
-	}
-	bounds := fmt.Sprintf("between %d and %d", v.least, v.most)
-	if v.most == math.MaxInt64 {
-		bounds = fmt.Sprintf("of at least %d", v.least)
-	}
-	addInvalidValue(&resp.Diagnostics, req.Path, fmt.Errorf("must be a whole number %s; got %s", bounds, shortNumber(f)))
-}
-
-// percentValidator accepts what parsePercent does.
-type percentValidator struct{ undescribed }
-
-func (percentValidator) ValidateNumber(_ context.Context, req validator.NumberRequest, resp *validator.NumberResponse) {
-	if !isKnown(req.ConfigValue) {
-		return
-	}
-	if _, err := parsePercent(req.ConfigValue.ValueBigFloat()); err != nil {
+	if _, err := v.parse(req.ConfigValue.ValueBigFloat()); err != nil {
 		addInvalidValue(&resp.Diagnostics, req.Path, err)
 	}
 }
