@@ -4,6 +4,7 @@
 package provider
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -186,17 +187,15 @@ func parseColumn(name string) (*waldur.Column, error) {
 // columnAmong returns the column with a name that is among others. The error suggests the
 // nearest one.
 func columnAmong(names []string, name string) (*waldur.Column, error) {
-	nearest := suggestion(name, names)
 	switch {
 	case slices.Contains(names, name):
 		return waldur.ColumnByName(name), nil
 	case ofConsumer.MatchString(name):
 		return nil, fmt.Errorf("has %q, which is not a column: each row is a total over all consumers and their resources. "+
 			"The organization that provides the offering is in service_provider_name and service_provider_uuid", name)
-	case nearest != "":
-		return nil, fmt.Errorf("has %q, which is not a column%s", name, nearest)
 	}
-	return nil, fmt.Errorf("has %q, which is not a column; the columns are %s", name, strings.Join(names, ", "))
+	hint := cmp.Or(suggestion(name, names), "; the columns are "+strings.Join(names, ", "))
+	return nil, fmt.Errorf("has %q, which is not a column%s", name, hint)
 }
 
 // suggestion returns a question for the nearest of some words, or "" if none is near.

@@ -4,7 +4,6 @@
 package provider
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -89,19 +88,17 @@ func (m *providerModel) login(c *connection, diags *diag.Diagnostics) {
 // keepTokenVariable refuses to send the token of the environment, which belongs to the
 // address there, to another server. Without an address there, it belongs to any.
 func (c *connection) keepTokenVariable(diags *diag.Diagnostics) {
-	if c.client.URL == nil || c.client.Token == "" || !isSet(urlVariable) {
+	own, err := waldur.ParseURL(os.Getenv(urlVariable))
+	if c.client.URL == nil || c.client.Token == "" || !isSet(urlVariable) || err == nil && own.String() == c.client.URL.String() {
 		return
 	}
-	own, err := waldur.ParseURL(os.Getenv(urlVariable))
 	difference := fmt.Sprintf("%s is %s, but url is %s", urlVariable, own, c.client.URL)
 	if err != nil {
 		difference = fmt.Sprintf("%s %s, so it cannot be compared with url", urlVariable, err)
-	} else if own.String() == c.client.URL.String() {
-		return
 	}
 	diags.AddAttributeError(path.Root("url"), "Token for Another Waldur Server", fmt.Sprintf("The token in the environment variable %s "+
-		"belongs to the server in %s, so it was not sent to the one in url. %s.\n\nSet token beside url in the provider block, or use a profile "+
-		"in place of both. If the token is for the server in url, unset %s.", tokenVariable, urlVariable, difference, urlVariable))
+		"belongs to the server in %s, so it was not sent to the one in url. %s.\n\nSet token beside url in the provider block, or set profile "+
+		"in place of url. If the token is for the server in url, unset %s.", tokenVariable, urlVariable, difference, urlVariable))
 }
 
 // useProfile takes the address and the token from a profile that source names. Without a
@@ -114,7 +111,7 @@ func (c *connection) useProfile(name, source string, diags *diag.Diagnostics) {
 		return
 	case errors.Is(err, errNoProfile):
 		c.missing.AddError("Missing Waldur Address and Token", sentence("the Waldur address and token are not set, and "+err.Error())+"\n\n"+
-			adviseMissing(setLogin, urlVariable, tokenVariable))
+			adviseMissing(setLogin, tokenVariable, urlVariable))
 		return
 	case err != nil:
 		c.missing.AddError("Unusable Waldur Profile", sentence(err.Error())+"\n\nCorrect the profile. "+setLogin)
@@ -235,7 +232,9 @@ func readProfile(name string) (*profile, error) {
 	values, _ := profiles[name].(map[string]any)
 	switch profiles[name].(type) {
 	case nil:
-		return nil, fmt.Errorf("the profile %.60q %w in %s: the profiles there are %s", name, errNoProfile, file, quotedNames(slices.Sorted(maps.Keys(profiles))))
+		names := slices.Sorted(maps.Keys(profiles))
+		some := waldur.Printable(fmt.Sprintf("%.60q", names[:min(len(names), 10)]))
+		return nil, fmt.Errorf("the profile %.60q %w in %s, which has %d profiles: %s", name, errNoProfile, file, len(names), some)
 	case map[string]any:
 	default:
 		return nil, fmt.Errorf("the profile %.60q in %s cannot be used: it is not a table", name, file)
@@ -248,19 +247,6 @@ func readProfile(name string) (*profile, error) {
 		return nil, fmt.Errorf("the profile %.60q in %s cannot be used: %w", name, file, err)
 	}
 	return p, nil
-}
-
-// quotedNames returns at most ten names of a file in one text, each cut.
-func quotedNames(names []string) string {
-	const most = 10
-	var shown []string
-	for _, name := range names[:min(most, len(names))] {
-		shown = append(shown, fmt.Sprintf("%.60q", waldur.Printable(name)))
-	}
-	if len(names) > most {
-		shown = append(shown, fmt.Sprintf("and %d others", len(names)-most))
-	}
-	return cmp.Or(strings.Join(shown, ", "), "none")
 }
 
 // exposure says what other users can do with a file of profiles. It is empty for nothing,

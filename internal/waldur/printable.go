@@ -6,7 +6,6 @@ package waldur
 import (
 	"fmt"
 	"regexp"
-	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -36,7 +35,7 @@ func trimInvisible(text string) string {
 // part of a secret.
 func invisibleError(text string, secret bool) error {
 	i := strings.IndexFunc(text, isInvisible)
-	before := strconv.Quote(text[strings.LastIndex(strings.TrimRight(text[:i], "/"), "/")+1 : i])
+	before := fmt.Sprintf("%q", text[strings.LastIndex(strings.TrimRight(text[:i], "/"), "/")+1:i])
 	if secret {
 		before = fmt.Sprintf("character %d", utf8.RuneCountInString(text[:i]))
 	}
