@@ -255,7 +255,7 @@ func readProfile(name string) (*profile, error) {
 func exposure(file string, info fs.FileInfo) string {
 	mode := info.Mode().Perm()
 	owner := reflect.Indirect(reflect.ValueOf(info.Sys())).FieldByName("Uid") // not on Windows
-	if mode&0o066 == 0 || mode == 0o440 || !owner.CanUint() || int(owner.Uint()) != os.Geteuid() {
+	if mode&0o066 == 0 || mode == 0o440 || fmt.Sprint(owner) != fmt.Sprint(os.Geteuid()) {
 		return ""
 	}
 	opened, err := os.OpenFile(file, os.O_WRONLY, 0) //nolint:gosec // the path is that of waldur-cli

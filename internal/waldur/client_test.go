@@ -30,6 +30,7 @@ func TestParseURL(t *testing.T) {
 
 		// One form for a server.
 		"https://WALDÜR.Example.org":             "https://xn--waldr-nva.example.org/api/",
+		"https://Waldur.Example.COM":             "https://waldur.example.com/api/",
 		"https://xn--waldr-nva.example.org":      "https://xn--waldr-nva.example.org/api/",
 		"https://Wald%C3%BCr.example.org":        "https://xn--waldr-nva.example.org/api/",
 		"https://waldür。example。org。":            "https://xn--waldr-nva.example.org/api/",
