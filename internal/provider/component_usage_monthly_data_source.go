@@ -105,7 +105,7 @@ func (d *componentUsageMonthlyDataSource) Schema(_ context.Context, _ datasource
 				Optional: true, ElementType: types.StringType, Validators: []validator.Set{acceptedBy(parseGroupColumn)},
 			},
 			"min_usage_percent": optionalNumber("Keep only rows with at least this `usage_percent`: `80` means 80 %. Rows without a percentage are left out. "+
-				"It is rounded to ten decimal places, so that `0.6 * 100` means 60.", numberAcceptedBy(parsePercent)),
+				"It is rounded to ten decimal places, so that `0.6 * 100` means 60.", numberValidator[waldur.Decimal]{parse: parsePercent}),
 			"order_by": schema.ListAttribute{
 				MarkdownDescription: "Columns to order `summaries` by. A `-` before a name means descending. Nulls come last in both directions. " +
 					"Text is ordered by its Unicode code points. Ties, and all rows by default, are ordered by the newest month, then " +

@@ -229,14 +229,13 @@ func readProfile(name string) (*profile, error) {
 		return nil, fmt.Errorf("the profile %.60q cannot be read: %s is not valid TOML%s", name, file, line)
 	}
 	profiles, _ := content["profiles"].(map[string]any)
-	values, _ := profiles[name].(map[string]any)
-	switch profiles[name].(type) {
-	case nil:
+	values, isTable := profiles[name].(map[string]any)
+	switch _, saved := profiles[name]; {
+	case !saved:
 		names := slices.Sorted(maps.Keys(profiles))
 		some := waldur.Printable(fmt.Sprintf("%.60q", names[:min(len(names), 10)]))
 		return nil, fmt.Errorf("the profile %.60q %w in %s, which has %d profiles: %s", name, errNoProfile, file, len(names), some)
-	case map[string]any:
-	default:
+	case !isTable:
 		return nil, fmt.Errorf("the profile %.60q in %s cannot be used: it is not a table", name, file)
 	}
 	p := &profile{Name: name, File: file, Others: exposure(file, info)}

@@ -112,13 +112,13 @@ func wholeNumberBetween(least, most int64) validator.Number {
 	if most == math.MaxInt64 {
 		bounds = fmt.Sprintf("of at least %d", least)
 	}
-	return numberAcceptedBy(func(f *big.Float) (int64, error) {
+	return numberValidator[int64]{parse: func(f *big.Float) (int64, error) {
 		n, _ := f.Int64() // the nearest bound of its type
 		if !f.IsInt() || n < least || n > most {
 			return 0, fmt.Errorf("must be a whole number %s; got %s", bounds, shortNumber(f))
 		}
 		return n, nil
-	})
+	}}
 }
 
 // wholeNumberAtLeast returns a validator of whole numbers without an upper bound.
@@ -126,11 +126,7 @@ func wholeNumberAtLeast(least int64) validator.Number {
 	return wholeNumberBetween(least, math.MaxInt64)
 }
 
-// numberAcceptedBy returns a validator of a number that parse accepts.
-func numberAcceptedBy[T any](parse func(*big.Float) (T, error)) validator.Number {
-	return numberValidator[T]{parse: parse}
-}
-
+// numberValidator accepts a number that parse accepts.
 type numberValidator[T any] struct {
 	undescribed
 	parse func(*big.Float) (T, error)
