@@ -113,7 +113,7 @@ func (c *Client) Get(ctx context.Context, path string, query url.Values) (*Respo
 	c.prepared.Do(c.prepare)
 	address := c.URL.JoinPath(path)
 	address.RawQuery = query.Encode()
-	request := Request{Method: http.MethodGet, URL: address.String()}
+	request := Request{URL: address.String()}
 	waits := exponential(cmp.Or(c.RetryWait, firstRetryWait), maxRetryWait, 0.5)
 	var previous *Error
 	for {
@@ -124,7 +124,7 @@ func (c *Client) Get(ctx context.Context, path string, query url.Values) (*Respo
 		}
 		request.Attempts++
 		started := time.Now()
-		resp, failed := c.attempt(ctx, request.Method, address, path, previous)
+		resp, failed := c.attempt(ctx, address, path, previous)
 		<-c.slots
 		c.logAttempt(ctx, request, time.Since(started), resp, failed)
 		if failed == nil {
@@ -201,7 +201,7 @@ func (c *Client) heldFor() time.Duration {
 
 // attempt sends a request once and reads its response. previous is the error of the
 // attempt before, or nil.
-func (c *Client) attempt(ctx context.Context, method string, address *url.URL, path string, previous *Error) (*Response, *Error) {
+func (c *Client) attempt(ctx context.Context, address *url.URL, path string, previous *Error) (*Response, *Error) {
 	limit := cmp.Or(c.RequestTimeout, defaultRequestTimeout)
 	attemptCtx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
@@ -219,7 +219,7 @@ func (c *Client) attempt(ctx context.Context, method string, address *url.URL, p
 		}
 		return c.connectionError(err, &reached)
 	}
-	req, err := http.NewRequestWithContext(reached.traced(attemptCtx), method, address.String(), nil)
+	req, err := http.NewRequestWithContext(reached.traced(attemptCtx), http.MethodGet, address.String(), nil)
 	if err != nil {
 		return nil, failure(err)
 	}
@@ -295,7 +295,7 @@ func (c *Client) prepare() {
 
 // logAttempt logs one attempt of a request.
 func (c *Client) logAttempt(ctx context.Context, request Request, elapsed time.Duration, resp *Response, failed *Error) {
-	outcome := []any{"method", request.Method, "url", request.URL, "attempt", request.Attempts, "milliseconds", elapsed.Milliseconds()}
+	outcome := []any{"method", http.MethodGet, "url", request.URL, "attempt", request.Attempts, "milliseconds", elapsed.Milliseconds()}
 	if failed != nil {
 		outcome = append(outcome, "error", failed.Problem())
 	} else {

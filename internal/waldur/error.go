@@ -10,9 +10,8 @@ import (
 	"time"
 )
 
-// Request describes a request to the server.
+// Request describes a GET request to the server.
 type Request struct {
-	Method   string
 	URL      string // with its query, never with credentials
 	Attempts int    // 0 if the request was never sent
 }
@@ -21,16 +20,17 @@ type Request struct {
 // were several.
 func (r Request) String() string {
 	if r.Attempts > 1 {
-		return fmt.Sprintf("%s %s (%d attempts)", r.Method, r.URL, r.Attempts)
+		return fmt.Sprintf("GET %s (%d attempts)", r.URL, r.Attempts)
 	}
-	return r.Method + " " + r.URL
+	return "GET " + r.URL
 }
 
 // Cause says why a read failed.
 type Cause string
 
-// The causes that no response tells.
+// The causes.
 const (
+	// Without a response.
 	Canceled         Cause = "canceled"
 	ReadTimedOut     Cause = "read timed out"     // the deadline of the context passed
 	NotSent          Cause = "not sent"           // it passed while, or soon after, the request waited for others of the client
@@ -55,10 +55,8 @@ const (
 	UnknownAuthority Cause = "unknown authority"  // issued the certificate
 	WantsCertificate Cause = "wants certificate"  // of the client, which has none
 	BadClientCert    Cause = "client certificate" // the server did not accept it
-)
 
-// The causes that a response tells.
-const (
+	// By a response.
 	ProxyLogin       Cause = "proxy login"        // 407 with the Basic method, or from a SOCKS proxy
 	ProxyOtherLogin  Cause = "proxy other login"  // 407 without the Basic method
 	ProxyRefused     Cause = "proxy refused"      // to connect to the server
@@ -89,10 +87,8 @@ const (
 	BadRow           Cause = "bad row"            // it does not have the format of Waldur's API
 	FilterIgnored    Cause = "filter ignored"     // the filters of the query exclude a row
 	NoCount          Cause = "no count"           // no valid X-Result-Count header
-)
 
-// The causes that a list of responses tells.
-const (
+	// By a list of responses.
 	TooManyRows        Cause = "too many rows"
 	TooManyPages       Cause = "too many pages"
 	RowsMissing        Cause = "rows missing"         // the pages do not add up

@@ -8,10 +8,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -93,15 +93,11 @@ func (c *Client) latestMonth(ctx context.Context) (Month, error) {
 // noRows returns the error of a query without rows. If the query has a component type, one
 // more request finds out which types exist without that filter.
 func (c *Client) noRows(ctx context.Context, q *Query, request Request) error {
-	failed := &Error{Request: request, Cause: NoRows, Text: "Waldur has no row for the current month"}
-	for i, f := range q.filters() {
-		if i == 0 {
-			failed.Text = "Waldur has no row for "
-		} else {
-			failed.Text += ", "
-		}
-		failed.Text += f.parameter + "=" + f.value
+	var filters []string
+	for _, f := range q.filters() {
+		filters = append(filters, f.parameter+"="+f.value)
 	}
+	failed := &Error{Request: request, Cause: NoRows, Text: "Waldur has no row for " + cmp.Or(strings.Join(filters, ", "), "the current month")}
 	if q.ComponentType != "" {
 		others := *q
 		others.ComponentType = ""
@@ -183,8 +179,7 @@ func (c *Client) selectRows(ctx context.Context, q *Query) ([]*ComponentUsage, R
 		if last == nil || r.passes > 0 {
 			last = r
 		}
-		c.logger.DebugContext(ctx, "Waldur read", slog.Int("rows", len(r.rows)), slog.Int("count", r.count),
-			slog.Int("passes", r.passes), slog.Bool("complete", err == nil))
+		c.logger.DebugContext(ctx, "Waldur read", "rows", len(r.rows), "count", r.count, "passes", r.passes, "complete", err == nil)
 		if err == nil {
 			return r.list, r.request, nil
 		}
@@ -245,7 +240,7 @@ func (r *reading) read(ctx context.Context) error {
 			return err
 		}
 		if len(r.rows) == r.count {
-			if !r.query.hasMonths() && !inOneMonth(r.rows) {
+			if !r.query.hasMonths() && slices.ContainsFunc(r.list, func(u *ComponentUsage) bool { return *u.BillingPeriod != *r.list[0].BillingPeriod }) {
 				return dataChangedError("a new month began")
 			}
 			return nil
@@ -255,14 +250,6 @@ func (r *reading) read(ctx context.Context) error {
 		}
 	}
 	return errors.New("the pages repeat some rows and leave out others, even when they are read again")
-}
-
-func inOneMonth(rows map[rowKey]*ComponentUsage) bool {
-	months := map[Month]bool{}
-	for key := range rows {
-		months[key.billingPeriod] = true
-	}
-	return len(months) <= 1
 }
 
 // serverOrders are the orders that passes request in turn. Rows that sort equally
@@ -304,9 +291,7 @@ func (r *reading) pass(ctx context.Context) error {
 	}
 	pages := first.pages()
 	if pages > maxPages {
-		failed := tooMany(TooManyPages, strconv.Itoa(first.count), fmt.Sprintf("%d pages as small as the first (rows: %d)", maxPages, first.distinct()))
-		failed.Request = first.request
-		return failed
+		return tooMany(first.request, TooManyPages, strconv.Itoa(first.count), fmt.Sprintf("%d pages as small as the first (rows: %d)", maxPages, first.distinct()))
 	}
 	if r.rows == nil {
 		r.rows, r.count = map[rowKey]*ComponentUsage{}, first.count
@@ -341,9 +326,7 @@ func (r *reading) add(p *page) error {
 	defer r.mu.Unlock()
 	r.request = p.request
 	if r.bytes += p.bytes; r.bytes > maxListBytes {
-		failed := tooMany(TooManyRows, strconv.Itoa(p.count), fmt.Sprintf("%d MiB of responses", maxListBytes>>20))
-		failed.Request = p.request
-		return failed
+		return tooMany(p.request, TooManyRows, strconv.Itoa(p.count), fmt.Sprintf("%d MiB of responses", maxListBytes>>20))
 	}
 	if p.count != r.count {
 		return dataChangedError(fmt.Sprintf("the number of rows changed from %d to %d", r.count, p.count))

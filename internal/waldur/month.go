@@ -76,8 +76,14 @@ func (m Month) Compare(other Month) int { return cmp.Compare(m.count, other.coun
 // periods begin in January.
 func (m Month) firstOf(n int64) Month { return Month{count: m.count - m.count%n} }
 
-// String returns the month as YYYY-MM, the form of Waldur's filters.
-func (m Month) String() string { return m.firstDay().Format(monthLayout) }
+// String returns the month as YYYY-MM, the form of Waldur's filters. It returns "" for the
+// zero Month.
+func (m Month) String() string {
+	if m.IsZero() {
+		return ""
+	}
+	return m.firstDay().Format(monthLayout)
+}
 
 // FirstDay returns the month as YYYY-MM-01, the form of a row's billing period.
 func (m Month) FirstDay() string { return m.firstDay().Format(firstDayLayout) }

@@ -89,19 +89,18 @@ func (q *Query) filters() (filters []filter) {
 			filters = append(filters, filter{parameter, value, month, ColumnByName(column)})
 		}
 	}
-	for _, f := range []filter{{parameter: "billing_period", month: q.BillingPeriod}, {parameter: "start", month: q.Start}, {parameter: "end", month: q.End}} {
-		if !f.month.IsZero() {
-			add(f.parameter, f.month.String(), "billing_period", f.month)
+	id := func(id uuid.NullUUID) string {
+		if !id.Valid {
+			return ""
 		}
+		return hex.EncodeToString(id.UUID[:])
 	}
-	for _, f := range []struct {
-		parameter, column string
-		id                uuid.NullUUID
-	}{{"offering_uuid", "offering_uuid", q.OfferingUUID}, {"customer_uuid", "service_provider_uuid", q.CustomerUUID}, {"project_uuid", "", q.ProjectUUID}} {
-		if f.id.Valid {
-			add(f.parameter, hex.EncodeToString(f.id.UUID[:]), f.column, Month{})
-		}
-	}
+	add("billing_period", q.BillingPeriod.String(), "billing_period", q.BillingPeriod)
+	add("start", q.Start.String(), "billing_period", q.Start)
+	add("end", q.End.String(), "billing_period", q.End)
+	add("offering_uuid", id(q.OfferingUUID), "offering_uuid", Month{})
+	add("customer_uuid", id(q.CustomerUUID), "service_provider_uuid", Month{})
+	add("project_uuid", id(q.ProjectUUID), "", Month{})
 	add("offering_type", q.OfferingType, "offering_type", Month{})
 	add("component_type", q.ComponentType, "component_type", Month{})
 	add("billing_type", q.BillingType, "billing_type", Month{})

@@ -48,7 +48,7 @@ func (r *Response) Count() (int, *Error) {
 	case value == "":
 		return 0, &Error{Cause: NoCount, Text: "the response has no X-Result-Count header"}
 	case count > maxRows: // also if it is out of range
-		return 0, tooMany(TooManyRows, shown, fmt.Sprintf("%d rows", maxRows))
+		return 0, tooMany(r.Request, TooManyRows, shown, fmt.Sprintf("%d rows", maxRows))
 	case err != nil:
 		return 0, &Error{Cause: NoCount, Text: fmt.Sprintf("the response has the X-Result-Count header %q, which is not a number of rows", shown)}
 	}
@@ -56,8 +56,8 @@ func (r *Response) Count() (int, *Error) {
 }
 
 // tooMany returns the error of a list that exceeds a limit, such as "1000000 rows".
-func tooMany(cause Cause, count, limit string) *Error {
-	return &Error{Cause: cause, Text: fmt.Sprintf("the server counts %s rows, but the limit is %s", count, limit)}
+func tooMany(request Request, cause Cause, count, limit string) *Error {
+	return &Error{Request: request, Cause: cause, Text: fmt.Sprintf("the server counts %s rows, but the limit is %s", count, limit)}
 }
 
 // readBody reads the body of a 200 response. The error is that of the connection, or an
