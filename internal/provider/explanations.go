@@ -299,7 +299,6 @@ func (f *readFailure) adviseUnauthorized(detail string) string {
 
 // adviseNoRows names only what can be the reason, the most likely one first.
 func (f *readFailure) adviseNoRows(failed *waldur.Error, now time.Time) string {
-	var reasons []string
 	this := waldur.MonthOf(now)
 	first, last := f.query.BillingPeriod, f.query.BillingPeriod // of the months that were read
 	if ranged := !f.query.Start.IsZero() || !f.query.End.IsZero(); ranged {
@@ -307,31 +306,30 @@ func (f *readFailure) adviseNoRows(failed *waldur.Error, now time.Time) string {
 	} else if first.IsZero() {
 		first, last = this, this
 	}
+	var reasons []string
 	switch {
-	case f.query.Latest:
-	case first.Compare(this) > 0:
-		reasons = append(reasons, fmt.Sprintf("%s is in the future: this month is %s in UTC.", first, this))
-	case first == this && now.UTC().Day() == 1:
+	case len(failed.Types) > 0: // there are rows without component_type
+		return adviseTypes(f.query.ComponentType, failed.Types)
+	case first.Compare(this) > 0 && !f.query.Latest:
+		return fmt.Sprintf("%s is in the future: this month is %s in UTC.", first, this)
+	case first == this && now.UTC().Day() == 1 && !f.query.Latest:
 		reasons = append(reasons, "Waldur sums up usage once a day, so the first day of a month has no rows until that job has run: "+
 			"billing_period = \"latest\" then reads last month.")
-	case !last.IsZero() && last.Compare(this) < 0:
+	case !last.IsZero() && last.Compare(this) < 0 && !f.query.Latest:
 		reasons = append(reasons, "Waldur has no rows for the months before its upgrade to 8.0.8, unless its operator has rebuilt them.")
 	}
-	if f.query.ComponentType != "" {
-		reasons = append(reasons, adviseTypes(f.query.ComponentType, failed.Types))
-	}
-	if f.query.CustomerUUID.Valid {
-		reasons = append(reasons, "customer_uuid is the organization that provides the offerings, not one that consumes them.")
-	}
-	if f.query.ProjectUUID.Valid {
-		reasons = append(reasons, "project_uuid is the project that the offering itself belongs to, not one that consumes it.")
-	}
 	for _, f := range []struct {
-		argument string
-		set      bool
-	}{{"offering_uuid", f.query.OfferingUUID.Valid}, {"offering_type", f.query.OfferingType != ""}, {"billing_type", f.query.BillingType != ""}} {
+		set    bool
+		reason string
+	}{
+		{f.query.CustomerUUID.Valid, "customer_uuid is the organization that provides the offerings, not one that consumes them."},
+		{f.query.ProjectUUID.Valid, "project_uuid is the project that the offering itself belongs to, not one that consumes it."},
+		{f.query.OfferingUUID.Valid, "The filter offering_uuid may be wrong."},
+		{f.query.OfferingType != "", "The filter offering_type may be wrong."},
+		{f.query.BillingType != "", "The filter billing_type may be wrong."},
+	} {
 		if f.set {
-			reasons = append(reasons, "The filter "+f.argument+" may be wrong.")
+			reasons = append(reasons, f.reason)
 		}
 	}
 	reasons = append(reasons, "The token's user may see no offerings: it needs a role in the organization of the offerings, or must be staff.")
@@ -345,9 +343,6 @@ func adviseTypes(wanted string, types map[string]string) string {
 		if strings.EqualFold(types[identifier], wanted) || strings.EqualFold(identifier, wanted) {
 			return fmt.Sprintf("component_type is the identifier of a component: set it to %q (%s).", identifier, types[identifier])
 		}
-	}
-	if len(identifiers) == 0 {
-		return "There are no rows without component_type either."
 	}
 	const most = 20
 	shown := strings.Join(identifiers[:min(len(identifiers), most)], ", ")
