@@ -202,7 +202,7 @@ func columnAmong(names []string, name string) (*waldur.Column, error) {
 func suggestion(text string, words []string) string {
 	nearest, least := "", len(text)
 	for _, word := range words {
-		if distance := levenshtein.Distance(text, word, nil); distance < min(least, max(2, len(word)/2)) {
+		if distance := levenshtein.Distance(strings.ToLower(text), word, nil); distance < min(least, max(2, len(word)/2)) {
 			nearest, least = word, distance
 		}
 	}
