@@ -37,6 +37,7 @@ const (
 	HeldBack         Cause = "held back"          // it would pass before a Retry-After header of another response allows a request
 	RequestTimedOut  Cause = "request timed out"  // an attempt took longer than [Client.RequestTimeout]
 	ConnectionFailed Cause = "connection failed"  // without any response
+	UnknownHost      Cause = "unknown host"       // no server has that name
 	ConnectionClosed Cause = "connection closed"  // without any response, as servers do that expect TLS
 	ProxyUnreachable Cause = "proxy unreachable"  // or it is not a proxy
 	ProxyNoTLS       Cause = "proxy without TLS"  // the handshake with an https proxy failed
@@ -71,9 +72,9 @@ const (
 	TooEarly         Cause = "too early"          // 425
 	ServerError      Cause = "server error"       // 5xx
 	OtherStatus      Cause = "other status"       // any other except 200
-	PageDenied       Cause = "page denied"        // 401 or 403 with an HTML page
-	PageNotFound     Cause = "page not found"     // 404 with an HTML page
-	HostRefused      Cause = "host refused"       // 400 or 421 with an HTML page
+	PageDenied       Cause = "page denied"        // 401 or 403 that is not of the API
+	PageNotFound     Cause = "page not found"     // 404 that is not of the API
+	HostRefused      Cause = "host refused"       // 421, or 400 that is not of the API
 	HeadersTooLarge  Cause = "headers too large"  // 431, or 400 with a page that says so
 	HTMLPage         Cause = "HTML page"          // 200 with an HTML page
 	Moved            Cause = "moved"              // a redirect to the same endpoint elsewhere

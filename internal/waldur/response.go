@@ -205,11 +205,11 @@ func pageTitle(body []byte) string {
 // isHTML reports whether a response is an HTML page. Its body decides, because web front
 // ends and gateways label bodies wrongly. Its label decides only for other texts.
 func isHTML(header http.Header, body []byte) bool {
-	switch body = bytes.TrimSpace(bytes.TrimPrefix(body, []byte("\ufeff"))); {
-	case bytes.HasPrefix(body, []byte("<")):
-		return true
-	case bytes.HasPrefix(body, []byte("[")), bytes.HasPrefix(body, []byte("{")):
-		return false
-	}
-	return strings.HasPrefix(header.Get("Content-Type"), "text/html")
+	return bytes.HasPrefix(bytes.TrimSpace(body), []byte("<")) || strings.HasPrefix(header.Get("Content-Type"), "text/html") && !isJSON(body)
+}
+
+// isJSON reports whether a body begins like one of Waldur's API.
+func isJSON(body []byte) bool {
+	body = bytes.TrimSpace(bytes.TrimPrefix(body, []byte("\ufeff")))
+	return bytes.HasPrefix(body, []byte("[")) || bytes.HasPrefix(body, []byte("{"))
 }

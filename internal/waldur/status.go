@@ -39,9 +39,9 @@ func retriesStatus(code int) bool {
 	return code/100 == 5 && code != http.StatusNotImplemented
 }
 
-// statusCauses are the causes of statuses that say enough by themselves, and those of an
-// HTML page with that status, which is not of Waldur's API.
-var statusCauses = map[int]struct{ api, html Cause }{
+// statusCauses are the causes of statuses that say enough by themselves: of a response of
+// Waldur's API, whose body is JSON, and of any other.
+var statusCauses = map[int]struct{ api, other Cause }{
 	http.StatusBadRequest:                  {BadRequest, HostRefused},
 	http.StatusUnauthorized:                {Unauthorized, PageDenied},
 	http.StatusForbidden:                   {Forbidden, PageDenied},
@@ -79,11 +79,13 @@ func (c *Client) statusError(resp *http.Response, path string) *Error {
 		failed.RetryAfter = parseRetryAfter(resp.Header)
 		failed.Temporary = failed.RetryAfter <= maxRetryAfter
 	}
+	unreadable := encoding != "" && !strings.EqualFold(encoding, "identity")
 	isPage := isHTML(resp.Header, body)
+	isOther := isPage || !unreadable && !isJSON(body) && len(body) > 0
 	detail, refused := parseProblem(body)
 	switch causes, known := statusCauses[resp.StatusCode]; {
-	case known && isPage:
-		failed.Cause = causes.html
+	case known && isOther:
+		failed.Cause = causes.other
 	case known:
 		failed.Cause = causes.api
 	case resp.StatusCode >= http.StatusInternalServerError:
@@ -113,7 +115,7 @@ func (c *Client) statusError(resp *http.Response, path string) *Error {
 	for _, parameter := range slices.Sorted(maps.Keys(refused)) {
 		detail = strings.TrimSpace(detail + " " + parameter + ": " + refused[parameter])
 	}
-	if encoding != "" && !strings.EqualFold(encoding, "identity") {
+	if unreadable {
 		failed.Text += fmt.Sprintf(" and a body that cannot be read: its Content-Encoding is %q", c.redactor.excerpt(encoding))
 	} else if failed.Detail = c.redactor.excerpt(detail); failed.Detail != "" {
 		failed.Text += fmt.Sprintf(": %q", failed.Detail)

@@ -43,6 +43,7 @@ func TestStatuses(t *testing.T) {
 		"403":                     {status(403, nil, `{"detail":"No."}`), waldur.Forbidden, `403 Forbidden: "No."`, false},
 		"403, a page":             {page(403, "WAF"), waldur.PageDenied, `403 Forbidden: "WAF"`, false},
 		"403, labelled HTML":      {status(403, http.Header{"Content-Type": {"text/html"}}, "Denied."), waldur.PageDenied, "403 Forbidden", false},
+		"403, a text":             {status(403, nil, "denied."), waldur.PageDenied, `403 Forbidden: "denied."`, false},
 		"403 of a filter":         {status(403, nil, `{"start":["No."]}`), waldur.Forbidden, `403 Forbidden: "start: No."`, false},
 		"403 with a Location":     {status(403, http.Header{"Location": {"https://elsewhere.example/login"}}, ""), waldur.Forbidden, "403 Forbidden", false},
 		"404":                     {status(404, nil, `{"detail":"Not found."}`), waldur.NotFound, `404 Not Found: "Not found."`, false},
@@ -164,7 +165,7 @@ func TestErrorsAreReadToALimit(t *testing.T) {
 		})
 	})
 	_, _, err := client(t, server).ListComponentUsageMonthly(t.Context(), allMonths)
-	if waldur.CauseOf(err) != waldur.Forbidden || sent.Load() >= size {
+	if waldur.CauseOf(err) != waldur.PageDenied || sent.Load() >= size {
 		t.Fatalf("got %v after %d bytes", err, sent.Load())
 	}
 }

@@ -127,6 +127,7 @@ func (c *Client) connectionError(err error, reached *progress) *Error {
 	alert := c.redactor.excerpt(strings.TrimPrefix(operations["remote error"], "tls: ")) // of TLS
 	_, noTLS := errors.AsType[tls.RecordHeaderError](err)
 	untrusted, isUntrusted := errors.AsType[*tls.CertificateVerificationError](err)
+	unknown, isUnknown := errors.AsType[*net.DNSError](err)
 	closed := last == "read" || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 	socks, inSOCKS := operations["socks connect"]
 	_, inConnect := operations["proxyconnect"]
@@ -167,6 +168,8 @@ func (c *Client) connectionError(err error, reached *progress) *Error {
 		failed.Cause = TLSInterrupted
 	case closed && c.URL.Scheme == "http":
 		failed.Cause = ConnectionClosed
+	case isUnknown && unknown.IsNotFound:
+		failed.set(UnknownHost, failed.Text)
 	}
 	return failed
 }
