@@ -213,7 +213,7 @@ func TestReadErrors(t *testing.T) {
 		"a count beyond all bounds": {fault: waldurtest.SetHeader("X-Result-Count", "99999999999999999999"), title: "Too Many Rows to Read", parts: []string{"narrow the filters"}},
 		"a status beyond 599":       {fault: status(600, nil, ""), retries: 2, title: "Waldur Server Error", parts: []string{"600"}},
 		"403":                       {fault: said(403, "No."), title: "Access Denied by Waldur", parts: []string{`403 Forbidden: "No."`, "role"}},
-		"a proxy's refusal":         {fault: waldurtest.HTML(403), title: "Access Denied by a Proxy", parts: []string{`403 Forbidden: "Waldur"`, "HTML page", "proxy or firewall"}},
+		"a proxy's refusal":         {fault: waldurtest.HTML(403), title: "Access Denied by a Proxy", parts: []string{`403 Forbidden: "Waldur"`, "The response is not JSON", "proxy or firewall"}},
 		"404 as JSON":               {fault: said(404, "Not found."), title: "Waldur Usage Endpoint Not Found", parts: []string{"8.0.8", "Check url in the provider block."}},
 		"404 as HTML":               {fault: waldurtest.HTML(404), title: "Waldur Usage Endpoint Not Found", parts: []string{"8.0.8", "Check url"}},
 		"200 as HTML":               {fault: waldurtest.HTML(200), title: "HTML Page Instead of Waldur API", parts: []string{`an HTML page, "Waldur", instead of JSON`, "web front end", "Check url"}},

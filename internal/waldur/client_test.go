@@ -6,6 +6,7 @@ package waldur
 import (
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/url"
 	"strings"
 	"testing"
@@ -164,6 +165,18 @@ func TestRedactorRemovesAPrefixAtACut(t *testing.T) {
 	} {
 		if got := r.excerpt(text); got != want {
 			t.Errorf("%q became %q, want %q", text, got, want)
+		}
+	}
+}
+
+// TestANameThatNoServerHas cannot pass. One that was not looked up can.
+func TestANameThatNoServerHas(t *testing.T) {
+	t.Parallel()
+	for notFound, cause := range map[bool]Cause{true: UnknownHost, false: ConnectionFailed} {
+		c := &Client{URL: &url.URL{Scheme: "https"}, redactor: newRedactor("", nil, nil)}
+		got := c.connectionError(&net.OpError{Op: "dial", Err: &net.DNSError{Name: "waldur.example", Err: "lookup failed", IsNotFound: notFound}}, &progress{})
+		if got.Cause != cause || got.Temporary == notFound || !strings.Contains(got.Text, "waldur.example") {
+			t.Errorf("not found: %t: got %+v", notFound, got)
 		}
 	}
 }
