@@ -1,5 +1,5 @@
 # The consumption of last month as a percentage of the month before, and of this month so far as a
-# percentage of the same month of last year. What grew most comes first, and what is new before that.
+# percentage of the same month of last year. What is new comes first, then what grew most.
 #
 # The provider reads WALDUR_API_URL and WALDUR_ACCESS_TOKEN.
 
@@ -36,8 +36,8 @@ data "waldur_component_usage_monthly" "months" {
 }
 
 locals {
-  # By UUID and type, because several offerings can have the same name. A component is in it if it has a
-  # row in any of the months.
+  # The components with a row in any of the months. The keys are UUID and type, because several
+  # offerings can have the same name.
   rows = {
     for s in concat(values(data.waldur_component_usage_monthly.months)[*].summaries...) :
     "${s.offering_uuid}/${s.component_type}" => s...

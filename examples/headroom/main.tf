@@ -57,7 +57,7 @@ locals {
   unit      = provider::waldur::label(local.component.measured_unit)
 }
 
-# Keeps the result of the check with which it was created. Another amount is checked anew.
+# Keeps the result of the check from when it was created. Another amount is checked again.
 resource "terraform_data" "headroom" {
   input            = var.amount <= local.left
   triggers_replace = var.amount

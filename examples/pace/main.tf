@@ -1,10 +1,10 @@
 # The limits that will not last: components that use their limit faster than its period passes, the
 # worst first.
 #
-# This is arithmetic, not a forecast. It assumes that consumption goes on as before, and says little in
-# the first days of a period. If a report is missing, Waldur can repeat last month's: that looks like a
-# fast start. It means something only for amounts that accumulate, such as hours. Amounts in use, such as
-# GB, are left out.
+# This is arithmetic, not a forecast. It assumes that consumption goes on as before, and says little
+# in the first days of a period. If a report is missing, Waldur can repeat last month's: that looks
+# like a fast start. The result means something only for amounts that accumulate, such as hours.
+# Amounts in use, such as GB, are left out.
 #
 # The provider reads WALDUR_API_URL and WALDUR_ACCESS_TOKEN.
 

@@ -8,8 +8,8 @@
 #   terraform output -raw csv > usage.csv
 #
 # The apply prints only a summary. The report is not secret. Its outputs are marked
-# sensitive so that plan and apply do not print them: "terraform output -raw" prints
-# them once.
+# sensitive so that plan and apply do not print them. To print one, use
+# "terraform output -raw".
 #
 # The provider reads WALDUR_API_URL and WALDUR_ACCESS_TOKEN.
 
@@ -110,7 +110,7 @@ locals {
         replace(replace(replace(provider::waldur::label(local.any[key][column]), "&", "&amp;"), "<", "&lt;"), ">", "&gt;")
       }
 
-      # Null if nothing is allocated. Older servers set no period: the limit then is one of a month.
+      # Null if nothing is allocated. Older servers set no period: the limit is then monthly.
       limit  = try(local.limit[key].usage_percent == null ? null : local.limit[key], null)
       period = try(local.periods[local.any[key].limit_period], local.periods.month)
 
@@ -146,7 +146,7 @@ locals {
       ],
       [format("%.2f", s.total_consumed), format("%.2f", s.total_allocated)],
       [
-        # Of the limit's whole period, in the newest month.
+        # In the newest month: the amount and the share in the limit's whole period.
         for column in ["total_consumed", "usage_percent"] :
         try(s.billing_period == local.limits[0].billing_period ? format("%.2f", local.limit["${s.offering_uuid} ${s.component_type}"][column]) : "", "")
       ],

@@ -37,10 +37,10 @@ type component struct {
 	// consumed is the consumption of the current month.
 	consumed float64
 
-	// inPeriod is the consumption since the period of the limit began, if the current month
-	// is the first of the period, the second, and so on; the last amount holds for all that
-	// follow. The first month of the period makes up the difference to what fits the growth.
-	// Empty means that there is none.
+	// inPeriod is the consumption since the limit's period began: one amount if the current
+	// month is the first of the period, one if it is the second, and so on. The last amount
+	// holds for all later months. The first month of the period makes up the difference to the
+	// growth. Empty means that there is none.
 	inPeriod []float64
 
 	allocated float64 // in the current month, 0 for nothing
@@ -52,10 +52,10 @@ type component struct {
 	until    int     // how many months ago it was last used, 0 for still in use
 }
 
-// marketplace has the offerings of a centre for scientific computing and its
-// partners. Two offerings have the same name, and some components have no allocation.
-// What is nearly full, or over its limit, is so in the period that the limit holds
-// for: in the current month alone, it can look harmless.
+// marketplace has the offerings of a centre for scientific computing and its partners. Two
+// offerings have the same name, and some components have no allocation. Components are
+// nearly full, or over their limit, in the limit's own period. In the current month alone,
+// they can look harmless.
 //
 // Whatever the day, Scratch, GPU-hours and Flash storage use their limit faster than its
 // period passes, and Person hours about as fast, though a large part of them is used late

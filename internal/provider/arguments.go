@@ -45,7 +45,7 @@ func shortNumber(f *big.Float) string {
 	return strconv.FormatFloat(short, 'g', -1, 64)
 }
 
-// wholeNumber returns a number that has passed such a validator, or 0 if it is null.
+// wholeNumber returns a number that wholeNumberBetween accepts, or 0 if it is null.
 func wholeNumber(number types.Number) int {
 	if number.IsNull() {
 		return 0
@@ -65,7 +65,7 @@ func parseNumber(f *big.Float) (waldur.Decimal, error) {
 	switch size, _ := f.Float64(); {
 	case math.Abs(size) > maxNumber:
 		return waldur.Decimal{}, fmt.Errorf("must be between %g and %g; got %s", -maxNumber, maxNumber, shortNumber(f))
-	case math.Abs(size) < 1e-11: // a text with all its zeros would take long
+	case math.Abs(size) < 1e-11: // writing all its zeros would take long
 		return waldur.Decimal{}, nil
 	}
 	return waldur.ParseDecimal(f.Text('f', 10))
@@ -95,7 +95,7 @@ func parseMonth(text string) (waldur.Month, error) {
 	case notNumber == nil:
 		return month, fmt.Errorf("%w. Put the month in quotes: without them, 2026-10 is a subtraction", err)
 	case notTime == nil:
-		return month, fmt.Errorf("%w. provider::waldur::billing_period(…) makes a month of a timestamp", err)
+		return month, fmt.Errorf("%w. To convert a timestamp, use provider::waldur::billing_period(…)", err)
 	}
 	return month, err
 }
@@ -129,9 +129,8 @@ func parseProfile(text string) (string, error) {
 	return text, nil
 }
 
-// parseFilterText parses the text of a filter. Waldur trims white space, in which it
-// counts some control characters, and ignores an empty filter, so a blank one would
-// select all rows.
+// parseFilterText parses the text of a filter. Waldur trims white space, including some
+// control characters, and ignores an empty filter, so a blank filter would select all rows.
 func parseFilterText(text string) (string, error) {
 	for _, r := range text {
 		if unicode.IsControl(r) {
@@ -176,7 +175,7 @@ func parseDuration(text string) (time.Duration, error) {
 	return d, nil
 }
 
-// ofConsumer matches names of columns that people miss. No column is near in meaning.
+// ofConsumer matches names of columns that people expect, but that rows do not have.
 var ofConsumer = regexp.MustCompile(`^(customer|project|organi[sz]ation|user|consumer|resource)`)
 
 // parseColumn parses the name of a column.
@@ -184,8 +183,8 @@ func parseColumn(name string) (*waldur.Column, error) {
 	return columnAmong(waldur.ColumnNames(), name)
 }
 
-// columnAmong returns the column with a name that is among others. The error suggests the
-// nearest one.
+// columnAmong returns the column with a name that must be one of names. The error suggests
+// the nearest name.
 func columnAmong(names []string, name string) (*waldur.Column, error) {
 	switch {
 	case slices.Contains(names, name):

@@ -111,8 +111,8 @@ func parseKey(text string) (string, error) {
 	return text, nil
 }
 
-// clientCertificate returns the certificate of a client and its key, both in PEM
-// format and valid by themselves.
+// clientCertificate returns a client's certificate with its key. Both are PEM texts that
+// are valid by themselves.
 func clientCertificate(certificates, key string) (tls.Certificate, error) {
 	lines := func(text string) []byte { return []byte(strings.ReplaceAll(text, pemBegin, "\n"+pemBegin) + "\n") }
 	pair, err := tls.X509KeyPair(lines(certificates), lines(key))

@@ -98,17 +98,17 @@ func (d *componentUsageMonthlyDataSource) Schema(_ context.Context, _ datasource
 				"Default: `\"month\"`.",
 				acceptedBy(oneOf("month", limitPeriod))),
 			"group_by": schema.SetAttribute{
-				MarkdownDescription: "Text columns to group by, or `billing_period`, as in SQL: rows that are equal in these columns become one row. " +
+				MarkdownDescription: "Columns to group by, as in SQL: text columns or `billing_period`. Rows that are equal in these columns become one row. " +
 					"`measured_unit` and `limit_period` are always part of the group, so different units are never added. `total_consumed` and " +
 					"`total_allocated` are exact sums, and `usage_percent` is calculated from them. In a group of several months, `total_allocated` and " +
 					"`usage_percent` are null. All other columns are null. Conflicts with `fields`.",
 				Optional: true, ElementType: types.StringType, Validators: []validator.Set{acceptedBy(parseGroupColumn)},
 			},
 			"min_usage_percent": optionalNumber("Keep only rows with at least this `usage_percent`: `80` means 80 %. Rows without a percentage are left out. "+
-				"It is rounded to ten decimal places, so that `0.6 * 100` means 60.", numberValidator[waldur.Decimal]{parse: parsePercent}),
+				"The value is rounded to ten decimal places, so that `0.6 * 100` means 60.", numberValidator[waldur.Decimal]{parse: parsePercent}),
 			"order_by": schema.ListAttribute{
 				MarkdownDescription: "Columns to order `summaries` by. A `-` before a name means descending. Nulls come last in both directions. " +
-					"Text is ordered by its Unicode code points. Ties, and all rows by default, are ordered by the newest month, then " +
+					"Text is ordered by its Unicode code points. Ties, and all rows by default, are ordered by month, newest first, then by " +
 					"`offering_name`, `component_name`, `offering_uuid` and `component_type`.",
 				Optional: true, ElementType: types.StringType, Validators: []validator.List{acceptedBy(parseOrdering)},
 			},
@@ -118,11 +118,11 @@ func (d *componentUsageMonthlyDataSource) Schema(_ context.Context, _ datasource
 				Optional:            true, ElementType: types.StringType, Validators: []validator.Set{acceptedBy(parseColumn)},
 			},
 			"consistent_read": schema.BoolAttribute{
-				Optional: true, MarkdownDescription: "Return only a list that Waldur held at one moment, even if it writes usage during the read. " +
+				Optional: true, MarkdownDescription: "Return only a list that Waldur held at one moment, even if usage is written during the read. " +
 					"See the guide *Large and exact*. Default: `false`.",
 			},
-			"page_size": optionalNumber("Number of rows to request per page, from 1 to 300. All pages are always read. Lower it only if the server times out "+
-				"on large pages: small pages take more requests and more passes over the list, and grow up to 300 while rows are missing. Default: `300`.",
+			"page_size": optionalNumber("Number of rows to request per page, from 1 to 300. All pages are always read. Lower it only if large pages "+
+				"time out: small pages take more requests and more passes over the list. While rows are missing, pages grow up to 300 rows. Default: `300`.",
 				wholeNumberBetween(1, waldur.MaxPageSize)),
 			"total_count": schema.Int64Attribute{
 				Computed: true, MarkdownDescription: "Number of rows that the filters select, before `group_by`, `min_usage_percent` and `limit`. If " +
@@ -196,7 +196,7 @@ func (m *componentUsageMonthlyModel) validate(ctx context.Context, diags *diag.D
 	}
 }
 
-// validateGroups checks the arguments that name columns which groups do not have.
+// validateGroups reports arguments that name columns that groups do not have.
 func (m *componentUsageMonthlyModel) validateGroups(ctx context.Context, diags *diag.Diagnostics) {
 	if isKnown(m.Fields) {
 		addConflict(diags, "group_by", "fields", "Rows of groups have the columns to group by, measured_unit, limit_period and the amounts. Leave out fields.")

@@ -305,7 +305,7 @@ func TestReadErrorsAfterSeveralResponses(t *testing.T) {
 		parts  []string
 	}{
 		"a first page that hangs after a failure": {faults: []waldurtest.Fault{failsFirst, waldurtest.Hang()}, title: "Read from Waldur Timed Out",
-			parts: []string{"No time was left for the request; the previous attempt failed: the server responded with 500 Internal Server Error.", "timeouts.read, now 10.5s. Earlier attempts failed: fix the cause of that first.", "(2 attempts)"}},
+			parts: []string{"No time was left for the request; the previous attempt failed: the server responded with 500 Internal Server Error.", "timeouts.read, now 10.5s. Earlier attempts failed: fix the cause of the failure first.", "(2 attempts)"}},
 		"a later page that hangs": {faults: []waldurtest.Fault{waldurtest.OnPage(2, waldurtest.Hang())}, title: "Read from Waldur Timed Out",
 			parts: []string{"Received 7 rows; the server counts 10", "If the server is slow, raise it", "page=2"}},
 		"a later page that hangs after a failure": {faults: []waldurtest.Fault{waldurtest.OnPage(2, failsFirst), waldurtest.OnPage(2, waldurtest.Hang())}, title: "Read from Waldur Timed Out",

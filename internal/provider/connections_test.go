@@ -109,7 +109,7 @@ func TestConnectionErrors(t *testing.T) {
 		"https that only closes": {url: "https://" + listening(t, ""),
 			parts: []string{"TLS Handshake Interrupted: The connection failed: EOF.", "The server may not speak TLS at this port. Or an old firewall ended the connection: see Troubleshooting"}, attempts: " (2 attempts)"},
 		"https that refuses": {url: "https://" + listening(t, "\x15\x03\x03\x00\x02\x02\x28"),
-			parts: []string{"TLS Handshake Refused by Server: The connection failed: remote error: tls: handshake failure.", "client_cert_pem and client_key_pem", "only other versions of TLS"}},
+			parts: []string{"TLS Handshake Refused by Server: The connection failed: remote error: tls: handshake failure.", "client_cert_pem and client_key_pem", "only other TLS versions"}},
 		"a certificate that Go refuses": {url: "https://" + unreadable.Addr().String(),
 			parts: []string{"Server Certificate Not Readable: The connection failed: ", "negative serial number", "Ask the operator of the Waldur server", "See Troubleshooting"}},
 	} {

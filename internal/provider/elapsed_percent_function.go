@@ -20,13 +20,13 @@ func (elapsedPercentFunction) Metadata(_ context.Context, _ function.MetadataReq
 func (elapsedPercentFunction) Definition(_ context.Context, _ function.DefinitionRequest, resp *function.DefinitionResponse) {
 	resp.Definition = function.Definition{
 		Summary: "Percentage of a limit period that is over",
-		MarkdownDescription: "Returns how much of a row's limit period is over at a time, as a percentage rounded half to even to two decimal places. " +
+		MarkdownDescription: "Returns how much of a row's limit period is over at a given time, as a percentage rounded half to even to two decimal places. " +
 			"A time after the row's month counts as the end of that month, because the row's consumption ends there. " +
 			"The result is 0 before the period begins, and null for `total`, which has no end. " +
 			"Periods are calendar months, quarters and years in UTC.\n\n" +
 			"For rows read with `usage_period = \"limit_period\"`, the example calculates where each limit is heading. " +
 			"This is arithmetic, not a forecast: it assumes that consumption goes on as before. " +
-			"It means something only for amounts that accumulate, such as hours.",
+			"It is useful only for amounts that accumulate, such as hours.",
 		Parameters: []function.Parameter{
 			function.StringParameter{
 				Name:                "billing_period",

@@ -35,16 +35,16 @@ const (
 	troubles     = "See Troubleshooting in the provider's documentation"
 )
 
-// explanation is a title for a cause, and what to do. The placeholder {url} is where the
-// address came from, {timeout} the time limit of the read, and {proxy} the proxy's host.
+// explanation is a title for a cause, and what to do. Its placeholders: {url} is the source of the
+// address, {timeout} the time limit of the read, {proxy} the proxy's host, {address} the new address.
 type explanation struct{ title, advice string }
 
-// explanations has all causes of failed reads. What depends on more than the cause is in
-// advise.
+// explanations has all causes of failed reads. Advice that depends on more than the cause
+// is in advise.
 var explanations = map[waldur.Cause]explanation{
 	waldur.Canceled:     {"Read from Waldur Canceled", "Run the command again."},
 	waldur.ReadTimedOut: {"Read from Waldur Timed Out", timeLimit + "If the server is slow, raise it, as in timeouts { read = \"15m\" }. Or read less: narrow the filters, or set fields."},
-	waldur.NotSent: {"Read from Waldur Timed Out", timeLimit + "Data blocks of the same provider block share 4 requests at a time, and a read's time includes its wait for them: " +
+	waldur.NotSent: {"Read from Waldur Timed Out", timeLimit + "All data blocks of a provider block share 4 requests at a time, and the limit includes the wait for the others: " +
 		"raise timeouts.read, or lower Terraform's -parallelism."},
 	waldur.HeldBack:        {"Read from Waldur Timed Out", "Run the command again after that time, or raise timeouts.read (now {timeout})."},
 	waldur.RequestTimedOut: {"Request to Waldur Timed Out", checkRunning + " If the server is slow, raise request_timeout in the provider block, or lower page_size."},
@@ -66,10 +66,10 @@ var explanations = map[waldur.Cause]explanation{
 	waldur.NoTLS:          {"Wrong Scheme in Waldur Address", "Check the port in {url}. If the server has no TLS, begin the address with http; the token is then sent unencrypted."},
 	waldur.WantsTLS:       {"Wrong Scheme in Waldur Address", "Begin {url} with https, or correct its port."},
 	waldur.TLSInterrupted: {"TLS Handshake Interrupted", "The server may not speak TLS at this port. Or an old firewall ended the connection: see Troubleshooting in the provider's documentation. " + checkRunning},
-	waldur.TLSUnusable:    {"TLS Handshake Failed", "The server's TLS does not fit the provider's. " + troubles + ". " + checkRunning},
+	waldur.TLSUnusable:    {"TLS Handshake Failed", "The provider does not accept the server's TLS handshake. " + troubles + ". " + checkRunning},
 	waldur.TLSRefused: {"TLS Handshake Refused by Server", "The server, or a gateway in front of it, may require a client certificate that it trusts: " +
-		"check client_cert_pem and client_key_pem in the provider block. Or it does not know the host in the address, or accepts only other versions of TLS."},
-	waldur.BadCertificate: {"Server Certificate Not Readable", "Ask the operator of the Waldur server for a certificate in a valid form. " + troubles + " for settings that accept some others."},
+		"check client_cert_pem and client_key_pem in the provider block. Or the server does not know the host, or accepts only other TLS versions."},
+	waldur.BadCertificate: {"Server Certificate Not Readable", "Ask the operator of the Waldur server for a certificate in a valid form. " + troubles + " for settings that accept some invalid forms."},
 	waldur.WrongHost:      {"Server Certificate Not Trusted", "The certificate is for another host. Correct {url}, or ask the operator for a certificate that names this host."},
 	waldur.Expired:        {"Server Certificate Not Trusted", "The certificate has expired: its owner must renew it. If it has not, correct the clock of this machine."},
 	waldur.NotYetValid:    {"Server Certificate Not Trusted", "The certificate is not valid yet. The clock of this machine may be behind: check it."},
@@ -97,7 +97,7 @@ var explanations = map[waldur.Cause]explanation{
 	waldur.PageDenied:   {"Access Denied by a Proxy", "The response is not JSON, so it does not come from Waldur's API, but from a proxy or firewall in front of it. " + checkURL + " " + checkGateway},
 	waldur.PageNotFound: {"Waldur Usage Endpoint Not Found", "Either the address is wrong, or Waldur is older than 8.0.8, the first version with this endpoint. Leave out the path of a page of the web interface. " + checkURL},
 	waldur.HostRefused: {"Request Refused Before Waldur", "The response does not come from Waldur's API, but from a web server, proxy or firewall in front of it. It may not accept the host in the address: use a name that the server knows (in Django, ALLOWED_HOSTS). " +
-		"Or it requires what the title says, such as a client certificate (client_cert_pem in the provider block). " + checkURL + " " + checkGateway},
+		"Or it requires what the page's title says, such as a client certificate (client_cert_pem in the provider block). " + checkURL + " " + checkGateway},
 	waldur.HeadersTooLarge: {"Request Headers Too Large", "The server, or a proxy in front of it, does not accept so many bytes of headers. Use a shorter token, such as a personal access token, " +
 		"or shorter headers in the provider block. Or ask the operator to allow more."},
 	waldur.HTMLPage: {"HTML Page Instead of Waldur API", "This looks like a web front end, which returns a page for any address, or like a gateway. " + checkURL + " " + checkGateway},
@@ -106,7 +106,7 @@ var explanations = map[waldur.Cause]explanation{
 	waldur.RedirectLoop: {"Redirect to Itself", "The server redirects to the address that was requested. TLS may end at a proxy that does not tell Waldur about it: let the proxy set the header X-Forwarded-Proto. " +
 		"Or a gateway strips the slash at the end of the path, or waits for a cookie: configure it to pass on path and cookies."},
 	waldur.Redirected:       {"Redirect Not Followed", "That address is not the Waldur API; it may be a login page. " + checkURL + " " + checkGateway},
-	waldur.NotHTTP:          {"Unreadable Response from Waldur", "The provider speaks HTTP/1.1. The server, or a proxy in front of it, responds with something else, or with headers that it does not accept. " + checkURL},
+	waldur.NotHTTP:          {"Unreadable Response from Waldur", "The provider speaks HTTP/1.1. The server, or a proxy in front of it, responds with something else, or with headers that the provider does not accept. " + checkURL},
 	waldur.ResponseCut:      {"Incomplete Response from Waldur", "Run the command again. If it fails again, check the proxy or load balancer in front of Waldur, or lower page_size."},
 	waldur.ResponseTooLarge: {"Response from Waldur Too Large", "A page of 300 rows usually has about 200 KB. Lower page_size, or leave out columns with fields."},
 	waldur.BadEncoding: {"Response in Unusable Encoding", "The provider requests JSON that is plain or compressed with gzip. " +
@@ -156,15 +156,15 @@ func (f *readFailure) report(err error, diags *diag.Diagnostics) {
 func (f *readFailure) problem(failed *waldur.Error) string {
 	if failed.Cause == waldur.ReadTimedOut && failed.Previous == nil && failed.Request.Attempts > 0 && !failed.Partial {
 		if f.query.Latest || f.query.WholeLimitPeriods { // other requests may have come before
-			return fmt.Sprintf("The request had no response when the limit of the whole read (timeouts.read), %s, was reached.", f.timeout)
+			return fmt.Sprintf("The request had no response before the limit of the whole read (timeouts.read), %s, was reached.", f.timeout)
 		}
 		return fmt.Sprintf("No response within %s, the limit of the whole read (timeouts.read).", f.timeout)
 	}
 	return sentence(failed.Problem())
 }
 
-// sentence returns a text as a sentence. One that ends with a quotation of a sentence has
-// its full stop there.
+// sentence returns a text as a sentence. A text that ends with a quoted sentence keeps the
+// full stop of the quotation.
 func sentence(text string) string {
 	first, size := utf8.DecodeRuneInString(text)
 	text = string(unicode.ToUpper(first)) + strings.TrimSuffix(text[size:], ".")
@@ -189,7 +189,7 @@ func (f *readFailure) reportFilters(failed *waldur.Error, request string, diags 
 			argument = "fields"
 		}
 		problem := sentence(fmt.Sprintf("the server refused the value of %s: %q", argument, failed.Refused[parameter]))
-		// With these, the months are the provider's own.
+		// With these, the provider itself chooses the months.
 		own := (parameter == "start" || parameter == "end") && (f.query.Latest || f.query.WholeLimitPeriods)
 		if slices.Contains(filterArguments, argument) && !own {
 			diags.AddAttributeError(path.Root(argument), "Filter Refused by Waldur", problem+"\n\nCorrect the argument, or leave it out.\n\n"+request)
@@ -205,7 +205,7 @@ func (f *readFailure) advise(failed *waldur.Error) string {
 	switch failed.Cause {
 	case waldur.ReadTimedOut:
 		if failed.Previous != nil {
-			advice = timeLimit + "Earlier attempts failed: fix the cause of that first. " + checkRunning
+			advice = timeLimit + "Earlier attempts failed: fix the cause of the failure first. " + checkRunning
 		}
 	case waldur.TooManyPages, waldur.RowsMissing:
 		if f.query.PageSize > 0 {
@@ -277,7 +277,7 @@ func (f *readFailure) adviseUnauthorized(detail string) string {
 		return "The provider sent the token, but Waldur did not receive it. A proxy or gateway may have removed the Authorization header: " +
 			"configure it to pass the header on."
 	case strings.Contains(detail, "inactive or deleted"):
-		return "The user is switched off in Waldur, so no other token of this user will do either. Ask the staff of this Waldur to switch the user on, " +
+		return "The user is deactivated in Waldur, so other tokens of this user do not work either. Ask the staff of this Waldur to activate the user, " +
 			"or use the token of another user." + renew
 	case strings.Contains(detail, "configuration is incomplete"), strings.Contains(detail, "identifier field"):
 		return "This server does not accept tokens of this identity provider. Ask its operator, or use a personal access token." + renew

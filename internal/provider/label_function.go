@@ -22,10 +22,10 @@ func (labelFunction) Metadata(_ context.Context, _ function.MetadataRequest, res
 func (labelFunction) Definition(_ context.Context, _ function.DefinitionRequest, resp *function.DefinitionResponse) {
 	resp.Definition = function.Definition{
 		Summary: "Names in one line that is safe to print",
-		MarkdownDescription: "Joins texts by `, ` into one line that is safe to print in a terminal, in the log of a pipeline and in a comment. " +
+		MarkdownDescription: "Joins texts with `, ` into one line that is safe to print in a terminal, in the log of a pipeline and in a comment. " +
 			"Use it for names from Waldur, because other people write them. Null and blank texts are left out. " +
 			"Control characters and other invisible characters, `::`, `##`, ` ``` ` and `~~~` become spaces. " +
-			"White space and colons at the ends of each text are removed.",
+			"White space and colons at both ends of each text are removed.",
 		VariadicParameter: function.StringParameter{
 			Name:                "texts",
 			AllowNullValue:      true,

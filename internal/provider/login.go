@@ -44,8 +44,8 @@ type connection struct {
 	// renewToken says where the token came from and how to replace it.
 	renewToken string
 
-	// missing holds the errors that reads return: an address or a token is not set. It is
-	// not an error to configure a provider that reads nothing.
+	// missing holds the errors of reads if the address or the token is not set. A provider
+	// that reads nothing needs neither.
 	missing diag.Diagnostics
 }
 
@@ -85,8 +85,8 @@ func (m *providerModel) login(c *connection, diags *diag.Diagnostics) {
 	}
 }
 
-// keepTokenVariable refuses to send the token of the environment, which belongs to the
-// address there, to another server. Without an address there, it belongs to any.
+// keepTokenVariable reports an error if the token in the environment would go to another
+// server than the one in the environment. If no server is set there, it may go to any.
 func (c *connection) keepTokenVariable(diags *diag.Diagnostics) {
 	own, err := waldur.ParseURL(os.Getenv(urlVariable))
 	if c.client.URL == nil || c.client.Token == "" || !isSet(urlVariable) || err == nil && own.String() == c.client.URL.String() {
@@ -102,7 +102,7 @@ func (c *connection) keepTokenVariable(diags *diag.Diagnostics) {
 }
 
 // useProfile takes the address and the token from a profile that source names. Without a
-// source, only reads fail, because the user did not name it.
+// source, only reads fail, because the user did not name the profile.
 func (c *connection) useProfile(name, source string, diags *diag.Diagnostics) {
 	p, err := readProfile(name)
 	switch {
@@ -136,7 +136,7 @@ func adviseMissing(advice string, variables ...string) string {
 			advice = fmt.Sprintf("The environment variable %s is not used: its name must be %s. ", short, variable) + advice
 		}
 	}
-	return advice + " If a provider block with an alias sets what is missing, name it in the data block, as in provider = waldur.prod."
+	return advice + " If a provider block with an alias sets what is missing, name that provider in the data block, as in provider = waldur.prod."
 }
 
 func isSet(variable string) bool { return strings.TrimSpace(os.Getenv(variable)) != "" }
@@ -163,8 +163,8 @@ func setting[T any](argument types.String, name, variable, title string, parse f
 	return value
 }
 
-// profile is the login to a server that waldur-cli saved. Its fields are exported so
-// that package fmt prints the token as a placeholder.
+// profile is a login that waldur-cli saved: a server and a token. Its fields are exported
+// so that package fmt prints the token as a placeholder.
 type profile struct {
 	Name   string
 	File   string
@@ -248,9 +248,9 @@ func readProfile(name string) (*profile, error) {
 	return p, nil
 }
 
-// exposure says what other users can do with a file of profiles. It is empty for nothing,
-// and if the user cannot change it: the file is another user's or on a read-only file
-// system, like a secret that Kubernetes mounts. 0440 is the mode of one for a group.
+// exposure says what other users can do with a file of profiles. It is empty if they can do
+// nothing. It is also empty if this user cannot change that: the file belongs to another user, or
+// is on a read-only file system. Kubernetes mounts secrets so, with mode 0440 for a group.
 func exposure(file string, info fs.FileInfo) string {
 	mode := info.Mode().Perm()
 	owner := reflect.Indirect(reflect.ValueOf(info.Sys())).FieldByName("Uid") // not on Windows

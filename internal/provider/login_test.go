@@ -240,7 +240,7 @@ func TestFilesThatAreNoFiles(t *testing.T) {
 	}
 	_, diags := c.read(t.Context(), nil)
 	if !reported(diags, tfprotov6.DiagnosticSeverityError, "", "Missing Waldur Address and Token: The Waldur address and token are not set, and the profile \"default\" is not saved", "Log in with waldur-cli login", urlVariable, tokenVariable, "url and token in the provider block",
-		"If a provider block with an alias sets what is missing, name it in the data block, as in provider = waldur.prod.") {
+		"If a provider block with an alias sets what is missing, name that provider in the data block, as in provider = waldur.prod.") {
 		t.Errorf("got %s", describe(diags))
 	}
 }

@@ -150,7 +150,7 @@ func TestArgumentErrorsSayWhatToDo(t *testing.T) {
 		"a start of one digit":           {"start", text("2026-9"), month + `; got "2026-9". Write "2026-09".`, ""},
 		"a month without quotes":         {"billing_period", tftypes.NewValue(tftypes.String, "2017"), `, or "latest"; got "2017". ` + subtraction, ""},
 		"an end without quotes":          {"end", text("2016"), month + `; got "2016". ` + subtraction, ""},
-		"a timestamp":                    {"billing_period", text("2026-10-31T12:00:00Z"), `got "2026-10-31T12:00:00Z". provider::waldur::billing_period(…) makes a month of a timestamp.`, ""},
+		"a timestamp":                    {"billing_period", text("2026-10-31T12:00:00Z"), `got "2026-10-31T12:00:00Z". To convert a timestamp, use provider::waldur::billing_period(…).`, ""},
 		"a day":                          {"billing_period", text("2026-10-15"), `got "2026-10-15".`, "Write"},
 		"white space around a filter's":  {"component_type", text("cpu "), `got "cpu ". To select all rows, leave it out.`, ""},
 	} {

@@ -24,7 +24,7 @@ func (sumFunction) Definition(_ context.Context, _ function.DefinitionRequest, r
 	resp.Definition = function.Definition{
 		Summary: "Exact sum",
 		MarkdownDescription: "Returns the exact sum of numbers: `sum([10000.1, -9999.8])` is `0.3`. Terraform itself calculates in binary, where " +
-			"`10000.1 - 9999.8` is a little less. A difference is `sum([s.total_allocated, -s.total_consumed])`. The sum of an empty list is 0.",
+			"`10000.1 - 9999.8` is a little less. For a difference, use `sum([s.total_allocated, -s.total_consumed])`. The sum of an empty list is 0.",
 		Parameters: []function.Parameter{
 			function.ListParameter{
 				Name: "numbers", ElementType: types.NumberType,

@@ -45,7 +45,7 @@ func isNumber(column *waldur.Column) bool {
 func summariesDescription() string {
 	var text strings.Builder
 	text.WriteString("One object for each month, offering and component, or for each group with `group_by`. " +
-		"There is none for a month in which the component neither consumed nor allocated anything. The attributes of an object:\n")
+		"There is none for a month in which the component was neither consumed nor allocated. The attributes of an object:\n")
 	for _, column := range waldur.Columns {
 		kind := "String"
 		if isNumber(column) {
@@ -66,9 +66,9 @@ var maxSummaries = 255 << 20
 
 var errTooLarge = errors.New("the encoded rows are larger than the plugin protocol's library sends")
 
-// encodeRows encodes rows as a list of objects. All numbers are encoded as strings of
-// digits, which the protocol allows. Terraform then calculates with them exactly as
-// with numbers in a configuration or in a state. The error is errTooLarge.
+// encodeRows encodes rows as a list of objects. All numbers are encoded as strings of digits,
+// which the protocol allows. Terraform then calculates with them exactly as with numbers in a
+// configuration or in a state. The error is errTooLarge, or an error of the encoder.
 func encodeRows(rows []*waldur.ComponentUsage, total int) (encodedRows, error) {
 	var encoded bytes.Buffer
 	encoded.Grow(min(len(rows)*700, maxSummaries)) // a row has about 700 bytes
@@ -124,8 +124,8 @@ func setRows(ctx context.Context, state *tfsdk.State, rows []*waldur.ComponentUs
 	}
 	switch {
 	case errors.Is(err, errTooLarge):
-		diags.AddError("List Too Large for the Plugin Protocol", fmt.Sprintf("The list has %d rows, which take more than the 256 MiB that the plugin "+
-			"protocol's library sends.\n\nRead less: narrow the filters, or set group_by, min_usage_percent, limit or fields.", len(rows)))
+		diags.AddError("List Too Large for the Plugin Protocol", fmt.Sprintf("The encoded list of %d rows is larger than 256 MiB, the limit of the plugin "+
+			"protocol's library.\n\nRead less: narrow the filters, or set group_by, min_usage_percent, limit or fields.", len(rows)))
 	case err != nil:
 		diags.AddError("Unexpected Read Error", sentence(err.Error())+"\n\n"+reportFault)
 	}

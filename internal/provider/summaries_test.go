@@ -142,7 +142,7 @@ func TestAListTooLargeForTheProtocolIsReported(t *testing.T) {
 		}
 		maxSummaries = 1000
 		_, diags := c.read(t.Context(), nil)
-		if !reported(diags, tfprotov6.DiagnosticSeverityError, "", "List Too Large for the Plugin Protocol: The list has 10 rows", "256 MiB", "narrow the filters, or set group_by, min_usage_percent, limit or fields") {
+		if !reported(diags, tfprotov6.DiagnosticSeverityError, "", "List Too Large for the Plugin Protocol: The encoded list of 10 rows", "256 MiB", "narrow the filters, or set group_by, min_usage_percent, limit or fields") {
 			t.Errorf("%s: %s", way, describe(diags))
 		}
 	}

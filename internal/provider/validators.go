@@ -73,7 +73,7 @@ func (v parseValidator[T]) validateElements(elements []attr.Value, at path.Path,
 	}
 }
 
-// sources says where the values of arguments are that people cannot guess.
+// sources says where to find the values of some arguments.
 var sources = map[string]string{
 	"offering_uuid": "\n\nThe column offering_uuid has it.",
 	"customer_uuid": "\n\nThe column service_provider_uuid has it, next to the name of the organization.",
@@ -141,8 +141,8 @@ func (v numberValidator[T]) ValidateNumber(_ context.Context, req validator.Numb
 	}
 }
 
-// reservedHeaders cannot be set: HTTP needs them for the connection, or the
-// provider for reading completely.
+// reservedHeaders cannot be set: HTTP needs them for the connection, or the provider needs
+// them to read all rows.
 var reservedHeaders = []string{
 	"Authorization", "Proxy-Authorization", "Proxy-Connection", "Host", "Content-Length", "Content-Type", "Transfer-Encoding",
 	"Connection", "Keep-Alive", "Te", "Trailer", "Upgrade", "Expect", "Accept", "Accept-Encoding", "Cache-Control", "Range",

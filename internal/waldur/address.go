@@ -73,7 +73,7 @@ func ParseURL(address string) (*url.URL, error) {
 	return (&url.URL{Scheme: u.Scheme, Host: host, Path: "/"}).JoinPath(prefix, "api/"), nil
 }
 
-// canonicalHost returns the one form of a host.
+// canonicalHost returns the canonical form of a host.
 func canonicalHost(host string) (string, error) {
 	if ip, err := netip.ParseAddr(host); err == nil {
 		return ip.String(), nil

@@ -21,8 +21,8 @@ var (
 	unitColumns = columnsByName("measured_unit", "limit_period")
 )
 
-// limitPeriod returns the first month and the number of months of the period that a limit
-// holds for in a month. Both are zero for the life of a resource, which includes all months.
+// limitPeriod returns the period of a limit that contains a month: its first month and its
+// number of months. Both are zero for the life of a resource, which includes all months.
 // Waldur's own limit_usage of a resource counts in the same periods.
 func limitPeriod(period *string, month Month) (start Month, months int64, err error) {
 	switch {
@@ -38,10 +38,10 @@ func limitPeriod(period *string, month Month) (start Month, months int64, err er
 	return Month{}, 0, fmt.Errorf("must be month, quarterly, annual or total; got %q", *period)
 }
 
-// ElapsedPercent returns how much of the period that a limit holds for in a month is over
-// at a time, as a percentage from 0 to 100. Like the consumption in a row of that month, it
-// ends with the month. It is nil for the life of a resource. An unknown period is an error,
-// which continues a sentence that begins with the name of the setting.
+// ElapsedPercent returns how much of the period of a limit that contains a month is over at a
+// time, as a percentage from 0 to 100. It does not count time after that month, because the
+// consumption in a row of the month ends there. It is nil for the life of a resource. An unknown
+// period is an error, which continues a sentence that begins with the name of the setting.
 func ElapsedPercent(month Month, period *string, t time.Time) (*Decimal, error) {
 	start, months, err := limitPeriod(period, month)
 	if err != nil || months == 0 {

@@ -89,7 +89,7 @@ type Client struct {
 	transport *http.Transport
 	logger    *slog.Logger
 	redactor  *redactor
-	cookies   http.CookieJar // of a balancer, say, that keeps a client at one replica
+	cookies   http.CookieJar // for a load balancer that keeps a client at one replica
 	slots     chan struct{}  // one element for each request in progress, or held back
 
 	mu        sync.Mutex
@@ -245,7 +245,7 @@ func (c *Client) attempt(ctx context.Context, address *url.URL, path string, pre
 		if failed.RetryAfter <= maxRetryAfter {
 			c.hold(failed.RetryAfter)
 		}
-		// A balancer may set its cookie in this way, and wait for it.
+		// A load balancer may set its cookie with a redirect, and wait for it.
 		failed.Temporary = failed.Temporary || failed.Cause == RedirectLoop && len(c.cookies.Cookies(req.URL)) > len(cookies)
 		return nil, failed
 	}
@@ -270,8 +270,8 @@ func jitter(wait time.Duration) time.Duration {
 	return rand.N(wait/10 + 1) //nolint:gosec // not a secret
 }
 
-// sleep waits. It returns an error at once if the context's deadline comes before
-// the end of the wait, and the context's error if it is canceled meanwhile.
+// sleep waits. It returns an error at once if the context's deadline comes before the end
+// of the wait. If the context is canceled during the wait, it returns the context's error.
 func sleep(ctx context.Context, wait time.Duration) error {
 	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= wait {
 		return context.DeadlineExceeded

@@ -33,8 +33,8 @@ func (d Decimal) Add(other Decimal) Decimal { return Decimal{d.Decimal.Add(other
 // PercentOf returns d as a percentage of whole, which is not 0, rounded half to even
 // to two decimal places. Waldur rounds in this way, with Python's Decimal.
 //
-// It rounds twice, which is wrong only if the first rounding makes a tie of a percentage
-// that is not one. A tie is m/200 for an odd m. It differs from 100*d/whole by 0, or by at
+// It rounds twice, which is wrong only if the first rounding turns a percentage that is not
+// a tie into one. A tie is m/200 for an odd m. It differs from 100*d/whole by 0, or by at
 // least 10^-maxDecimalExponent/(200*whole), which quotientPlaces do not round away.
 func (d Decimal) PercentOf(whole Decimal) Decimal {
 	return Decimal{d.Shift(2).DivRound(whole.Decimal, quotientPlaces).RoundBank(2)}

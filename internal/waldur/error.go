@@ -33,8 +33,8 @@ const (
 	// Without a response.
 	Canceled         Cause = "canceled"
 	ReadTimedOut     Cause = "read timed out"     // the deadline of the context passed
-	NotSent          Cause = "not sent"           // it passed while, or soon after, the request waited for others of the client
-	HeldBack         Cause = "held back"          // it would pass before a Retry-After header of another response allows a request
+	NotSent          Cause = "not sent"           // the deadline passed while the request waited for others, or soon after
+	HeldBack         Cause = "held back"          // another response's Retry-After header delays the request beyond the deadline
 	RequestTimedOut  Cause = "request timed out"  // an attempt took longer than [Client.RequestTimeout]
 	ConnectionFailed Cause = "connection failed"  // without any response
 	UnknownHost      Cause = "unknown host"       // no server has that name
@@ -50,12 +50,12 @@ const (
 	BadCertificate   Cause = "bad certificate"    // package crypto/tls cannot read the server's certificate
 	WrongHost        Cause = "wrong host"         // the certificate is for another host
 	Expired          Cause = "expired"            // the certificate has expired
-	NotYetValid      Cause = "not yet valid"      // the certificate is valid later
+	NotYetValid      Cause = "not yet valid"      // the certificate is not valid yet
 	NoAuthorities    Cause = "no authorities"     // the system has no certificate authorities
-	NoIntermediate   Cause = "no intermediate"    // the server sent its own certificate alone, which an unknown authority issued
-	UnknownAuthority Cause = "unknown authority"  // issued the certificate
-	WantsCertificate Cause = "wants certificate"  // of the client, which has none
-	BadClientCert    Cause = "client certificate" // the server did not accept it
+	NoIntermediate   Cause = "no intermediate"    // an unknown authority issued the certificate, and the server sent no other
+	UnknownAuthority Cause = "unknown authority"  // an unknown authority issued the certificate
+	WantsCertificate Cause = "wants certificate"  // the server requires a client certificate, and none is set
+	BadClientCert    Cause = "client certificate" // the server did not accept the client certificate
 
 	// By a response.
 	ProxyLogin       Cause = "proxy login"        // 407 with the Basic method, or from a SOCKS proxy
@@ -81,11 +81,11 @@ const (
 	RedirectLoop     Cause = "redirect loop"      // to the address that was requested
 	Redirected       Cause = "redirected"         // to anything else
 	NotHTTP          Cause = "not HTTP"           // bytes that are not a response of HTTP/1.1
-	ResponseCut      Cause = "response cut"       // the connection ended within it, or damaged it
+	ResponseCut      Cause = "response cut"       // the response is incomplete or damaged
 	ResponseTooLarge Cause = "response too large" // larger than 8 MiB
 	BadEncoding      Cause = "bad encoding"       // a Content-Encoding that is wrong or was not requested
 	NotRows          Cause = "not rows"           // the body is not a JSON array
-	BadRow           Cause = "bad row"            // it does not have the format of Waldur's API
+	BadRow           Cause = "bad row"            // a row does not have the format of Waldur's API
 	FilterIgnored    Cause = "filter ignored"     // the filters of the query exclude a row
 	NoCount          Cause = "no count"           // no valid X-Result-Count header
 
@@ -93,7 +93,7 @@ const (
 	TooManyRows        Cause = "too many rows"
 	TooManyPages       Cause = "too many pages"
 	RowsMissing        Cause = "rows missing"         // the pages do not add up
-	DataChanges        Cause = "data changes"         // again and again
+	DataChanges        Cause = "data changes"         // the data changed during the read
 	NoRows             Cause = "no rows"              // although the query requires one
 	UnknownLimitPeriod Cause = "unknown limit period" // whose months cannot be added up
 )
@@ -136,7 +136,7 @@ func (e *Error) Problem() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// set changes an error into one that cannot pass.
+// set sets the cause and the text of an error that is not temporary.
 func (e *Error) set(cause Cause, text string) { e.Cause, e.Text, e.Temporary = cause, text, false }
 
 // CauseOf returns the cause of an error of this package, and "" for any other error.

@@ -70,10 +70,10 @@ func (c *Client) ListComponentUsageMonthly(ctx context.Context, q Query) (rows [
 	return rows, total, nil
 }
 
-// latestMonth returns this month in UTC, or last month if that has rows and this
-// month has none yet. It looks at all rows that the user may see, so that filters
-// which select nothing this month do not select old rows. If there are rows of a later
-// month, this machine's clock is behind, and the newest month is returned.
+// latestMonth returns this month in UTC, or last month if that has rows and this month has
+// none yet. It looks at all rows that the user may see: filters that select nothing this
+// month must not select old rows. If there are rows of a later month, this machine's clock
+// is behind, and the newest month is returned.
 func (c *Client) latestMonth(ctx context.Context) (Month, error) {
 	this := MonthOf(time.Now())
 	last := this.Add(-1)
@@ -211,8 +211,8 @@ type dataChangedError string
 
 func (e dataChangedError) Error() string { return string(e) }
 
-// incomplete returns the error of a reading that failed. It has the number of rows
-// if the rows do not add up, or if time ran out after the first page.
+// incomplete returns the error of a reading that failed. It states the number of rows if
+// rows are missing, or if time ran out after the first page.
 func (r *reading) incomplete(err error, changes int) error {
 	failed, ok := errors.AsType[*Error](err)
 	switch {
@@ -261,10 +261,10 @@ var serverOrders = []string{
 	"total_consumed,total_allocated,billing_period",
 }
 
-// pageSize returns the page size of a pass, counted from 0. It is twice the size before
-// and one more, up to the server's largest, since larger pages have fewer borders, and then
-// a sixteenth less with each pass, but never again the first size. So no border stays where
-// it was, and no pass repeats another soon.
+// pageSize returns the page size of a pass, counted from 0. Each pass doubles the size and
+// adds one, up to the server's largest size, because larger pages have fewer borders. Then
+// each pass takes a sixteenth off, but never uses the first size again. So no border stays
+// where it was, and no pass soon repeats another.
 func pageSize(first, pass int) int {
 	size := first
 	for ; pass > 0 && size < MaxPageSize; pass-- {

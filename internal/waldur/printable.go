@@ -17,16 +17,16 @@ import (
 // become :: beside another one.
 var unprintable = regexp.MustCompile("[\\pC\\p{Zl}\\p{Zp}]|::|##|```|~~~|^:|:$")
 
-// Printable returns a text of strangers as one line that is safe to print in a terminal,
-// in the log of a pipeline and in a comment: a space replaces each character, or sequence
-// of characters, that is not.
+// Printable returns a text that others wrote as one line that is safe to print in a terminal,
+// in the log of a pipeline and in a comment. A space replaces each character or sequence that
+// is not safe.
 func Printable(text string) string { return unprintable.ReplaceAllLiteralString(text, " ") }
 
-// isInvisible reports whether nobody can see a character. The space of ASCII is visible.
+// isInvisible reports whether a character is invisible. The ASCII space counts as visible.
 func isInvisible(r rune) bool { return !unicode.IsPrint(r) }
 
-// trimInvisible trims white space and other characters that nobody sees, such as a byte
-// order mark or a zero-width space. They are copied together with a text.
+// trimInvisible trims white space and other invisible characters, such as a byte order mark
+// or a zero-width space. People copy them along with a text.
 func trimInvisible(text string) string {
 	return strings.TrimFunc(text, func(r rune) bool { return r == ' ' || isInvisible(r) })
 }

@@ -83,16 +83,16 @@ func readBody(resp *http.Response, redactor *redactor) ([]byte, error) {
 	return body.Bytes(), err
 }
 
-// isCorrupt reports whether a body that is labelled as gzip is damaged, or is not gzip.
+// isCorrupt reports whether a body with the Content-Encoding gzip is damaged, or is not gzip.
 func isCorrupt(err error) bool {
 	_, corrupt := errors.AsType[flate.CorruptInputError](err)
 	return corrupt || errors.Is(err, gzip.ErrHeader) || errors.Is(err, gzip.ErrChecksum)
 }
 
-// decodeRows decodes the JSON array of rows in a response. Each row must have the
-// columns, except those that are nullable. The JSON is read strictly: duplicate keys and
-// bytes that are not UTF-8 are errors, and keys are case-sensitive. Texts are put into
-// Unicode's form NFC, as Terraform does, so that texts are equal here if they are there.
+// decodeRows decodes the JSON array of rows in a response. Each row must have the columns,
+// except those that are nullable. The JSON is read strictly: duplicate keys and bytes that
+// are not UTF-8 are errors, and keys are case-sensitive. Texts are put into Unicode's form
+// NFC, as Terraform does, so that texts that are equal there are equal here.
 func decodeRows(resp *Response, columns []*Column) ([]*ComponentUsage, *Error) {
 	if isHTML(resp.Header, resp.Body) {
 		failed := &Error{Cause: HTMLPage, Text: "the server responded with an HTML page instead of JSON", Detail: resp.redactor.excerpt(pageTitle(resp.Body))}
@@ -135,8 +135,8 @@ func decodeRows(resp *Response, columns []*Column) ([]*ComponentUsage, *Error) {
 	return nil, decodeError(err, body, len(rows)+1, resp.redactor)
 }
 
-// decodeError explains an error of decoding a body. number is that of the row in
-// which it occurred.
+// decodeError explains an error of decoding a body. number is the number of the row with
+// the error.
 func decodeError(err error, body []byte, number int, redactor *redactor) *Error {
 	if syntactic, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
 		if errors.Is(err, jsontext.ErrDuplicateName) {
@@ -202,8 +202,8 @@ func pageTitle(body []byte) string {
 	return ""
 }
 
-// isHTML reports whether a response is an HTML page. Its body decides, because web front
-// ends and gateways label bodies wrongly. Its label decides only for other texts.
+// isHTML reports whether a response is an HTML page. The body decides, because web front ends and
+// gateways set wrong types. Content-Type decides only for a body that is neither HTML nor JSON.
 func isHTML(header http.Header, body []byte) bool {
 	return bytes.HasPrefix(bytes.TrimSpace(body), []byte("<")) || strings.HasPrefix(header.Get("Content-Type"), "text/html") && !isJSON(body)
 }

@@ -70,7 +70,7 @@ var Columns = []*Column{
 	column("billing_period", required, "Month, written as its first day, such as `2026-10-01`.",
 		func(u *ComponentUsage) **Month { return &u.BillingPeriod }, Month.Compare),
 	column("total_consumed", required, "Amount consumed in the month, over all resources. "+
-		"With `usage_period = \"limit_period\"`, it is the amount of the limit's period up to that month.",
+		"With `usage_period = \"limit_period\"`, it is the amount consumed in the limit's period up to that month.",
 		func(u *ComponentUsage) **Decimal { return &u.TotalConsumed }, Decimal.Cmp),
 	column("total_allocated", required, "Sum of the limits of all resources, for their whole `limit_period`. Null for a group of several months.",
 		func(u *ComponentUsage) **Decimal { return &u.TotalAllocated }, Decimal.Cmp),

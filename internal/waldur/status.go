@@ -39,8 +39,8 @@ func retriesStatus(code int) bool {
 	return code/100 == 5 && code != http.StatusNotImplemented
 }
 
-// statusCauses are the causes of statuses that say enough by themselves: of a response of
-// Waldur's API, whose body is JSON, and of any other.
+// statusCauses are the causes of statuses that say enough by themselves: for a response of
+// Waldur's API, whose body is JSON, and for any other response.
 var statusCauses = map[int]struct{ api, other Cause }{
 	http.StatusBadRequest:                  {BadRequest, HostRefused},
 	http.StatusUnauthorized:                {Unauthorized, PageDenied},
@@ -54,14 +54,14 @@ var statusCauses = map[int]struct{ api, other Cause }{
 	http.StatusRequestHeaderFieldsTooLarge: {HeadersTooLarge, HeadersTooLarge},
 }
 
-// wantsTLS has the texts of servers that got plain HTTP at a port for TLS: Go and
+// wantsTLS matches the texts of servers that get plain HTTP at a port for TLS: Go and
 // Caddy, nginx, Apache, and Tomcat.
 var wantsTLS = regexp.MustCompile(`(HTTP request (was sent )?to|speaking plain HTTP to|host and port requires) (an )?(HTTPS|SSL|TLS)`)
 
 const wantsTLSText = "the address begins with http, but the server speaks TLS at this port"
 
-// statusError returns the error of a response with a status other than 200. path is
-// that of the request, below the root of the API.
+// statusError returns the error of a response with a status other than 200. path is the
+// path of the request below the root of the API.
 func (c *Client) statusError(resp *http.Response, path string) *Error {
 	if resp.StatusCode/100 == 3 && resp.Header.Get("Location") != "" {
 		return c.redirectError(resp, path)
@@ -171,10 +171,10 @@ func (c *Client) redirectError(resp *http.Response, path string) *Error {
 	return failed
 }
 
-// parseProblem parses the body of an error of the Django REST framework: an object
-// whose members are texts or lists of texts. Only lists are about parameters, as in
-// {"PARAMETER": ["…"], …}. It returns them by parameter, and all other texts, such as
-// {"detail": "…"}, as one. It returns a body of any other form as that text.
+// parseProblem parses the body of an error of the Django REST framework: an object whose
+// members are texts or lists of texts. Only lists are about parameters, as in {"PARAMETER":
+// ["…"], …}. It returns these by parameter, and all other texts, such as {"detail": "…"},
+// as one detail. If the body has any other form, the whole body is the detail.
 func parseProblem(body []byte) (detail string, problems map[string]string) {
 	var object map[string]jsontext.Value
 	if json.Unmarshal(body, &object) != nil {
@@ -214,9 +214,9 @@ func movedTo(location, root *url.URL, path string) string {
 	return moved
 }
 
-// parseRetryAfter returns the wait in a Retry-After header, which has seconds or a
-// date (RFC 9110, section 10.2.3). A date is compared with the response's own, since
-// the server's clock may differ. It returns 0 without a valid header.
+// parseRetryAfter returns the wait in a Retry-After header, which has seconds or a date
+// (RFC 9110, section 10.2.3). A date is compared with the response's Date header, since the
+// server's clock may differ. It returns 0 without a valid header.
 func parseRetryAfter(header http.Header) time.Duration {
 	value := header.Get("Retry-After")
 	if seconds, err := strconv.ParseUint(value, 10, 32); err == nil || errors.Is(err, strconv.ErrRange) {

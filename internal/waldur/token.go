@@ -40,7 +40,7 @@ var (
 // maxTokenBytes is longer than any token. Servers refuse headers of that size.
 const maxTokenBytes = 16 << 10
 
-// ParseToken parses a token and trims what nobody sees. The error continues a sentence
+// ParseToken parses a token and trims invisible characters. The error continues a sentence
 // that begins with the name of the setting. It does not show the token.
 func ParseToken(text string) (Token, error) {
 	token := trimInvisible(text)

@@ -67,9 +67,9 @@ func (c *Client) newTransport() *http.Transport {
 // maxDialTime is the longest time for a connection, without the TLS handshake.
 const maxDialTime = 10 * time.Second
 
-// newDialer returns the dialer of requests that can take so long. Package net shares the
-// limit of a dial among the addresses of a host, of which the first may take no connection,
-// but gives each at least 2 seconds.
+// newDialer returns a dialer for requests with a time limit. Package net divides the limit of
+// a dial among the addresses of a host, because the first may not respond, and gives each at
+// least 2 seconds.
 func newDialer(timeout time.Duration) *net.Dialer {
 	return &net.Dialer{Timeout: min(timeout*2/3, maxDialTime)}
 }
@@ -99,7 +99,7 @@ type progress struct {
 	responded atomic.Bool // bytes of a response came
 }
 
-// traced returns a context for an attempt that keeps its progress.
+// traced returns a context for an attempt, which records its progress in p.
 func (p *progress) traced(ctx context.Context) context.Context {
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		TLSHandshakeStart:    func() { p.handshake.Store(true) },
@@ -174,8 +174,8 @@ func (c *Client) connectionError(err error, reached *progress) *Error {
 	return failed
 }
 
-// socksCause returns what the error of a SOCKS proxy means, in the words of package
-// net/http, and whether it may pass.
+// socksCause returns the cause of an error of a SOCKS proxy, from the words of package
+// net/http, and whether it is temporary.
 func socksCause(text string) (cause Cause, temporary bool) {
 	switch {
 	case strings.Contains(text, "auth") || strings.Contains(text, "password"):
@@ -210,7 +210,7 @@ func untrustedCause(err *tls.CertificateVerificationError, authorities *x509.Cer
 	return UnknownAuthority
 }
 
-// describeChain names the server's certificate and the issuer of the last one that it sent.
+// describeChain names the server's certificate, and the issuer of the last certificate sent.
 func describeChain(chain []*x509.Certificate) string {
 	return fmt.Sprintf("the certificate is for %q, and the last certificate that the server sent was issued by %q",
 		chain[0].Subject, chain[len(chain)-1].Issuer)

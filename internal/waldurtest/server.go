@@ -210,10 +210,10 @@ func (s *Server) ShuffleTies(seed uint64) {
 	})
 }
 
-// ShiftTies moves the rows that sort equally towards the end of the list, in a circle, by
-// a percentage of the number of rows before the page, as PostgreSQL may if the place of a
-// page decides how it sorts. At 100, all pages show the same of these rows; at 50, half of
-// them are on no page. The same request always receives the same rows, so reading again
+// ShiftTies moves the rows that sort equally towards the end of the list, in a circle, by a
+// percentage of the number of rows before the page. PostgreSQL may do so if it sorts in
+// another way for later pages. At 100, all pages show the same of these rows; at 50, half
+// of them are on no page. The same request always receives the same rows, so reading again
 // with pages of that size does not help. ShiftTies(0) keeps all rows in place, as on a new
 // server.
 func (s *Server) ShiftTies(percent int) {
