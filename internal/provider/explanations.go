@@ -50,7 +50,7 @@ var explanations = map[waldur.Cause]explanation{
 	waldur.RequestTimedOut: {"Request to Waldur Timed Out", checkRunning + " If the server is slow, raise request_timeout in the provider block, or lower page_size."},
 
 	waldur.ConnectionFailed: {"Cannot Connect to Waldur", checkRunning},
-	waldur.UnknownHost:      {"Cannot Connect to Waldur", "No server has this name: check the host in {url}. If its name is known only within a network or a VPN, connect to that first."},
+	waldur.UnknownHost:      {"Cannot Connect to Waldur", "No server has this name: check the host in {url}. If only a private network or VPN knows the name, connect to it first."},
 	waldur.ConnectionClosed: {"Cannot Connect to Waldur", checkRunning + " If the server speaks TLS at this port, begin the address with https."},
 	waldur.ProxyUnreachable: {"Cannot Connect to Proxy", "Check that the proxy {proxy} is running. " + checkProxy},
 	waldur.ProxyNoTLS: {"Cannot Connect to Proxy", "The address of the proxy begins with https, so the proxy itself must speak TLS. " +
@@ -97,7 +97,7 @@ var explanations = map[waldur.Cause]explanation{
 	waldur.PageDenied:   {"Access Denied by a Proxy", "The response is not JSON, so it does not come from Waldur's API, but from a proxy or firewall in front of it. " + checkURL + " " + checkGateway},
 	waldur.PageNotFound: {"Waldur Usage Endpoint Not Found", "Either the address is wrong, or Waldur is older than 8.0.8, the first version with this endpoint. Leave out the path of a page of the web interface. " + checkURL},
 	waldur.HostRefused: {"Request Refused Before Waldur", "The response does not come from Waldur's API, but from a web server, proxy or firewall in front of it. It may not accept the host in the address: use a name that the server knows (in Django, ALLOWED_HOSTS). " +
-		"Or it requires what the page's title says, such as a client certificate (client_cert_pem in the provider block). " + checkURL + " " + checkGateway},
+		"Or it requires what the quoted text says, such as a client certificate (client_cert_pem in the provider block). " + checkURL + " " + checkGateway},
 	waldur.HeadersTooLarge: {"Request Headers Too Large", "The server, or a proxy in front of it, does not accept so many bytes of headers. Use a shorter token, such as a personal access token, " +
 		"or shorter headers in the provider block. Or ask the operator to allow more."},
 	waldur.HTMLPage: {"HTML Page Instead of Waldur API", "This looks like a web front end, which returns a page for any address, or like a gateway. " + checkURL + " " + checkGateway},
