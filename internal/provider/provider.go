@@ -114,8 +114,8 @@ func (p *waldurProvider) Schema(_ context.Context, _ provider.SchemaRequest, res
 			},
 			"max_retries": schema.NumberAttribute{
 				Optional: true, Validators: []validator.Number{wholeNumberBetween(0, 10)},
-				MarkdownDescription: "Maximum number of retries of a request after a transient connection error, a 408, 425 or 429 response, " +
-					"or any 5xx response except 501, from 0 to 10. " +
+				MarkdownDescription: "Maximum number of retries of a request, from 0 to 10: after a transient connection error, " +
+					"a 408, 425 or 429 response, or any 5xx response except 501. " +
 					"Waits start at about half a second and grow to at most 30 seconds. A `Retry-After` header takes precedence; if it asks for " +
 					"more than a minute, the read fails. Default: `4`.",
 			},
