@@ -36,7 +36,7 @@ const (
 )
 
 // explanation is a title for a cause, and what to do. Its placeholders: {url} is the source of the
-// address, {timeout} the time limit of the read, {proxy} the proxy's host, {address} the new address.
+// address, {timeout} the time limit of the read, {proxy} the proxy's host, {address} a new one.
 type explanation struct{ title, advice string }
 
 // explanations has all causes of failed reads. Advice that depends on more than the cause

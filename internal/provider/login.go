@@ -250,7 +250,7 @@ func readProfile(name string) (*profile, error) {
 
 // exposure says what other users can do with a file of profiles. It is empty if they can do
 // nothing. It is also empty if this user cannot change that: the file belongs to another user, or
-// is on a read-only file system. Kubernetes mounts secrets so, with mode 0440 for a group.
+// is on a read-only file system. Kubernetes mounts secrets like that, with mode 0440 for a group.
 func exposure(file string, info fs.FileInfo) string {
 	mode := info.Mode().Perm()
 	owner := reflect.Indirect(reflect.ValueOf(info.Sys())).FieldByName("Uid") // not on Windows
