@@ -26,7 +26,7 @@ func (elapsedPercentFunction) Definition(_ context.Context, _ function.Definitio
 			"Periods are calendar months, quarters and years in UTC.\n\n" +
 			"For rows read with `usage_period = \"limit_period\"`, the example calculates where each limit is heading. " +
 			"This is arithmetic, not a forecast: it assumes that consumption goes on as before. " +
-			"It is useful only for amounts that accumulate, such as hours.",
+			"It is useful only for amounts that accumulate, such as hours. It can be null, so compare `coalesce(x, 0)`.",
 		Parameters: []function.Parameter{
 			function.StringParameter{
 				Name:                "billing_period",

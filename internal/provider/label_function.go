@@ -29,7 +29,7 @@ func (labelFunction) Definition(_ context.Context, _ function.DefinitionRequest,
 		VariadicParameter: function.StringParameter{
 			Name:                "texts",
 			AllowNullValue:      true,
-			MarkdownDescription: "Texts to join.",
+			MarkdownDescription: "Texts to join. For a list, write `label(x...)`.",
 		},
 		Return: function.StringReturn{},
 	}

@@ -21,5 +21,6 @@ output "left" {
   value = {
     for s in data.waldur_component_usage_monthly.this.summaries :
     "${s.offering_uuid}/${s.component_type}" => provider::waldur::sum([s.total_allocated, -s.total_consumed])
+    if s.usage_percent != null # null where nothing is allocated
   }
 }
