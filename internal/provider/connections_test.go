@@ -95,13 +95,9 @@ func TestHeadersThatAreRefused(t *testing.T) {
 		part    string
 	}{
 		"a name with a space":    {map[string]any{"X Key": "5ecre7"}, `headers has "X Key", which is not the name of an HTTP header.`},
-		"a name with a colon":    {map[string]any{"X-Key:": "5ecre7"}, `which is not the name of an HTTP header.`},
 		"an empty name":          {map[string]any{"": "5ecre7"}, `headers has "", which is not the name of an HTTP header.`},
 		"a name with a line":     {map[string]any{"X\nKey": "5ecre7"}, `headers has "X\nKey", which is not the name of an HTTP header.`},
-		"a name of HTTP/2":       {map[string]any{":authority": "5ecre7"}, `which is not the name of an HTTP header.`},
-		"a name with an umlaut":  {map[string]any{"Schlüssel": "5ecre7"}, `which is not the name of an HTTP header.`},
 		"a value with a line":    {map[string]any{"X-Key": "5ecre7\n"}, `headers has a value for "X-Key" with a line break or another character that HTTP does not allow; trimspace() removes a line break at the end.`},
-		"a value with a header":  {map[string]any{"X-Key": "5ecre7\r\nAuthorization: Token x"}, `headers has a value for "X-Key" with a line break`},
 		"a value with a zero":    {map[string]any{"X-Key": "5ecre7\x00"}, `headers has a value for "X-Key" with a line break or another character`},
 		"a name twice":           {map[string]any{"X-Key": "5ecre7", "x-key": "5ecre7"}, `headers has "X-Key" twice, in different cases.`},
 		"null":                   {map[string]any{"X-Key": nil}, `headers has no value for "X-Key".`},
