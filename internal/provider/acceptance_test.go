@@ -5,10 +5,10 @@ package provider
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"math/big"
 	"math/rand/v2"
 	"os"
@@ -22,9 +22,7 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
 	"github.com/hashicorp/terraform-plugin-framework/datasource/schema"
-	"github.com/hashicorp/terraform-plugin-framework/provider"
 	"github.com/hashicorp/terraform-plugin-framework/providerserver"
-	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 	acctest "github.com/hashicorp/terraform-plugin-testing/helper/resource"
@@ -117,8 +115,6 @@ func inLines(parts ...string) *regexp.Regexp {
 	return regexp.MustCompile(`(?s)` + strings.Join(patterns, ".*"))
 }
 
-func exactly(n int64) knownvalue.Check { return knownvalue.Int64Exact(n) }
-
 func output(name string, value knownvalue.Check) statecheck.StateCheck {
 	return statecheck.ExpectKnownOutputValue(name, value)
 }
@@ -129,44 +125,17 @@ func hclText(s string) string {
 	return strings.NewReplacer("${", "$${", "%{", "%%{", `\u0026`, "&", `\u003c`, "<", `\u003e`, ">").Replace(string(quoted))
 }
 
-// hclRow formats a recorded row as an object in HCL, with decimals as numbers.
-func hclRow(row *waldurtest.Row) string {
-	columns := map[string]string{
-		"offering_uuid": hclText(row.OfferingUUID), "offering_name": hclText(row.OfferingName), "offering_type": hclText(row.OfferingType),
-		"service_provider_uuid": hclText(row.ServiceProviderUUID), "service_provider_name": hclText(row.ServiceProviderName),
-		"category_uuid": hclText(row.CategoryUUID), "category_title": hclText(row.CategoryTitle),
-		"component_type": hclText(row.ComponentType), "component_name": hclText(row.ComponentName),
-		"measured_unit": hclText(row.MeasuredUnit), "billing_type": hclText(row.BillingType), "billing_period": hclText(row.BillingPeriod),
-		"total_consumed": row.TotalConsumed, "total_allocated": row.TotalAllocated,
-		"limit_amount": "null", "limit_period": "null", "usage_percent": "null",
-	}
-	if row.LimitAmount != nil {
-		columns["limit_amount"] = fmt.Sprint(*row.LimitAmount)
-	}
-	if row.LimitPeriod != nil {
-		columns["limit_period"] = hclText(*row.LimitPeriod)
-	}
-	if row.UsagePercent != nil {
-		columns["usage_percent"] = *row.UsagePercent
-	}
-	var object strings.Builder
-	for _, name := range slices.Sorted(maps.Keys(columns)) {
-		fmt.Fprintf(&object, "%s = %s, ", name, columns[name])
-	}
-	return "{ " + object.String() + "}"
-}
-
-// TestAccReadsTheRecordedRows compares every value of all recorded rows with the
-// value that Waldur sent, in HCL.
+// TestAccReadsTheRecordedRows compares every value of all recorded rows with the value that
+// Waldur sent, in HCL.
 func TestAccReadsTheRecordedRows(t *testing.T) {
 	rows := waldurtest.ContractRows()
 	slices.SortFunc(rows, func(a, b waldurtest.Row) int {
-		return cmpAll(strings.Compare(b.BillingPeriod, a.BillingPeriod), strings.Compare(a.OfferingName, b.OfferingName),
+		return cmp.Or(strings.Compare(b.BillingPeriod, a.BillingPeriod), strings.Compare(a.OfferingName, b.OfferingName),
 			strings.Compare(a.ComponentName, b.ComponentName), strings.Compare(a.OfferingUUID, b.OfferingUUID))
 	})
-	var expected strings.Builder
-	for i := range rows {
-		expected.WriteString("    " + hclRow(&rows[i]) + ",\n")
+	expected, err := json.Marshal(rows)
+	if err != nil {
+		t.Fatal(err)
 	}
 	accept(t, settings(recorded(t))+`
 data "waldur_component_usage_monthly" "all" {
@@ -174,13 +143,15 @@ data "waldur_component_usage_monthly" "all" {
 }
 
 locals {
-  expected = [
-`+expected.String()+`  ]
+  expected = [for row in `+string(expected)+` : { for column, value in row : column => value if column != "project_uuid" }] # JSON is HCL
+  numbers  = ["total_consumed", "total_allocated", "usage_percent", "limit_amount"]
+  actual   = data.waldur_component_usage_monthly.all.summaries
 }
 
 output "different" {
   value = flatten([for i, row in local.expected : [
-    for column, value in row : "row ${i}: ${column}" if data.waldur_component_usage_monthly.all.summaries[i][column] != value
+    for column, value in row : "row ${i}: ${column}" if !(value == null ? local.actual[i][column] == null :
+    contains(local.numbers, column) ? local.actual[i][column] == tonumber(value) : local.actual[i][column] == value)
   ]])
 }
 
@@ -195,61 +166,6 @@ output "compared" {
 		output("different", knownvalue.ListExact(nil)),
 		output("rows", knownvalue.Int64Exact(35)),
 		output("compared", knownvalue.Int64Exact(35*17)))
-}
-
-func cmpAll(results ...int) int {
-	for _, result := range results {
-		if result != 0 {
-			return result
-		}
-	}
-	return 0
-}
-
-func TestAccNumbersAreExactInHCL(t *testing.T) {
-	accept(t, settings(recorded(t))+`
-data "waldur_component_usage_monthly" "archive" {
-  offering_uuid = "6e93185a-2b31-51de-9639-d5de15b2ebff"
-  order_by      = ["component_type"]
-}
-
-data "waldur_component_usage_monthly" "retired" {
-  end = "2019-01-01"
-}
-
-data "waldur_component_usage_monthly" "unlimited" {
-  billing_period = "2026-11"
-  component_type = "gpu_hours"
-}
-
-locals {
-  bytes     = data.waldur_component_usage_monthly.archive.summaries[0]
-  objects   = data.waldur_component_usage_monthly.archive.summaries[1]
-  retired   = one(data.waldur_component_usage_monthly.retired.summaries)
-  unlimited = one(data.waldur_component_usage_monthly.unlimited.summaries)
-}
-
-output "largest" {
-  value = local.bytes.total_allocated == 999999999999999999.99 && local.bytes.limit_amount == 2147483647
-}
-output "not_a_cent_off" {
-  value = local.bytes.total_allocated != 999999999999999999.98 && local.bytes.total_allocated != 1000000000000000000
-}
-output "percent" {
-  value = local.retired.usage_percent == 33.33 && local.retired.total_consumed == 0.1 && local.retired.total_allocated == 0.3
-}
-output "negative" {
-  value = local.objects.total_consumed == -12.50 && local.objects.limit_amount == -1 && local.objects.usage_percent == 99999999.99
-}
-output "sum" {
-  value = local.retired.total_consumed + local.retired.total_allocated == 0.4
-}
-output "nulls" {
-  value = local.unlimited.usage_percent == null && local.unlimited.limit_amount == null
-}
-`,
-		output("largest", knownvalue.Bool(true)), output("not_a_cent_off", knownvalue.Bool(true)), output("percent", knownvalue.Bool(true)),
-		output("negative", knownvalue.Bool(true)), output("sum", knownvalue.Bool(true)), output("nulls", knownvalue.Bool(true)))
 }
 
 // TestAccRandomDecimalsAreExact compares 3,000 random decimals of up to 20 digits in
@@ -294,9 +210,7 @@ output "different" {
 		Resources []struct {
 			Name      string
 			Instances []struct {
-				Attributes struct {
-					Summaries []map[string]any
-				}
+				Attributes struct{ Summaries []map[string]any }
 			}
 		}
 	}
@@ -352,50 +266,6 @@ resource "terraform_data" "share" {
 	}
 }
 
-// TestAccPercentagesFromRatios: Terraform's 0.6 * 100 is slightly more than 60.
-func TestAccPercentagesFromRatios(t *testing.T) {
-	rows := waldurtest.ContractRows()[:1]
-	sixty := "60.00"
-	rows[0].UsagePercent, rows[0].BillingPeriod = &sixty, "2026-11-01"
-	server := waldurtest.Start(t, rows)
-	server.SetNow(now)
-	accept(t, settings(server)+`
-locals {
-  ratio = 0.6
-}
-data "waldur_component_usage_monthly" "full" {
-  min_usage_percent = local.ratio * 100
-}
-output "binary" {
-  value = local.ratio * 100 > 60
-}
-output "rows" {
-  value = length(data.waldur_component_usage_monthly.full.summaries)
-}
-`, output("binary", knownvalue.Bool(true)), output("rows", exactly(1)))
-}
-
-// TestAccSteps answers a question with all steps.
-func TestAccSteps(t *testing.T) {
-	accept(t, settings(recorded(t))+`
-data "waldur_component_usage_monthly" "totals" {
-  billing_period    = "2026-11"
-  usage_period      = "limit_period"
-  group_by          = ["service_provider_name"]
-  min_usage_percent = 0
-  order_by          = ["-total_consumed"]
-  limit             = 2
-  require_rows      = true
-}
-output "units_are_known" {
-  value = alltrue([for s in data.waldur_component_usage_monthly.totals.summaries : s.measured_unit != null && s.total_allocated > 0 && s.usage_percent >= 0 && s.offering_name == null])
-}
-output "rows" {
-  value = "${length(data.waldur_component_usage_monthly.totals.summaries)} of ${data.waldur_component_usage_monthly.totals.total_count}"
-}
-`, output("units_are_known", knownvalue.Bool(true)), output("rows", knownvalue.StringExact("2 of 10")))
-}
-
 func TestAccArgumentsSelectAndOrder(t *testing.T) {
 	accept(t, settings(recorded(t))+`
 data "waldur_component_usage_monthly" "all_filters" {
@@ -411,10 +281,6 @@ data "waldur_component_usage_monthly" "all_filters" {
   timeouts {
     read = "1m"
   }
-}
-
-data "waldur_component_usage_monthly" "project" {
-  project_uuid = "a46e481144ee5dd7add6215a5571f21a"
 }
 
 data "waldur_component_usage_monthly" "ordered" {
@@ -435,9 +301,6 @@ output "full" {
 output "months" {
   value = data.waldur_component_usage_monthly.all_filters.summaries[*].billing_period
 }
-output "project" {
-  value = data.waldur_component_usage_monthly.project.summaries[*].component_name
-}
 output "percents" {
   value = [for row in data.waldur_component_usage_monthly.ordered.summaries : row.usage_percent == null ? "null" : tostring(row.usage_percent)]
 }
@@ -446,7 +309,6 @@ output "others_are_null" {
 }
 `,
 		output("months", knownvalue.ListExact([]knownvalue.Check{knownvalue.StringExact("2026-09-01"), knownvalue.StringExact("2026-08-01")})),
-		output("project", knownvalue.ListExact([]knownvalue.Check{knownvalue.StringExact("RAM"), knownvalue.StringExact("vCPU")})),
 		output("percents", knownvalue.ListExact(stringsExact("99999999.99", "200", "102", "100", "100", "81", "75", "50.59", "null", "null"))),
 		output("full", knownvalue.StringExact("3 of 10")),
 		output("others_are_null", knownvalue.Bool(true)))
@@ -470,13 +332,8 @@ func TestAccErrorsAtTheTerminal(t *testing.T) {
 		parts  []string
 	}{
 		"a bad month":   {read(`billing_period = "October"`), []string{"Invalid Value for billing_period", `billing_period = "October"`, `billing_period must be a month such as "2026-10", or "latest"; got "October"`}},
-		"two periods":   {read("billing_period = \"2026-10\"\nstart = \"2026-10\""), []string{`billing_period = "2026-10"`, "billing_period and start cannot be set together."}},
-		"a bad UUID":    {read(`offering_uuid = "lumi"`), []string{`offering_uuid = "lumi"`, "must be a UUID"}},
 		"a bad order":   {read(`order_by = ["-color"]`), []string{`order_by = ["-color"]`, `"color", which is not a column`}},
-		"a large page":  {read(`page_size = 301`), []string{"page_size = 301", "page_size must be a whole number between 1 and 300; got 301"}},
-		"a late start":  {read("start = \"2026-10\"\nend = \"2026-09\""), []string{`start = "2026-10"`, "must not be after end; got start 2026-10 and end 2026-09"}},
 		"a bad address": {strings.Replace(read(""), server.URL, "ftp://waldur.example.com", 1), []string{"Invalid Value for url", "must begin with https://"}},
-		"a bad token":   {strings.Replace(read(""), waldurtest.Token, "0badc0ffee", 1), []string{"Token Refused by Waldur", `401 Unauthorized: "Invalid token."`, "The token came from the provider block: set the new one there."}},
 		"no settings": {`
 terraform {
   required_providers {
@@ -527,15 +384,8 @@ output "both" {
 
 // otherProvider stands for Waldur's provider for resources. It has the same type
 // name, but its own data source.
-type otherProvider struct{}
+type otherProvider struct{ waldurProvider }
 
-func (*otherProvider) Metadata(_ context.Context, _ provider.MetadataRequest, resp *provider.MetadataResponse) {
-	resp.TypeName = "waldur"
-}
-func (*otherProvider) Schema(context.Context, provider.SchemaRequest, *provider.SchemaResponse) {}
-func (*otherProvider) Configure(context.Context, provider.ConfigureRequest, *provider.ConfigureResponse) {
-}
-func (*otherProvider) Resources(context.Context) []func() resource.Resource { return nil }
 func (*otherProvider) DataSources(context.Context) []func() datasource.DataSource {
 	return []func() datasource.DataSource{func() datasource.DataSource { return &otherDataSource{} }}
 }

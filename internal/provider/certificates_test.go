@@ -10,13 +10,13 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/base64"
 	"encoding/pem"
+	"errors"
 	"io"
 	"log"
 	"math/big"
-	"net"
+	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
@@ -30,32 +30,18 @@ import (
 	"terraform-provider-waldur/internal/waldurtest"
 )
 
-// authority issues certificates.
-type authority struct {
-	certificate *x509.Certificate
-	key         *ecdsa.PrivateKey
-}
-
-// serial is the serial number of all certificates. It occurs once in each.
+// serial is the serial number of certificates. It occurs once in each.
 var serial = []byte{0x01, 0x5e, 0x1a, 0x15, 0x5e, 0x1a, 0x15, 0x02}
 
-func newAuthority(t *testing.T, name string) *authority {
+// newCertificate returns a certificate that its own key signed.
+func newCertificate(t *testing.T) (*x509.Certificate, *ecdsa.PrivateKey) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := &authority{key: key, certificate: &x509.Certificate{
-		SerialNumber: new(big.Int).SetBytes(serial), Subject: pkix.Name{CommonName: name}, NotAfter: time.Now().Add(time.Hour),
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
-	}}
-	a.certificate = a.sign(t, a.certificate, key)
-	return a
-}
-
-func (a *authority) sign(t *testing.T, template *x509.Certificate, key *ecdsa.PrivateKey) *x509.Certificate {
-	t.Helper()
-	der, err := x509.CreateCertificate(rand.Reader, template, a.certificate, key.Public(), a.key)
+	template := &x509.Certificate{SerialNumber: new(big.Int).SetBytes(serial), NotAfter: time.Now().Add(time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,26 +49,7 @@ func (a *authority) sign(t *testing.T, template *x509.Certificate, key *ecdsa.Pr
 	if err != nil {
 		t.Fatal(err)
 	}
-	return certificate
-}
-
-// issue returns a certificate for 127.0.0.1, and its key.
-func (a *authority) issue(t *testing.T) (*x509.Certificate, *ecdsa.PrivateKey) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return a.sign(t, &x509.Certificate{
-		SerialNumber: new(big.Int).SetBytes(serial), Subject: pkix.Name{CommonName: "leaf"}, NotAfter: time.Now().Add(time.Hour),
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageServerAuth},
-	}, key), key
-}
-
-func (a *authority) pool() *x509.CertPool {
-	pool := x509.NewCertPool()
-	pool.AddCert(a.certificate)
-	return pool
+	return certificate, key
 }
 
 func certPEM(certificate *x509.Certificate) string { return pemBlock("CERTIFICATE", certificate.Raw) }
@@ -100,85 +67,66 @@ func keyPEM(t *testing.T, key *ecdsa.PrivateKey) string {
 	return pemBlock("PRIVATE KEY", der)
 }
 
-// startGateway serves an in-memory Waldur behind TLS settings of its own.
-func startGateway(t *testing.T, waldur *waldurtest.Server, config *tls.Config) string {
-	t.Helper()
-	target, err := url.Parse(waldur.URL)
+func joined(text string) string  { return strings.TrimSpace(text) }
+func windows(text string) string { return strings.ReplaceAll(text, "\n", "\r\n") }
+
+// TestAClientCertificateIsSent to a server that ca_cert_pem trusts.
+func TestAClientCertificateIsSent(t *testing.T) {
+	t.Parallel()
+	target, err := url.Parse(waldurtest.Start(t, nil).URL)
 	if err != nil {
 		t.Fatal(err)
 	}
-	gateway := httptest.NewUnstartedServer(httputil.NewSingleHostReverseProxy(target))
-	gateway.TLS, gateway.Config.ErrorLog = config, log.New(io.Discard, "", 0)
+	received := make(chan []*x509.Certificate, 1)
+	forward := httputil.NewSingleHostReverseProxy(target)
+	gateway := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		received <- r.TLS.PeerCertificates
+		forward.ServeHTTP(w, r)
+	}))
+	gateway.TLS, gateway.Config.ErrorLog = &tls.Config{ClientAuth: tls.RequireAnyClientCert}, log.New(io.Discard, "", 0)
 	gateway.StartTLS()
 	t.Cleanup(gateway.Close)
-	return gateway.URL
+	certificate, key := newCertificate(t)
+	arguments := map[string]tftypes.Value{"url": text(gateway.URL), "token": text(waldurtest.Token), "ca_cert_pem": text(certPEM(gateway.Certificate()))}
+	read := func() []*tfprotov6.Diagnostic {
+		c := newProtocolClient(t)
+		if diags := c.configure(arguments); len(diags) > 0 {
+			t.Fatal(describe(diags))
+		}
+		_, diags := c.read(t.Context(), nil)
+		return diags
+	}
+	if diags := read(); !reported(diags, tfprotov6.DiagnosticSeverityError, "", "Client Certificate Not Accepted: The server requires a client certificate: ", "Set client_cert_pem") {
+		t.Errorf("without a certificate: %s", describe(diags))
+	}
+	arguments["client_cert_pem"], arguments["client_key_pem"] = text(certPEM(certificate)), text(keyPEM(t, key))
+	if diags := read(); len(diags) > 0 {
+		t.Fatal(describe(diags))
+	}
+	if got := <-received; len(got) != 1 || !got[0].Equal(certificate) {
+		t.Errorf("the server got %d certificates", len(got))
+	}
 }
 
-// TestClientCertificates reads from servers that require one, in both versions of TLS,
-// which refuse others at different moments.
-func TestClientCertificates(t *testing.T) {
+// TestClientCertificatesOfEachForm are a pair with their key.
+func TestClientCertificatesOfEachForm(t *testing.T) {
 	t.Parallel()
-	gatewayCA, other := newAuthority(t, "Gateway"), newAuthority(t, "Other")
-	serverCertificate, serverKey := gatewayCA.issue(t)
-	certificate, key := gatewayCA.issue(t)
-	stranger, strangerKey := other.issue(t)
-	server := waldurtest.Start(t, waldurtest.ContractRows())
-	windows := func(text string) string { return strings.TrimSuffix(strings.ReplaceAll(text, "\n", "\r\n"), "\n") }
-	for version, number := range map[string]uint16{"TLS 1.2": tls.VersionTLS12, "TLS 1.3": tls.VersionTLS13} {
-		address := startGateway(t, server, &tls.Config{
-			Certificates: []tls.Certificate{{Certificate: [][]byte{serverCertificate.Raw}, PrivateKey: serverKey}}, MaxVersion: number,
-			ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: gatewayCA.pool(),
-		})
-		lenient := startGateway(t, server, &tls.Config{ // names no authority, so clients send any certificate
-			Certificates: []tls.Certificate{{Certificate: [][]byte{serverCertificate.Raw}, PrivateKey: serverKey}}, MaxVersion: number,
-			ClientAuth:            tls.RequireAnyClientCert,
-			VerifyPeerCertificate: func([][]byte, [][]*x509.Certificate) error { return x509.UnknownAuthorityError{} },
-		})
-		for name, test := range map[string]struct {
-			address, cert, key string
-			parts              []string
-		}{
-			"right":               {address, certPEM(certificate), keyPEM(t, key), nil},
-			"with an authority":   {address, certPEM(certificate) + certPEM(gatewayCA.certificate), keyPEM(t, key), nil},
-			"Windows":             {address, windows(certPEM(certificate)), windows(keyPEM(t, key)), nil},
-			"joined":              {address, strings.TrimSpace(certPEM(certificate)) + certPEM(gatewayCA.certificate), keyPEM(t, key), nil},
-			"key behind it":       {address, certPEM(certificate), certPEM(certificate) + keyPEM(t, key), nil},
-			"byte order marks":    {address, "\ufeff" + certPEM(certificate), "\ufeff" + keyPEM(t, key), nil},
-			"none":                {address, "", "", []string{"The server requires a client certificate: ", "Set client_cert_pem in the provider block", "and client_key_pem to its key."}},
-			"another authority":   {address, certPEM(stranger), keyPEM(t, strangerKey), []string{"The server did not accept the client certificate: ", "client_cert_pem"}},
-			"one that is refused": {lenient, certPEM(stranger), keyPEM(t, strangerKey), []string{"The server did not accept the client certificate: ", "certificate", "trusts the authority of the certificate in client_cert_pem"}},
-		} {
-			t.Run(version+", "+name, func(t *testing.T) {
-				t.Parallel()
-				arguments := map[string]tftypes.Value{
-					"url": text(test.address), "token": text(waldurtest.Token), "ca_cert_pem": text(certPEM(gatewayCA.certificate)),
-				}
-				if test.cert != "" {
-					arguments["client_cert_pem"], arguments["client_key_pem"] = text(test.cert), text(test.key)
-				}
-				c := newProtocolClient(t)
-				if diags := c.configure(arguments); len(diags) > 0 {
-					t.Fatal(describe(diags))
-				}
-				_, diags := c.read(t.Context(), nil)
-				if test.parts == nil {
-					if hasError(diags) {
-						t.Fatal(describe(diags))
-					}
-					return
-				}
-				want := append([]string{"Client Certificate Not Accepted: "}, test.parts...)
-				if version == "TLS 1.2" && name == "none" { // its alert does not say more
-					want = []string{"TLS Handshake Refused by Server: ", "may require a client certificate that it trusts: check client_cert_pem"}
-				}
-				if !reported(diags, tfprotov6.DiagnosticSeverityError, "", want...) {
-					t.Fatalf("want %q, got %s", want, describe(diags))
-				}
-				if strings.Contains(describe(diags), "attempts") {
-					t.Errorf("it was tried again: %s", describe(diags))
-				}
-				checkAnatomy(t, diags[0])
-			})
+	certificate, key := newCertificate(t)
+	other, _ := newCertificate(t)
+	cert, second, right := certPEM(certificate), certPEM(other), keyPEM(t, key)
+	for name, test := range map[string]struct {
+		cert, key string
+		want      int // certificates
+	}{
+		"right": {cert, right, 1}, "with an authority": {cert + second, right, 2}, "Windows": {joined(windows(cert)), joined(windows(right)), 1},
+		"joined": {joined(cert) + second, right, 2}, "key behind it": {cert, cert + right, 1}, "key behind it, joined": {cert, joined(cert) + right, 1},
+		"byte order marks": {"\ufeff" + cert, "\ufeff" + right, 1},
+	} {
+		pair, err := clientCertificate(test.cert, test.key)
+		_, certErr := parseCertificates(test.cert)
+		_, keyErr := parseKey(test.key)
+		if err := errors.Join(err, certErr, keyErr); err != nil || len(pair.Certificate) != test.want {
+			t.Errorf("%s: %d certificates, %v", name, len(pair.Certificate), err)
 		}
 	}
 }
@@ -186,9 +134,8 @@ func TestClientCertificates(t *testing.T) {
 // TestBadClientCertificates are errors at the argument, without the key.
 func TestBadClientCertificates(t *testing.T) {
 	t.Parallel()
-	ca := newAuthority(t, "Gateway")
-	certificate, key := ca.issue(t)
-	_, otherKey := ca.issue(t)
+	certificate, key := newCertificate(t)
+	_, otherKey := newCertificate(t)
 	cert, right, wrong := certPEM(certificate), keyPEM(t, key), keyPEM(t, otherKey)
 	legacy := strings.Replace(pemBlock("EC PRIVATE KEY", []byte("5ecre7 and more")), "-----\n", "-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\n", 1)
 	for name, test := range map[string]struct{ cert, key, at, part string }{
@@ -234,56 +181,55 @@ func TestBadClientCertificates(t *testing.T) {
 // TestCertificatesOfAuthorities: nothing is dropped silently.
 func TestCertificatesOfAuthorities(t *testing.T) {
 	t.Parallel()
-	ca, other := newAuthority(t, "Lab"), newAuthority(t, "Other")
-	serverCertificate, serverKey := ca.issue(t)
-	right, second := certPEM(ca.certificate), certPEM(other.certificate)
-	address := startGateway(t, waldurtest.Start(t, nil), &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{serverCertificate.Raw}, PrivateKey: serverKey}}})
+	certificate, key := newCertificate(t)
+	other, _ := newCertificate(t)
+	right, second := certPEM(certificate), certPEM(other)
 	lines := strings.SplitAfter(right, "\n")
 	damaged := strings.Join(append(lines[:3:3], lines[4:]...), "")
-	negative := pemBlock("CERTIFICATE", bytes.Replace(ca.certificate.Raw, serial, append([]byte{0x81}, serial[1:]...), 1))
+	negative := pemBlock("CERTIFICATE", bytes.Replace(certificate.Raw, serial, append([]byte{0x81}, serial[1:]...), 1))
 	for name, test := range map[string]struct{ pem, part string }{
 		"one":                          {right, ""},
 		"two":                          {second + right, ""},
-		"Windows":                      {strings.ReplaceAll(second+right, "\n", "\r\n"), ""},
+		"Windows":                      {windows(second + right), ""},
 		"a byte order mark":            {"\ufeff" + right, ""},
 		"two byte order marks":         {"\ufeff" + second + "\ufeff" + right, ""},
 		"texts between":                {"Subject: CN=Other\n" + second + "\n# Lab\n" + right + "the end\n", ""},
-		"a damaged block first":        {damaged + second, "ca_cert_pem has a"},
-		"a block that is cut":          {right + second[:len(second)/2], "ca_cert_pem has a damaged block 2, which is not valid PEM."},
-		"a block cut within":           {second[:len(second)/2] + "\n" + right, "ca_cert_pem has a damaged block 1, which is not valid PEM."},
-		"a block without its begin":    {strings.Join(lines[1:], "") + second, "ca_cert_pem has a damaged block, without a line that begins with -----BEGIN."},
-		"a second without its begin":   {second + strings.Join(lines[1:], ""), "ca_cert_pem has a damaged block, without a line"},
-		"a dash too few":               {second + right[1:], "ca_cert_pem has a damaged block, without a line"},
-		"a negative serial number":     {second + negative, "ca_cert_pem has a certificate in block 2 that cannot be read (negative serial number)."},
-		"a key":                        {right + keyPEM(t, ca.key), "ca_cert_pem must contain only certificates; block 2 is a PRIVATE KEY."},
-		"OpenSSL's own form":           {pemBlock("TRUSTED CERTIFICATE", ca.certificate.Raw), "block 1 is a TRUSTED CERTIFICATE."},
-		"a request":                    {pemBlock("CERTIFICATE REQUEST", nil), "block 1 is a CERTIFICATE REQUEST."},
+		"a damaged block first":        {damaged + second, "has a"},
+		"a block that is cut":          {right + second[:len(second)/2], "has a damaged block 2, which is not valid PEM."},
+		"a block cut within":           {second[:len(second)/2] + "\n" + right, "has a damaged block 1, which is not valid PEM."},
+		"a block without its begin":    {strings.Join(lines[1:], "") + second, "has a damaged block, without a line that begins with -----BEGIN."},
+		"a second without its begin":   {second + strings.Join(lines[1:], ""), "has a damaged block, without a line"},
+		"a dash too few":               {second + right[1:], "has a damaged block, without a line"},
+		"a negative serial number":     {second + negative, "has a certificate in block 2 that cannot be read (negative serial number)."},
+		"a key":                        {right + keyPEM(t, key), "must contain only certificates; block 2 is a PRIVATE KEY."},
+		"OpenSSL's own form":           {pemBlock("TRUSTED CERTIFICATE", certificate.Raw), "block 1 is a TRUSTED CERTIFICATE."},
 		"the name of a file":           {"ca.pem", `not the name of a file; to read a file, use file("NAME").`},
-		"a file of one line":           {"MIIB\n", "ca_cert_pem must be text in PEM format; it has no line that begins with -----BEGIN"},
-		"Windows, without the last":    {strings.TrimSuffix(strings.ReplaceAll(second+right, "\n", "\r\n"), "\n"), ""},
-		"joined without a line break":  {strings.TrimSpace(second) + right, ""},
-		"joined, of Windows":           {strings.TrimSpace(strings.ReplaceAll(second, "\n", "\r\n")) + right, ""},
+		"a file of one line":           {"MIIB\n", "must be text in PEM format; it has no line that begins with -----BEGIN"},
+		"joined without a line break":  {joined(second) + right, ""},
+		"joined, of Windows":           {joined(windows(second)) + right, ""},
 		"spaces for line breaks":       {strings.ReplaceAll(second+right, "\n", " "), `damaged block 1, which is not valid PEM: it has spaces in place of line breaks. To repair it, use replace(replace(…, "----- ", "-----\n"), " -----", "\n-----").`},
 		"these, repaired":              {strings.ReplaceAll(strings.ReplaceAll(strings.ReplaceAll(second+right, "\n", " "), "----- ", "-----\n"), " -----", "\n-----"), ""},
 		"line breaks that are escaped": {strings.ReplaceAll(right, "\n", `\n`), `damaged block 1, which is not valid PEM: it has the characters \n in place of line breaks. To repair it, use replace(…, "\\n", "\n").`},
 		"no line breaks":               {strings.ReplaceAll(right, "\n", ""), "has a damaged block 1, which is not valid PEM."},
-		"base64":                       {base64.StdEncoding.EncodeToString([]byte(right)) + "\n", "ca_cert_pem must be text in PEM format, not in base64; to decode it, use base64decode(…)."},
+		"base64":                       {base64.StdEncoding.EncodeToString([]byte(right)) + "\n", "must be text in PEM format, not in base64; to decode it, use base64decode(…)."},
 		"base64 of a small text":       {base64.StdEncoding.EncodeToString([]byte(right))[:200], "not in base64"},
 		"nothing":                      {"", "must be text in PEM format; it has no line"},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			c := newProtocolClient(t)
-			diags := c.configure(map[string]tftypes.Value{"url": text(address), "token": text(waldurtest.Token), "ca_cert_pem": text(test.pem)})
-			if test.part == "" && !hasError(diags) {
-				_, diags = c.read(t.Context(), nil)
-			}
-			if test.part == "" && len(diags) > 0 || test.part != "" && !reported(diags, tfprotov6.DiagnosticSeverityError, "ca_cert_pem", test.part) {
-				t.Errorf("want %q, got %s", test.part, describe(diags))
-			}
-			if key := strings.Split(keyPEM(t, ca.key), "\n")[1]; strings.Contains(describe(diags), key) {
-				t.Errorf("the key shows: %s", describe(diags))
-			}
-		})
+		got, err := parseCertificates(test.pem)
+		switch {
+		case test.part == "" && (err != nil || len(got) != strings.Count(test.pem, "BEGIN CERT") || !got[len(got)-1].Equal(certificate)):
+			t.Errorf("%s: got %d certificates, %v", name, len(got), err)
+		case test.part != "" && (err == nil || !strings.Contains(err.Error()+".", test.part) || strings.Contains(err.Error(), strings.Split(keyPEM(t, key), "\n")[1])):
+			t.Errorf("%s: want %q, got %v", name, test.part, err)
+		}
+	}
+	pool, err := parseAuthorities(right)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if system, err := x509.SystemCertPool(); err == nil {
+		if system.AddCert(certificate); !pool.Equal(system) {
+			t.Error("the system's authorities are not in the pool")
+		}
 	}
 }

@@ -42,20 +42,25 @@ type explanation struct{ title, advice string }
 // explanations has all causes of failed reads. Advice that depends on more than the cause
 // is in advise.
 var explanations = map[waldur.Cause]explanation{
-	waldur.Canceled:     {"Read from Waldur Canceled", "Run the command again."},
-	waldur.ReadTimedOut: {"Read from Waldur Timed Out", timeLimit + "If the server is slow, raise it, as in timeouts { read = \"15m\" }. Or read less: narrow the filters, or set fields."},
-	waldur.NotSent: {"Read from Waldur Timed Out", timeLimit + "All data blocks of a provider block share 4 requests at a time, and the limit includes the wait for the others: " +
+	waldur.Canceled: {"Read from Waldur Canceled", "Run the command again."},
+	waldur.ReadTimedOut: {"Read from Waldur Timed Out", timeLimit + "If the server is slow, raise it, as in timeouts { read = \"15m\" }. Or read less: " +
+		"narrow the filters, or set fields."},
+	waldur.NotSent: {"Read from Waldur Timed Out", timeLimit + "All data blocks of a provider block share 4 requests at a time, " +
+		"and the limit includes the wait for the others: " +
 		"raise timeouts.read, or lower Terraform's -parallelism."},
-	waldur.HeldBack:        {"Read from Waldur Timed Out", "Run the command again after that time, or raise timeouts.read (now {timeout})."},
-	waldur.RequestTimedOut: {"Request to Waldur Timed Out", checkRunning + " If the server is slow, raise request_timeout in the provider block, or lower page_size."},
+	waldur.HeldBack: {"Read from Waldur Timed Out", "Run the command again after that time, or raise timeouts.read (now {timeout})."},
+	waldur.RequestTimedOut: {"Request to Waldur Timed Out", checkRunning + " If the server is slow, raise request_timeout in the provider block, " +
+		"or lower page_size."},
 
 	waldur.ConnectionFailed: {"Cannot Connect to Waldur", checkRunning},
-	waldur.UnknownHost:      {"Cannot Connect to Waldur", "No server has this name: check the host in {url}. If only a private network or VPN knows the name, connect to it first."},
+	waldur.UnknownHost: {"Cannot Connect to Waldur", "No server has this name: check the host in {url}. " +
+		"If only a private network or VPN knows the name, connect to it first."},
 	waldur.ConnectionClosed: {"Cannot Connect to Waldur", checkRunning + " If the server speaks TLS at this port, begin the address with https."},
 	waldur.ProxyUnreachable: {"Cannot Connect to Proxy", "Check that the proxy {proxy} is running. " + checkProxy},
 	waldur.ProxyNoTLS: {"Cannot Connect to Proxy", "The address of the proxy begins with https, so the proxy itself must speak TLS. " +
 		"If it does not, as with most proxies, begin the address with http. " + checkProxy},
-	waldur.ProxyUntrusted: {"Cannot Connect to Proxy", "If the certificate of the proxy comes from a private authority, set ca_cert_pem in the provider block. " + checkProxy},
+	waldur.ProxyUntrusted: {"Cannot Connect to Proxy", "If the certificate of the proxy comes from a private authority, " +
+		"set ca_cert_pem in the provider block. " + checkProxy},
 	waldur.ProxyLogin: {"Proxy Refused to Connect", "The proxy requires a user and a password, or does not accept those that it got. " +
 		"Write them into its address, as in http://user:password@proxy.example.com:3128, and percent-encode special characters. " + checkProxy},
 	waldur.ProxyOtherLogin: {"Proxy Refused to Connect", "The provider supports only the login method Basic, so no password in the proxy's address helps. " +
@@ -63,56 +68,79 @@ var explanations = map[waldur.Cause]explanation{
 	waldur.ProxyRefused: {"Proxy Refused to Connect", checkProxy},
 	waldur.ProxyFailed:  {"Proxy Refused to Connect", checkRunning + " " + checkProxy},
 
-	waldur.NoTLS:          {"Wrong Scheme in Waldur Address", "Check the port in {url}. If the server has no TLS, begin the address with http; the token is then sent unencrypted."},
-	waldur.WantsTLS:       {"Wrong Scheme in Waldur Address", "Begin {url} with https, or correct its port."},
-	waldur.TLSInterrupted: {"TLS Handshake Interrupted", "The server may not speak TLS at this port. Or an old firewall ended the connection: see Troubleshooting in the provider's documentation. " + checkRunning},
-	waldur.TLSUnusable:    {"TLS Handshake Failed", "The provider does not accept the server's TLS handshake. " + troubles + ". " + checkRunning},
+	waldur.NoTLS: {"Wrong Scheme in Waldur Address", "Check the port in {url}. If the server has no TLS, begin the address with http; " +
+		"the token is then sent unencrypted."},
+	waldur.WantsTLS: {"Wrong Scheme in Waldur Address", "Begin {url} with https, or correct its port."},
+	waldur.TLSInterrupted: {"TLS Handshake Interrupted", "The server may not speak TLS at this port. Or an old firewall ended the connection: " +
+		"see Troubleshooting in the provider's documentation. " + checkRunning},
+	waldur.TLSUnusable: {"TLS Handshake Failed", "The server's TLS does not fit the provider's. " + troubles + ". " + checkRunning},
 	waldur.TLSRefused: {"TLS Handshake Refused by Server", "The server, or a gateway in front of it, may require a client certificate that it trusts: " +
-		"check client_cert_pem and client_key_pem in the provider block. Or the server does not know the host, or accepts only other TLS versions."},
-	waldur.BadCertificate: {"Server Certificate Not Readable", "Ask the operator of the Waldur server for a certificate in a valid form. " + troubles + " for settings that accept some invalid forms."},
-	waldur.WrongHost:      {"Server Certificate Not Trusted", "The certificate is for another host. Correct {url}, or ask the operator for a certificate that names this host."},
-	waldur.Expired:        {"Server Certificate Not Trusted", "The certificate has expired: its owner must renew it. If it has not, correct the clock of this machine."},
-	waldur.NotYetValid:    {"Server Certificate Not Trusted", "The certificate is not valid yet. The clock of this machine may be behind: check it."},
-	waldur.NoAuthorities: {"Server Certificate Not Trusted", "This machine has no certificate authorities. Install them: in most images, they are the package ca-certificates. " +
+		"check client_cert_pem and client_key_pem in the provider block. Or it does not know the host in the address, " +
+			"or accepts only other versions of TLS."},
+	waldur.BadCertificate: {"Server Certificate Not Readable", "Ask the operator of the Waldur server for a certificate in a valid form. " +
+		"" + troubles + " for settings that accept some others."},
+	waldur.WrongHost: {"Server Certificate Not Trusted", "The certificate is for another host. Correct {url}, " +
+		"or ask the operator for a certificate that names this host."},
+	waldur.Expired: {"Server Certificate Not Trusted", "The certificate has expired: its owner must renew it. If it has not, " +
+		"correct the clock of this machine."},
+	waldur.NotYetValid: {"Server Certificate Not Trusted", "The certificate is not valid yet. The clock of this machine may be behind: check it."},
+	waldur.NoAuthorities: {"Server Certificate Not Trusted", "This machine has no certificate authorities. Install them: in most images, " +
+		"they are the package ca-certificates. " +
 		"If the certificate comes from a private authority, " + setAuthority},
-	waldur.NoIntermediate: {"Server Certificate Not Trusted", "The server sent its own certificate alone. If a public authority issued it, the intermediate certificate is missing: " +
+	waldur.NoIntermediate: {"Server Certificate Not Trusted", "The server sent its own certificate alone. If a public authority issued it, " +
+		"the intermediate certificate is missing: " +
 		"the server must send that as well (the full chain). If a private authority issued it, or a proxy that inspects connections, " + setAuthority},
-	waldur.UnknownAuthority: {"Server Certificate Not Trusted", "If the certificate comes from a private authority, or from a proxy that inspects connections, " + setAuthority},
-	waldur.WantsCertificate: {"Client Certificate Not Accepted", "Set client_cert_pem in the provider block to a certificate that the server, or the gateway in front of it, trusts, " +
+	waldur.UnknownAuthority: {"Server Certificate Not Trusted", "If the certificate comes from a private authority, " +
+		"or from a proxy that inspects connections, " + setAuthority},
+	waldur.WantsCertificate: {"Client Certificate Not Accepted", "Set client_cert_pem in the provider block to a certificate that the server, " +
+		"or the gateway in front of it, trusts, " +
 		"and client_key_pem to its key."},
-	waldur.BadClientCert: {"Client Certificate Not Accepted", "Check that the server, or the gateway in front of it, trusts the authority of the certificate in client_cert_pem, " +
+	waldur.BadClientCert: {"Client Certificate Not Accepted", "Check that the server, or the gateway in front of it, " +
+		"trusts the authority of the certificate in client_cert_pem, " +
 		"and that the certificate has not expired."},
 
 	waldur.Unauthorized: {"Token Refused by Waldur", ""},
 	waldur.Forbidden: {"Access Denied by Waldur", "The token is valid, but its user may not read usage. Use the token of a user with a role " +
 		"in the organization of the offerings, or of staff."},
-	waldur.BadRequest:    {"Request Refused by Waldur", notSupported},
-	waldur.NotFound:      {"Waldur Usage Endpoint Not Found", "Either Waldur is older than 8.0.8, the first version with this endpoint, or the address is wrong. " + checkURL},
-	waldur.RateLimited:   {"Rate Limited by Waldur", "Run the command again later{, or raise max_retries in the provider block, or read less: narrow the filters}."},
+	waldur.BadRequest: {"Request Refused by Waldur", notSupported},
+	waldur.NotFound: {"Waldur Usage Endpoint Not Found", "Either Waldur is older than 8.0.8, the first version with this endpoint, " +
+		"or the address is wrong. " + checkURL},
+	waldur.RateLimited: {"Rate Limited by Waldur", "Run the command again later{, or raise max_retries in the provider block, or read less: " +
+		"narrow the filters}."},
 	waldur.TooEarly:      {"Unexpected Response from Waldur", "Run the command again later{, or " + askOperator + "}."},
 	waldur.StatusTimeout: {"Request to Waldur Timed Out", "Run the command again later{, or lower page_size}."},
 	waldur.ServerError: {"Waldur Server Error", "The server, or a proxy in front of it, failed. Run the command again later{, or " + askOperator +
 		". If large pages time out, lower page_size}."},
-	waldur.OtherStatus:  {"Unexpected Response from Waldur", checkURL},
-	waldur.PageDenied:   {"Access Denied by a Proxy", "The response is not JSON, so it does not come from Waldur's API, but from a proxy or firewall in front of it. " + checkURL + " " + checkGateway},
-	waldur.PageNotFound: {"Waldur Usage Endpoint Not Found", "Either the address is wrong, or Waldur is older than 8.0.8, the first version with this endpoint. Leave out the path of a page of the web interface. " + checkURL},
-	waldur.HostRefused: {"Request Refused Before Waldur", "The response does not come from Waldur's API, but from a web server, proxy or firewall in front of it. It may not accept the host in the address: use a name that the server knows (in Django, ALLOWED_HOSTS). " +
+	waldur.OtherStatus: {"Unexpected Response from Waldur", checkURL},
+	waldur.PageDenied: {"Access Denied by a Proxy", "The response is not JSON, so it does not come from Waldur's API, " +
+		"but from a proxy or firewall in front of it. " + checkURL + " " + checkGateway},
+	waldur.PageNotFound: {"Waldur Usage Endpoint Not Found", "Either the address is wrong, or Waldur is older than 8.0.8, " +
+		"the first version with this endpoint. Leave out the path of a page of the web interface. " + checkURL},
+	waldur.HostRefused: {"Request Refused Before Waldur", "The response does not come from Waldur's API, but from a web server, " +
+		"proxy or firewall in front of it. It may not accept the host in the address: use a name that the server knows (in Django, ALLOWED_HOSTS). " +
 		"Or it requires what the quoted text says, such as a client certificate (client_cert_pem in the provider block). " + checkURL + " " + checkGateway},
-	waldur.HeadersTooLarge: {"Request Headers Too Large", "The server, or a proxy in front of it, does not accept so many bytes of headers. Use a shorter token, such as a personal access token, " +
+	waldur.HeadersTooLarge: {"Request Headers Too Large", "The server, or a proxy in front of it, does not accept so many bytes of headers. " +
+		"Use a shorter token, such as a personal access token, " +
 		"or shorter headers in the provider block. Or ask the operator to allow more."},
-	waldur.HTMLPage: {"HTML Page Instead of Waldur API", "This looks like a web front end, which returns a page for any address, or like a gateway. " + checkURL + " " + checkGateway},
+	waldur.HTMLPage: {"HTML Page Instead of Waldur API", "This looks like a web front end, which returns a page for any address, or like a gateway. " +
+		"" + checkURL + " " + checkGateway},
 
 	waldur.Moved: {"Redirect Not Followed", "If Waldur has moved there, set {url} to \"{address}\"."},
-	waldur.RedirectLoop: {"Redirect to Itself", "The server redirects to the address that was requested. TLS may end at a proxy that does not tell Waldur about it: let the proxy set the header X-Forwarded-Proto. " +
+	waldur.RedirectLoop: {"Redirect to Itself", "The server redirects to the address that was requested. " +
+		"TLS may end at a proxy that does not tell Waldur about it: let the proxy set the header X-Forwarded-Proto. " +
 		"Or a gateway strips the slash at the end of the path, or waits for a cookie: configure it to pass on path and cookies."},
-	waldur.Redirected:       {"Redirect Not Followed", "That address is not the Waldur API; it may be a login page. " + checkURL + " " + checkGateway},
-	waldur.NotHTTP:          {"Unreadable Response from Waldur", "The provider speaks HTTP/1.1. The server, or a proxy in front of it, responds with something else, or with headers that the provider does not accept. " + checkURL},
-	waldur.ResponseCut:      {"Incomplete Response from Waldur", "Run the command again. If it fails again, check the proxy or load balancer in front of Waldur, or lower page_size."},
-	waldur.ResponseTooLarge: {"Response from Waldur Too Large", "A page of 300 rows usually has about 200 KB. Lower page_size, or leave out columns with fields."},
+	waldur.Redirected: {"Redirect Not Followed", "That address is not the Waldur API; it may be a login page. " + checkURL + " " + checkGateway},
+	waldur.NotHTTP: {"Unreadable Response from Waldur", "The provider speaks HTTP/1.1. The server, or a proxy in front of it, " +
+		"responds with something else, or with headers that the provider does not accept. " + checkURL},
+	waldur.ResponseCut: {"Incomplete Response from Waldur", "Run the command again. If it fails again, " +
+		"check the proxy or load balancer in front of Waldur, or lower page_size."},
+	waldur.ResponseTooLarge: {"Response from Waldur Too Large", "A page of 300 rows usually has about 200 KB. Lower page_size, " +
+		"or leave out columns with fields."},
 	waldur.BadEncoding: {"Response in Unusable Encoding", "The provider requests JSON that is plain or compressed with gzip. " +
 		"A proxy may have changed the body or the Content-Encoding header. " + checkURL},
-	waldur.NotRows:       {"Unexpected Response from Waldur", "The response is not the list of rows that Waldur's API documents. " + checkURL},
-	waldur.BadRow:        {"Unexpected Row from Waldur", "The row does not have the format of Waldur's API, so its numbers cannot be trusted. Report it to the operator of the Waldur server."},
+	waldur.NotRows: {"Unexpected Response from Waldur", "The response is not the list of rows that Waldur's API documents. " + checkURL},
+	waldur.BadRow: {"Unexpected Row from Waldur", "The row does not have the format of Waldur's API, so its numbers cannot be trusted. " +
+		"Report it to the operator of the Waldur server."},
 	waldur.FilterIgnored: {"Filters Ignored by Waldur", "The server returned rows that were not requested. A proxy may have removed the query. " + checkURL},
 	waldur.NoCount: {"No Usable X-Result-Count Header", "Without this header, the provider cannot tell whether rows are missing. " +
 		"Waldur always sends it, so a proxy may have changed it: configure the proxy to pass it on. " + checkURL},
@@ -120,9 +148,11 @@ var explanations = map[waldur.Cause]explanation{
 	waldur.TooManyRows:  {"Too Many Rows to Read", readLess},
 	waldur.TooManyPages: {"Too Many Rows to Read", readLess},
 	waldur.RowsMissing:  {"Incomplete List from Waldur", stopped + readLess},
-	waldur.DataChanges:  {"Waldur Data Keeps Changing", stopped + "Waldur may be writing usage: run the command again later, or raise timeouts.read (now {timeout})."},
-	waldur.NoRows:       {"No Rows in Waldur", ""},
-	waldur.UnknownLimitPeriod: {"Unknown Limit Period", "The provider cannot tell which months to add up for this limit, and a guess could give a wrong number. " +
+	waldur.DataChanges: {"Waldur Data Keeps Changing", stopped + "Waldur may be writing usage: run the command again later, " +
+		"or raise timeouts.read (now {timeout})."},
+	waldur.NoRows: {"No Rows in Waldur", ""},
+	waldur.UnknownLimitPeriod: {"Unknown Limit Period", "The provider cannot tell which months to add up for this limit, " +
+		"and a guess could give a wrong number. " +
 		"Leave out usage_period, or select other components with the filters. If your Waldur has this limit period, please report it."},
 }
 
@@ -156,7 +186,7 @@ func (f *readFailure) report(err error, diags *diag.Diagnostics) {
 func (f *readFailure) problem(failed *waldur.Error) string {
 	if failed.Cause == waldur.ReadTimedOut && failed.Previous == nil && failed.Request.Attempts > 0 && !failed.Partial {
 		if f.query.Latest || f.query.WholeLimitPeriods { // other requests may have come before
-			return fmt.Sprintf("The request had no response before the limit of the whole read (timeouts.read), %s, was reached.", f.timeout)
+			return fmt.Sprintf("The request had no response when the limit of the whole read (timeouts.read), %s, was reached.", f.timeout)
 		}
 		return fmt.Sprintf("No response within %s, the limit of the whole read (timeouts.read).", f.timeout)
 	}
@@ -256,7 +286,8 @@ func adviseWait(advice string, failed *waldur.Error) string {
 	case !found:
 		return advice
 	case failed.RetryAfter > 0 && !failed.Temporary:
-		return before + fmt.Sprintf("The server asked to wait until %s, which is longer than the provider waits. Run the command again after that time.", until)
+		return before + fmt.Sprintf("The server asked to wait until %s, which is longer than the provider waits. "+
+			"Run the command again after that time.", until)
 	case failed.OutOfTime:
 		otherwise = ""
 	}
@@ -287,7 +318,8 @@ func (f *readFailure) adviseUnauthorized(detail string) string {
 	case kind == waldur.PersonalAccessToken && strings.Contains(detail, "JWT"):
 		return "Personal access tokens may be switched off on this server. Ask its operator, or use the API token in the user's profile in Waldur." + renew
 	case kind == waldur.PersonalAccessToken && !token.Expiry().IsZero() && token.Expiry().Before(time.Now()):
-		return fmt.Sprintf("The personal access token expired on %s. Create a new one in the user's profile in Waldur.", token.Expiry().UTC().Format(time.RFC1123)) + renew
+		return fmt.Sprintf("The personal access token expired on %s. "+
+			"Create a new one in the user's profile in Waldur.", token.Expiry().UTC().Format(time.RFC1123)) + renew
 	case kind == waldur.PersonalAccessToken:
 		return "The personal access token may have expired or been revoked, it may not be allowed from this network, " +
 			"or its user may be inactive or may not use such tokens. Check it in the user's profile in Waldur, or create a new one there." + renew

@@ -6,15 +6,15 @@ package provider
 import (
 	"math/big"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/hashicorp/go-version"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
-	acctest "github.com/hashicorp/terraform-plugin-testing/helper/resource"
-	"github.com/hashicorp/terraform-plugin-testing/statecheck"
 	"github.com/hashicorp/terraform-plugin-testing/tfversion"
+	"pgregory.net/rapid"
 )
 
 // call calls a function as Terraform does.
@@ -43,61 +43,101 @@ func (c *protocolClient) call(name string, arguments ...tftypes.Value) (tftypes.
 	return result, nil
 }
 
-func TestBillingPeriodFunction(t *testing.T) {
-	t.Parallel()
-	c := newProtocolClient(t)
-	for _, test := range []struct {
-		timestamp string
-		offsets   []any
-		want      string // or a part of the error, after the number of the argument
-	}{
-		{"2026-11-23T12:00:00Z", nil, "2026-11"},
-		{"2026-11-23T12:00:00Z", []any{0}, "2026-11"},
-		{"2026-11-23T12:00:00Z", []any{-1}, "2026-10"},
-		{"2026-01-31T00:00:00Z", []any{1}, "2026-02"},
-		{"2026-01-31T00:00:00Z", []any{-1}, "2025-12"},
-		{"2026-11-23T12:00:00Z", []any{-12, 3}, "2026-02"},
-		{"2026-10-31T23:30:00-02:00", nil, "2026-11"},
-		{"2026-11-01T01:30:00+02:00", nil, "2026-10"},
-		{"2026-11-23T12:00:00.999Z", []any{14}, "2028-01"},
-		{"0001-01-01T00:00:00Z", nil, "0001-01"},
-		{"9999-12-31T23:59:59Z", nil, "9999-12"},
-		{"9999-12-31T23:59:59-01:00", nil, "0: must be within the years 0001 to 9999"},
-		{"9999-12-31T23:59:59-01:00", []any{-1}, "9999-12"},
-		{"2026-11-23T12:00:00Z", []any{200000, -200001}, "2026-10"},
-		{"2026-11-23T12:00:00Z", []any{1.5}, "1: offset_months must be a whole number between -1000000000 and 1000000000; got 1.5"},
-		{"2026-11-23T12:00:00Z", []any{0, nil}, "2: null"},
-		{"2026-11-23T12:00:00Z", []any{1e9, 1e9, 1e9, 1e9, 294967296}, "1: must be within the years 0001 to 9999; got 4294967296 months from 2026-11"},
-		{"2026-11-23T12:00:00Z", []any{1e9, 1e9, 1e9, -1e9, -1e9, -1e9, -1}, "2026-10"},
-		{"2026-11-23", nil, "0: RFC 3339"},
-		{"", nil, "0: RFC 3339"},
-		{"now", []any{1}, "0: RFC 3339"},
-		{"2026-11-23T12:00:00Z", []any{0, 100000}, "1: must be within the years 0001 to 9999; got 100000 months from 2026-11"},
-		{"2026-11-23T12:00:00Z", []any{int64(-9223372036854775808)}, "1: offset_months must be a whole number between"},
-	} {
-		arguments := []tftypes.Value{text(test.timestamp)}
-		for _, offset := range test.offsets {
-			arguments = append(arguments, tftypes.NewValue(tftypes.Number, offset))
-		}
-		got, failure := c.call("billing_period", arguments...)
-		checkCall(t, "billing_period", arguments, got, failure, test.want)
+// number is a literal in HCL.
+func number(literal string) *big.Float {
+	f, _, err := big.ParseFloat(literal, 10, 512, big.ToNearestEven)
+	if err != nil {
+		panic(err)
 	}
+	return f
 }
 
-func TestBillingPeriodsFunction(t *testing.T) {
+func numberList(elements ...any) tftypes.Value {
+	values := make([]tftypes.Value, len(elements))
+	for i, element := range elements {
+		values[i] = tftypes.NewValue(tftypes.Number, element)
+	}
+	return tftypes.NewValue(tftypes.List{ElementType: tftypes.Number}, values)
+}
+
+// TestFunctions calls each with arguments: texts, numbers, nulls and lists.
+func TestFunctions(t *testing.T) {
 	t.Parallel()
 	c := newProtocolClient(t)
-	for _, test := range []struct{ start, end, want string }{
-		{"2026-10", "2026-10", "2026-10"},
-		{"2025-11", "2026-02-01", "2025-11 2025-12 2026-01 2026-02"},
-		{"2026-11", "2026-10", "1: end must not be before start; got start 2026-11 and end 2026-10"},
-		{"2026-13", "2026-10", `0: start must be a month such as "2026-10"; got "2026-13"`},
-		{"2026-10", "October", `1: end must be a month such as "2026-10"; got "October"`},
-		{"", "2026-10", "0: start must be a month"},
+	const huge, noon = "99999999999999999999999999999.9999999999", "2026-11-23T12:00:00Z"
+	type arguments = []any
+	for _, test := range []struct {
+		name      string
+		arguments arguments
+		want      string // or a part of the error, after the number of the argument
+	}{
+		{"billing_period", arguments{noon}, "2026-11"},
+		{"billing_period", arguments{noon, 0}, "2026-11"},
+		{"billing_period", arguments{noon, -1}, "2026-10"},
+		{"billing_period", arguments{"2026-01-31T00:00:00Z", 1}, "2026-02"},
+		{"billing_period", arguments{"2026-01-31T00:00:00Z", -1}, "2025-12"},
+		{"billing_period", arguments{noon, -12, 3}, "2026-02"},
+		{"billing_period", arguments{"2026-10-31T23:30:00-02:00"}, "2026-11"},
+		{"billing_period", arguments{"2026-11-01T01:30:00+02:00"}, "2026-10"},
+		{"billing_period", arguments{"9999-12-31T23:59:59Z"}, "9999-12"},
+		{"billing_period", arguments{"9999-12-31T23:59:59-01:00"}, "0: must be within the years 0001 to 9999"},
+		{"billing_period", arguments{"9999-12-31T23:59:59-01:00", -1}, "9999-12"},
+		{"billing_period", arguments{noon, 200000, -200001}, "2026-10"},
+		{"billing_period", arguments{noon, 1.5}, "1: offset_months must be a whole number between -1000000000 and 1000000000; got 1.5"},
+		{"billing_period", arguments{noon, 0, nil}, "2: null"},
+		{"billing_period", arguments{noon, 1e9, 1e9, 1e9, 1e9, 294967296}, "1: must be within the years 0001 to 9999; got 4294967296 months from 2026-11"},
+		{"billing_period", arguments{noon, 1e9, 1e9, 1e9, -1e9, -1e9, -1e9, -1}, "2026-10"},
+		{"billing_period", arguments{"2026-11-23"}, "0: RFC 3339"},
+		{"billing_period", arguments{"now", 1}, "0: RFC 3339"},
+		{"billing_period", arguments{noon, 0, 100000}, "1: must be within the years 0001 to 9999; got 100000 months from 2026-11"},
+		{"billing_period", arguments{noon, int64(-9223372036854775808)}, "1: offset_months must be a whole number between"},
+
+		{"billing_periods", arguments{"2026-10", "2026-10"}, "2026-10"},
+		{"billing_periods", arguments{"2025-11", "2026-02-01"}, "2025-11 2025-12 2026-01 2026-02"},
+		{"billing_periods", arguments{"2026-11", "2026-10"}, "1: end must not be before start; got start 2026-11 and end 2026-10"},
+		{"billing_periods", arguments{"2026-13", "2026-10"}, `0: start must be a month such as "2026-10"; got "2026-13"`},
+		{"billing_periods", arguments{"2026-10", "October"}, `1: end must be a month such as "2026-10"; got "October"`},
+
+		{"elapsed_percent", arguments{"2026-11-01", nil, "2026-11-16T00:00:00Z"}, "50"},
+		{"elapsed_percent", arguments{"2026-11", "quarterly", noon}, "58.15"}, // 53.5 of 92 days
+		{"elapsed_percent", arguments{"2026-11", "total", noon}, "null"},
+		{"elapsed_percent", arguments{"2026-13", "month", noon}, `0: billing_period must be a month such as "2026-10"; got "2026-13"`},
+		{"elapsed_percent", arguments{"2026-11", "yearly", noon}, `1: limit_period must be month, quarterly, annual or total; got "yearly"`},
+		{"elapsed_percent", arguments{"2026-11", "total", "2026-11-16"}, `2: timestamp must be an RFC 3339 timestamp such as "2026-10-31T12:00:00Z"; got "2026-11-16"`},
+
+		{"percent", arguments{5140.4, 4000}, "128.51"},
+		{"percent", arguments{number("0.6"), 1}, "60"},
+		{"percent", arguments{number("1e-10"), number("1e29")}, "0"},
+		{"percent", arguments{nil, 1}, "null"},
+		{"percent", arguments{1, nil}, "null"},
+		{"percent", arguments{1, 0}, "null"},
+		{"percent", arguments{1, number("1e-11")}, "null"},
+		{"percent", arguments{1, -1}, "null"},
+		{"percent", arguments{number("1e30"), 1}, "0: part must be between -1e+29 and 1e+29; got 1e+30"},
+		{"percent", arguments{1, number("1e30")}, "1: whole must be between -1e+29 and 1e+29; got 1e+30"},
+
+		{"sum", arguments{arguments{}}, "0"},
+		{"sum", arguments{arguments{0.1, 0.2}}, "0.3"},
+		{"sum", arguments{arguments{number(huge), number(huge)}}, "199999999999999999999999999999.9999999998"},
+		{"sum", arguments{arguments{number("0.00000000005"), number("0.00000000015")}}, "0.0000000002"}, // half to even, as a binary number
+		{"sum", arguments{arguments{number("1e-999999999"), number("-1e-11")}}, "0"},
+		{"sum", arguments{arguments{1, nil, 2}}, "0: numbers[1] must not be null"},
+		{"sum", arguments{arguments{number("1e30")}}, "0: numbers[0] must be between -1e+29 and 1e+29; got 1e+30"},
+		{"sum", arguments{arguments{1, number("-1e999999999")}}, "0: numbers[1] must be between -1e+29 and 1e+29; got -Inf"},
 	} {
-		arguments := []tftypes.Value{text(test.start), text(test.end)}
-		got, failure := c.call("billing_periods", arguments...)
-		checkCall(t, "billing_periods", arguments, got, failure, test.want)
+		parameters := c.schema.Functions[test.name].Parameters
+		var values []tftypes.Value
+		for i, argument := range test.arguments {
+			if elements, isList := argument.(arguments); isList {
+				values = append(values, numberList(elements...))
+			} else if i < len(parameters) {
+				values = append(values, tftypes.NewValue(parameters[i].Type, argument))
+			} else {
+				values = append(values, tftypes.NewValue(tftypes.Number, argument))
+			}
+		}
+		got, failure := c.call(test.name, values...)
+		checkCall(t, test.name, values, got, failure, test.want)
 	}
 }
 
@@ -140,6 +180,92 @@ func shown(value tftypes.Value) string {
 	return strings.Join(texts, " ")
 }
 
+// TestSumsAreExact compares sums with fractions. Each equals its literal, and has as many
+// bits.
+func TestSumsAreExact(t *testing.T) {
+	t.Parallel()
+	c := newProtocolClient(t)
+	rapid.Check(t, func(rt *rapid.T) {
+		for range 100 {
+			var numbers []any
+			want := new(big.Rat)
+			for range rapid.IntRange(0, 5).Draw(rt, "numbers") {
+				places := rapid.IntRange(0, 10).Draw(rt, "places")
+				literal := new(big.Rat).SetFrac(
+					new(big.Int).Mul(big.NewInt(rapid.Int64().Draw(rt, "digits")), big.NewInt(rapid.Int64Range(1, 100_000_000).Draw(rt, "factor"))),
+					new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(places)), nil))
+				numbers = append(numbers, number(literal.FloatString(places)))
+				want.Add(want, literal)
+			}
+			result, failure := c.call("sum", numberList(numbers...))
+			var got *big.Float
+			if failure != nil || result.As(&got) != nil {
+				rt.Fatalf("sum(%s): %v %v", numbers, result, failure)
+			}
+			if literal := number(want.FloatString(10)); got.Cmp(literal) != 0 || got.Prec() != literal.Prec() {
+				rt.Fatalf("sum(%s) is %s with %d bits, want %s", numbers, got.Text('f', -1), got.Prec(), want.FloatString(10))
+			}
+		}
+	})
+}
+
+func (c *protocolClient) label(texts ...any) string {
+	c.tb.Helper()
+	var arguments []tftypes.Value
+	for _, text := range texts {
+		arguments = append(arguments, tftypes.NewValue(tftypes.String, text))
+	}
+	got, failure := c.call("label", arguments...)
+	if failure != nil {
+		c.tb.Fatalf("label(%q): %s", texts, failure.Text)
+	}
+	return shown(got)
+}
+
+func TestLabelFunction(t *testing.T) {
+	t.Parallel()
+	c := newProtocolClient(t)
+	for want, texts := range map[string][]any{
+		"":                              nil,
+		"EENet":                         {"EENet"},
+		"EENet, Archive, Bytes":         {"EENet", "Archive", "Bytes"},
+		"EENet, Bytes":                  {nil, "EENet", "", " \t\u3000", "\u200b", ":", nil, " Bytes\n"},
+		"CPU k-hours: 80 %":             {"CPU k-hours: 80 %"},
+		"stop-commands x, [error] y":    {"::stop-commands::x", "##[error] y"},
+		"[31mred  32m":                  {"\x1b[31mred\r\u009b32m"},
+		"Søn 日本語 ☃, =1+1, /approve":     {"Søn 日本語 ☃", "=1+1", "```\n/approve\n~~~"},
+		"no, colon, at either, end":     {"no:", ":colon", "at either: :\u200b:", "\u202e:\u00a0: end"},
+		"the name of   a row, with end": {"the name of \u2028\u2029a row", "with end"},
+	} {
+		if got := c.label(texts...); got != want {
+			t.Errorf("label(%q): got %q, want %q", texts, got, want)
+		}
+	}
+}
+
+// TestLabelsAreSafe beside colons, in any number, and do not change when labelled again.
+func TestLabelsAreSafe(t *testing.T) {
+	t.Parallel()
+	c := newProtocolClient(t)
+	unsafe := regexp.MustCompile("[\\pC\\p{Zl}\\p{Zp}]|::|##|```|~~~")
+	pieces := rapid.SliceOfN(rapid.SampledFrom([]string{":", "#", "`", "~", " ", "\n", "\u00a0", "\u200b", "\u2028", "\x1b", "a", ","}), 0, 9)
+	rapid.Check(t, func(rt *rapid.T) {
+		for range 100 {
+			texts := make([]any, rapid.IntRange(1, 3).Draw(rt, "texts"))
+			for i := range texts {
+				texts[i] = strings.Join(pieces.Draw(rt, "pieces"), "")
+			}
+			got := c.label(texts...)
+			if found := unsafe.FindString(got); found != "" || strings.Trim(got, ":") != got {
+				rt.Fatalf("label(%q) is %q, which is not safe", texts, got)
+			}
+			if again := c.label(got); len(texts) == 1 && again != got {
+				rt.Fatalf("label(%q) is %q", got, again)
+			}
+		}
+	})
+}
+
 // TestNullArgumentsFromOpenTofu are empty values.
 func TestNullArgumentsFromOpenTofu(t *testing.T) {
 	t.Parallel()
@@ -150,11 +276,6 @@ func TestNullArgumentsFromOpenTofu(t *testing.T) {
 	if null, err := resp.Result.IsNull(); err != nil || !null {
 		t.Errorf("got %x, want null", resp.Result.MsgPack)
 	}
-}
-
-// withFunctions skips a test if the engine does not support provider functions.
-func withFunctions() []tfversion.TerraformVersionCheck {
-	return []tfversion.TerraformVersionCheck{tfversion.SkipBelow(firstWithFunctions())}
 }
 
 func firstWithFunctions() *version.Version {
@@ -169,39 +290,6 @@ func skipWithoutFunctions(t *testing.T) {
 	if engineVersion().LessThan(firstWithFunctions()) {
 		t.Skip("this version has no functions of providers")
 	}
-}
-
-func TestAccFunctions(t *testing.T) {
-	config := settings(recorded(t)) + `
-data "waldur_component_usage_monthly" "last_month" {
-  billing_period = provider::waldur::billing_period("2026-11-23T12:00:00Z", -1)
-}
-output "rows" {
-  value = length(data.waldur_component_usage_monthly.last_month.summaries)
-}
-output "this_month_is_known_during_plan" {
-  value = length(provider::waldur::billing_periods(provider::waldur::billing_period(plantimestamp(), -11), provider::waldur::billing_period(plantimestamp())))
-}
-output "no_offset" {
-  value = provider::waldur::billing_period("2026-11-23T12:00:00Z")
-}
-`
-	acctest.Test(t, acctest.TestCase{
-		TerraformVersionChecks:   withFunctions(),
-		ProtoV6ProviderFactories: factories(),
-		Steps: []acctest.TestStep{
-			{
-				Config:      strings.Replace(config, `"2026-11-23T12:00:00Z", -1`, `"yesterday"`, 1),
-				ExpectError: inLines(`Invalid value for "timestamp" parameter`, `timestamp must be an RFC 3339 timestamp such as "2026-10-31T12:00:00Z"; got "yesterday"`),
-			},
-			{
-				Config: config,
-				ConfigStateChecks: []statecheck.StateCheck{
-					output("rows", exactly(8)), output("this_month_is_known_during_plan", exactly(12)), output("no_offset", stringsExact("2026-11")[0]),
-				},
-			},
-		},
-	})
 }
 
 // TestAccNumbersOfFunctions in a plan, in the apply of the saved plan, in the state and in

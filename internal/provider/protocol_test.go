@@ -171,12 +171,7 @@ func reported(diags []*tfprotov6.Diagnostic, severity tfprotov6.DiagnosticSeveri
 		if diag.Attribute != nil {
 			at = string(diag.Attribute.Steps()[0].(tftypes.AttributeName))
 		}
-		found, rest := diag.Severity == severity && at == argument, diag.Summary+": "+diag.Detail
-		for _, part := range parts {
-			_, after, contained := strings.Cut(rest, part)
-			found, rest = found && contained, after
-		}
-		if found {
+		if diag.Severity == severity && at == argument && inOrder(diag.Summary+": "+diag.Detail, parts...) {
 			return true
 		}
 	}

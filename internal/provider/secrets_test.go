@@ -22,11 +22,11 @@ import (
 
 // TestAccSecretsAreNowhere searches all files that a run writes, with all logs on, for
 // a header, the password of a proxy, the key of a client and the token of a profile.
-// The server repeats all but the key.
+// The server repeats all but the key, and the token also on idle connections.
 func TestAccSecretsAreNowhere(t *testing.T) {
 	const token, header, password = "w_5ecre7-t0ken", `5ecre7 "h&eader"`, "5ecre7-p/assword"
 	basic := base64.StdEncoding.EncodeToString([]byte("bot:" + password))
-	certificate, clientKey := newAuthority(t, "Gateway").issue(t)
+	certificate, clientKey := newCertificate(t)
 	key := keyPEM(t, clientKey)
 	server := recorded(t)
 	server.SetToken(token, waldurtest.TokenActive)
@@ -34,7 +34,7 @@ func TestAccSecretsAreNowhere(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	forward := httputil.NewSingleHostReverseProxy(target)
+	forward := unsolicited("HTTP/1.1 200 OK\r\nX-Echo: "+token+"\r\n\r\n", httputil.NewSingleHostReverseProxy(target))
 	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Host != "waldur.example.com" || r.Header.Get("Proxy-Authorization") != "Basic "+basic || r.Header.Get("X-Key") != header {
 			t.Errorf("the proxy got %s with %v", r.Host, r.Header)
@@ -80,8 +80,11 @@ provider "waldur" {
 		t.Errorf("plan of a refused request: %v\n%s", err, out)
 	}
 	check("the error", []byte(out))
-	if log := read(t, logs); !bytes.Contains(log, []byte("Waldur request")) || !bytes.Contains(log, []byte("403 Forbidden")) || !bytes.Contains(log, []byte("TRACE")) {
-		t.Error("the log was not written")
+	log := read(t, logs)
+	for _, want := range []string{"Waldur request", "Waldur read", "rows=8", "attempt=1", "403 Forbidden", "TRACE"} {
+		if !bytes.Contains(log, []byte(want)) {
+			t.Errorf("the log lacks %s: was it written at all?", want)
+		}
 	}
 	for _, root := range []string{tf.dir, logs} {
 		err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {

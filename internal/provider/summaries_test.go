@@ -99,36 +99,6 @@ func TestDecimalsAreSentAsTheirDigits(t *testing.T) {
 	})
 }
 
-// TestDecimalsReachTerraformExactly compares the number that Terraform decodes from
-// the bytes, with 512 bits, with the number that it parses from HCL.
-func TestDecimalsReachTerraformExactly(t *testing.T) {
-	t.Parallel()
-	for _, digits := range []string{
-		"0.00", "0.01", "-12.50", "33.33", "0.10", "0.30", "99999999.99", "999999999999999999.99", "-999999999999999999.99",
-		"562949953421312.25", "2251799813685247.75", "100000000000000000000000000000000000000.1", "1.000000000000000000000000000000000000001",
-		"9007199254740993", "9007199254740993.01", "0.1000000000000000055511151231257827021181", "1e40", "-1e40", "1e-40",
-		"1234567890123456789012345678901234567890e40", "0.3333333333333333333333333333333333333333", "18014398509481985e-40",
-	} {
-		want, _, err := big.ParseFloat(digits, 10, 512, big.ToNearestEven)
-		if err != nil {
-			t.Fatal(err)
-		}
-		row := waldurtest.ContractRows()[0]
-		row.TotalConsumed = digits
-		server := waldurtest.Start(t, []waldurtest.Row{row})
-		for way, c := range ways(t, server) {
-			state, diags := c.read(t.Context(), map[string]tftypes.Value{"billing_period": text("2026-08")})
-			if hasError(diags) {
-				t.Fatal(describe(diags))
-			}
-			var got *big.Float
-			if err := summaries(t, state)[0]["total_consumed"].As(&got); err != nil || got.Cmp(want) != 0 {
-				t.Errorf("%s: %s arrives as %s, %v", way, digits, got.Text('g', 60), err)
-			}
-		}
-	}
-}
-
 // TestAListTooLargeForTheProtocolIsReported before gRPC refuses it. It lowers the limit, so
 // it does not run in parallel.
 func TestAListTooLargeForTheProtocolIsReported(t *testing.T) {

@@ -65,7 +65,8 @@ func tooMany(request Request, cause Cause, count, limit string) *Error {
 func readBody(resp *http.Response, redactor *redactor) ([]byte, error) {
 	encoding := resp.Header.Get("Content-Encoding") // net/http removes a gzip that it decodes
 	if encoding != "" && !strings.EqualFold(encoding, "identity") {
-		return nil, &Error{Cause: BadEncoding, Text: fmt.Sprintf("the response has the Content-Encoding %q, which was not requested", redactor.excerpt(encoding))}
+		text := fmt.Sprintf("the response has the Content-Encoding %q, which was not requested", redactor.excerpt(encoding))
+		return nil, &Error{Cause: BadEncoding, Text: text}
 	}
 	var body bytes.Buffer
 	body.Grow(int(min(max(resp.ContentLength, 0), maxBodyBytes)) + bytes.MinRead)
