@@ -180,28 +180,29 @@ var ofConsumer = regexp.MustCompile(`^(customer|project|organi[sz]ation|user|con
 
 // parseColumn parses the name of a column.
 func parseColumn(name string) (*waldur.Column, error) {
-	return columnAmong(waldur.ColumnNames(), name)
+	return columnAmong(waldur.Columns, name)
 }
 
-// columnAmong returns the column with a name that must be one of names. The error suggests
-// the nearest name.
-func columnAmong(names []string, name string) (*waldur.Column, error) {
-	switch {
+// columnAmong returns the column with a name that is among others. The error suggests the
+// nearest one.
+func columnAmong(columns []*waldur.Column, name string) (*waldur.Column, error) {
+	switch names := waldur.ColumnNames(columns); {
 	case slices.Contains(names, name):
 		return waldur.ColumnByName(name), nil
 	case ofConsumer.MatchString(name):
 		return nil, fmt.Errorf("has %q, which is not a column: each row is a total over all consumers and their resources. "+
 			"The organization that provides the offering is in service_provider_name and service_provider_uuid", name)
+	default:
+		hint := cmp.Or(suggestion(name, names), "; the columns are "+strings.Join(names, ", "))
+		return nil, fmt.Errorf("has %q, which is not a column%s", name, hint)
 	}
-	hint := cmp.Or(suggestion(name, names), "; the columns are "+strings.Join(names, ", "))
-	return nil, fmt.Errorf("has %q, which is not a column%s", name, hint)
 }
 
 // suggestion returns a question for the nearest of some words, or "" if none is near.
 func suggestion(text string, words []string) string {
 	nearest, least := "", len(text)
 	for _, word := range words {
-		if distance := levenshtein.Distance(strings.ToLower(text), word, nil); distance < min(least, max(2, len(word)/2)) {
+		if distance := levenshtein.Distance(strings.ToLower(text), strings.ToLower(word), nil); distance < min(least, max(2, len(word)/2)) {
 			nearest, least = word, distance
 		}
 	}
@@ -213,14 +214,10 @@ func suggestion(text string, words []string) string {
 
 // parseGroupColumn parses the name of a column whose values can be equal.
 func parseGroupColumn(name string) (*waldur.Column, error) {
-	isAmount := func(name string) bool {
-		column := waldur.ColumnByName(name)
-		return column != nil && column.Kind != waldur.TextKind && column.Kind != waldur.MonthKind
-	}
-	if isAmount(name) {
+	if column := waldur.ColumnByName(name); column != nil && isNumber(column) {
 		return nil, fmt.Errorf("has %q, which is an amount; group by columns of text or by billing_period", name)
 	}
-	return columnAmong(slices.DeleteFunc(waldur.ColumnNames(), isAmount), name)
+	return columnAmong(slices.DeleteFunc(slices.Clone(waldur.Columns), isNumber), name)
 }
 
 // parseOrdering parses the name of a column, with a "-" before it for descending.
@@ -231,13 +228,4 @@ func parseOrdering(text string) (waldur.Ordering, error) {
 		return waldur.Ordering{}, err
 	}
 	return waldur.Ordering{Column: column, Descending: descending}, nil
-}
-
-// columnNames returns the names of columns as a text.
-func columnNames(columns []*waldur.Column) string {
-	var names []string
-	for _, column := range columns {
-		names = append(names, column.Name)
-	}
-	return strings.Join(names, ", ")
 }

@@ -13,33 +13,22 @@ import (
 	"terraform-provider-waldur/internal/waldur"
 )
 
-type billingPeriodFunction struct{}
-
-func (billingPeriodFunction) Metadata(_ context.Context, _ function.MetadataRequest, resp *function.MetadataResponse) {
-	resp.Name = "billing_period"
-}
-
-func (billingPeriodFunction) Definition(_ context.Context, _ function.DefinitionRequest, resp *function.DefinitionResponse) {
-	resp.Definition = function.Definition{
-		Summary: "Billing period of a timestamp",
-		MarkdownDescription: "Returns the month of a timestamp in UTC as `YYYY-MM`, plus the sum of the offsets in months. " +
-			"For example, `billing_period(plantimestamp(), -1)` is last month.",
-		Parameters: []function.Parameter{
-			function.StringParameter{
-				Name: "timestamp",
-				MarkdownDescription: "RFC 3339 timestamp, such as `2026-10-31T23:30:00-02:00`. " +
-					"Use `plantimestamp()`, which is known during plan. `timestamp()` is known only during apply.",
-			},
+var billingPeriodFunction = providerFunction{"billing_period", runBillingPeriod, function.Definition{
+	Summary: "Billing period of a timestamp",
+	MarkdownDescription: "Returns the month of a timestamp in UTC as `YYYY-MM`, plus the sum of the offsets in months. " +
+		"For example, `billing_period(plantimestamp(), -1)` is last month.",
+	Parameters: []function.Parameter{
+		function.StringParameter{
+			Name: "timestamp",
+			MarkdownDescription: "RFC 3339 timestamp, such as `2026-10-31T23:30:00-02:00`. " +
+				"Use `plantimestamp()`, which is known during plan. `timestamp()` is known only during apply.",
 		},
-		VariadicParameter: function.NumberParameter{
-			Name:                "offset_months",
-			MarkdownDescription: "Number of months to add. Negative for earlier months.",
-		},
-		Return: function.StringReturn{},
-	}
-}
+	},
+	VariadicParameter: function.NumberParameter{Name: "offset_months", MarkdownDescription: "Number of months to add. Negative for earlier months."},
+	Return:            function.StringReturn{},
+}}
 
-func (billingPeriodFunction) Run(ctx context.Context, req function.RunRequest, resp *function.RunResponse) {
+func runBillingPeriod(ctx context.Context, req function.RunRequest, resp *function.RunResponse) {
 	var timestamp string
 	var offsets []*big.Float
 	resp.Error = req.Arguments.Get(ctx, &timestamp, &offsets)
@@ -68,7 +57,7 @@ func (billingPeriodFunction) Run(ctx context.Context, req function.RunRequest, r
 	month := waldur.MonthOf(t).Add(sum)
 	if !month.InRange() {
 		resp.Error = function.NewArgumentFuncError(int64(min(len(offsets), 1)),
-			fmt.Sprintf("the result must be within the years 0001 to 9999; got %d months from %s", sum, waldur.MonthOf(t)))
+			fmt.Sprintf("the result must be within the years 0001 to 9999; got %d months from %s", sum, timestamp))
 		return
 	}
 	resp.Error = resp.Result.Set(ctx, month.String())

@@ -13,32 +13,18 @@ import (
 	"terraform-provider-waldur/internal/waldur"
 )
 
-type billingPeriodsFunction struct{}
+var billingPeriodsFunction = providerFunction{"billing_periods", runBillingPeriods, function.Definition{
+	Summary: "Billing periods of a range",
+	MarkdownDescription: "Returns all months from `start` to `end`, including both, as a list of `YYYY-MM`, the earliest first. " +
+		"Use it for reports that need a value for every month: Waldur has no row for a month without usage.",
+	Parameters: []function.Parameter{
+		function.StringParameter{Name: "start", MarkdownDescription: "First month, as `YYYY-MM` or `YYYY-MM-01`."},
+		function.StringParameter{Name: "end", MarkdownDescription: "Last month, as `YYYY-MM` or `YYYY-MM-01`, not before `start`."},
+	},
+	Return: function.ListReturn{ElementType: types.StringType},
+}}
 
-func (billingPeriodsFunction) Metadata(_ context.Context, _ function.MetadataRequest, resp *function.MetadataResponse) {
-	resp.Name = "billing_periods"
-}
-
-func (billingPeriodsFunction) Definition(_ context.Context, _ function.DefinitionRequest, resp *function.DefinitionResponse) {
-	resp.Definition = function.Definition{
-		Summary: "Billing periods of a range",
-		MarkdownDescription: "Returns all months from `start` to `end`, including both, as a list of `YYYY-MM`, the earliest first. " +
-			"Use it for reports that need a value for every month: Waldur has no row for a month without usage.",
-		Parameters: []function.Parameter{
-			function.StringParameter{
-				Name:                "start",
-				MarkdownDescription: "First month, as `YYYY-MM` or `YYYY-MM-01`.",
-			},
-			function.StringParameter{
-				Name:                "end",
-				MarkdownDescription: "Last month, as `YYYY-MM` or `YYYY-MM-01`, not before `start`.",
-			},
-		},
-		Return: function.ListReturn{ElementType: types.StringType},
-	}
-}
-
-func (billingPeriodsFunction) Run(ctx context.Context, req function.RunRequest, resp *function.RunResponse) {
+func runBillingPeriods(ctx context.Context, req function.RunRequest, resp *function.RunResponse) {
 	var bounds [2]string
 	resp.Error = req.Arguments.Get(ctx, &bounds[0], &bounds[1])
 	if resp.Error != nil {

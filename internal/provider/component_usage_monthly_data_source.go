@@ -7,7 +7,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/attr"
@@ -112,7 +114,7 @@ func (d *componentUsageMonthlyDataSource) Schema(_ context.Context, _ datasource
 					"`offering_name`, `component_name`, `offering_uuid` and `component_type`.",
 				Optional: true, ElementType: types.StringType, Validators: []validator.List{acceptedBy(parseOrdering)},
 			},
-			"limit": optionalNumber("Maximum number of rows to return: the first ones by `order_by`.", wholeNumberAtLeast(1)),
+			"limit": optionalNumber("Maximum number of rows to return: the first ones by `order_by`.", wholeNumberBetween(1, math.MaxInt64)),
 			"fields": schema.SetAttribute{
 				MarkdownDescription: "Columns to return. The others are null in `summaries`. Default: all columns.",
 				Optional:            true, ElementType: types.StringType, Validators: []validator.Set{acceptedBy(parseColumn)},
@@ -221,7 +223,7 @@ func (m *componentUsageMonthlyModel) validateGroups(ctx context.Context, diags *
 		switch name := ordering.Column.Name; {
 		case !slices.Contains(columns, ordering.Column):
 			addInvalidValue(diags, path.Root("order_by").AtListIndex(i), fmt.Errorf("has %q, which is null in every row with this group_by; the "+
-				"columns of its rows are %s", name, columnNames(columns)))
+				"columns of its rows are %s", name, strings.Join(waldur.ColumnNames(columns), ", ")))
 		case !ofOneMonth && (name == "usage_percent" || name == "total_allocated"):
 			addInvalidValue(diags, path.Root("order_by").AtListIndex(i), fmt.Errorf("has %q, but %s", name, ofMonths))
 		}

@@ -11,41 +11,27 @@ import (
 	"terraform-provider-waldur/internal/waldur"
 )
 
-type elapsedPercentFunction struct{}
-
-func (elapsedPercentFunction) Metadata(_ context.Context, _ function.MetadataRequest, resp *function.MetadataResponse) {
-	resp.Name = "elapsed_percent"
-}
-
-func (elapsedPercentFunction) Definition(_ context.Context, _ function.DefinitionRequest, resp *function.DefinitionResponse) {
-	resp.Definition = function.Definition{
-		Summary: "Percentage of a limit period that is over",
-		MarkdownDescription: "Returns how much of a row's limit period is over at a given time, as a percentage rounded half to even to two decimal places. " +
-			"A time after the row's month counts as the end of that month, because the row's consumption ends there. " +
-			"The result is 0 before the period begins, and null for `total`, which has no end. " +
-			"Periods are calendar months, quarters and years in UTC.\n\n" +
-			"For rows read with `usage_period = \"limit_period\"`, the example calculates where each limit is heading. " +
-			"This is arithmetic, not a forecast: it assumes that consumption goes on as before. " +
-			"It is useful only for amounts that accumulate, such as hours. It can be null, so compare `coalesce(x, 0)`.",
-		Parameters: []function.Parameter{
-			function.StringParameter{
-				Name:                "billing_period",
-				MarkdownDescription: "Month of the row, as `YYYY-MM` or `YYYY-MM-01`.",
-			},
-			function.StringParameter{
-				Name: "limit_period", AllowNullValue: true,
-				MarkdownDescription: "Limit period of the row: `month`, `quarterly`, `annual` or `total`. Null is a month.",
-			},
-			function.StringParameter{
-				Name:                "timestamp",
-				MarkdownDescription: "RFC 3339 timestamp, such as `plantimestamp()`.",
-			},
+var elapsedPercentFunction = providerFunction{"elapsed_percent", runElapsedPercent, function.Definition{
+	Summary: "Percentage of a limit period that is over",
+	MarkdownDescription: "Returns how much of a row's limit period is over at a given time, as a percentage rounded half to even to two decimal places. " +
+		"A time after the row's month counts as the end of that month, because the row's consumption ends there. " +
+		"The result is 0 before the period begins, and null for `total`, which has no end. " +
+		"Periods are calendar months, quarters and years in UTC.\n\n" +
+		"For rows read with `usage_period = \"limit_period\"`, the example calculates where each limit is heading. " +
+		"This is arithmetic, not a forecast: it assumes that consumption goes on as before. " +
+		"It is useful only for amounts that accumulate, such as hours. It can be null, so compare `coalesce(x, 0)`.",
+	Parameters: []function.Parameter{
+		function.StringParameter{Name: "billing_period", MarkdownDescription: "Month of the row, as `YYYY-MM` or `YYYY-MM-01`."},
+		function.StringParameter{
+			Name: "limit_period", AllowNullValue: true,
+			MarkdownDescription: "Limit period of the row: `month`, `quarterly`, `annual` or `total`. Null is a month.",
 		},
-		Return: function.NumberReturn{},
-	}
-}
+		function.StringParameter{Name: "timestamp", MarkdownDescription: "RFC 3339 timestamp, such as `plantimestamp()`."},
+	},
+	Return: function.NumberReturn{},
+}}
 
-func (elapsedPercentFunction) Run(ctx context.Context, req function.RunRequest, resp *function.RunResponse) {
+func runElapsedPercent(ctx context.Context, req function.RunRequest, resp *function.RunResponse) {
 	var billingPeriod, timestamp string
 	var limitPeriod *string
 	resp.Error = req.Arguments.Get(ctx, &billingPeriod, &limitPeriod, &timestamp)

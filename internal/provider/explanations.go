@@ -76,7 +76,7 @@ var explanations = map[waldur.Cause]explanation{
 	waldur.TLSUnusable: {"TLS Handshake Failed", "The server's TLS does not fit the provider's. " + troubles + ". " + checkRunning},
 	waldur.TLSRefused: {"TLS Handshake Refused by Server", "The server, or a gateway in front of it, may require a client certificate that it trusts: " +
 		"check client_cert_pem and client_key_pem in the provider block. Or it does not know the host in the address, " +
-			"or accepts only other versions of TLS."},
+		"or accepts only other versions of TLS."},
 	waldur.BadCertificate: {"Server Certificate Not Readable", "Ask the operator of the Waldur server for a certificate in a valid form. " +
 		"" + troubles + " for settings that accept some others."},
 	waldur.WrongHost: {"Server Certificate Not Trusted", "The certificate is for another host. Correct {url}, " +

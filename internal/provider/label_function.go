@@ -13,29 +13,17 @@ import (
 	"terraform-provider-waldur/internal/waldur"
 )
 
-type labelFunction struct{}
+var labelFunction = providerFunction{"label", runLabel, function.Definition{
+	Summary: "Names in one line that is safe to print",
+	MarkdownDescription: "Joins texts with `, ` into one line that is safe to print in a terminal, in the log of a pipeline and in a comment. " +
+		"Use it for names from Waldur, because other people write them. Null and blank texts are left out. " +
+		"Control characters and other invisible characters, `::`, `##`, ` ``` ` and `~~~` become spaces. " +
+		"White space and colons at both ends of each text are removed.",
+	VariadicParameter: function.StringParameter{Name: "texts", AllowNullValue: true, MarkdownDescription: "Texts to join. For a list, write `label(x...)`."},
+	Return:            function.StringReturn{},
+}}
 
-func (labelFunction) Metadata(_ context.Context, _ function.MetadataRequest, resp *function.MetadataResponse) {
-	resp.Name = "label"
-}
-
-func (labelFunction) Definition(_ context.Context, _ function.DefinitionRequest, resp *function.DefinitionResponse) {
-	resp.Definition = function.Definition{
-		Summary: "Names in one line that is safe to print",
-		MarkdownDescription: "Joins texts with `, ` into one line that is safe to print in a terminal, in the log of a pipeline and in a comment. " +
-			"Use it for names from Waldur, because other people write them. Null and blank texts are left out. " +
-			"Control characters and other invisible characters, `::`, `##`, ` ``` ` and `~~~` become spaces. " +
-			"White space and colons at both ends of each text are removed.",
-		VariadicParameter: function.StringParameter{
-			Name:                "texts",
-			AllowNullValue:      true,
-			MarkdownDescription: "Texts to join. For a list, write `label(x...)`.",
-		},
-		Return: function.StringReturn{},
-	}
-}
-
-func (labelFunction) Run(ctx context.Context, req function.RunRequest, resp *function.RunResponse) {
+func runLabel(ctx context.Context, req function.RunRequest, resp *function.RunResponse) {
 	var texts []*string
 	resp.Error = req.Arguments.Get(ctx, &texts)
 	if resp.Error != nil {

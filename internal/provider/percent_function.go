@@ -12,33 +12,19 @@ import (
 	"terraform-provider-waldur/internal/waldur"
 )
 
-type percentFunction struct{}
+var percentFunction = providerFunction{"percent", runPercent, function.Definition{
+	Summary: "Percentage, rounded as Waldur rounds",
+	MarkdownDescription: "Returns `part` as a percentage of `whole`, rounded half to even to two decimal places, as Waldur rounds `usage_percent`. " +
+		"The result is null if `part` or `whole` is null, or if `whole` is 0 or negative. " +
+		"Both are first rounded to ten decimal places.",
+	Parameters: []function.Parameter{
+		function.NumberParameter{Name: "part", AllowNullValue: true, MarkdownDescription: "Number to express as a percentage."},
+		function.NumberParameter{Name: "whole", AllowNullValue: true, MarkdownDescription: "Number that is 100 %."},
+	},
+	Return: function.NumberReturn{},
+}}
 
-func (percentFunction) Metadata(_ context.Context, _ function.MetadataRequest, resp *function.MetadataResponse) {
-	resp.Name = "percent"
-}
-
-func (percentFunction) Definition(_ context.Context, _ function.DefinitionRequest, resp *function.DefinitionResponse) {
-	resp.Definition = function.Definition{
-		Summary: "Percentage, rounded as Waldur rounds",
-		MarkdownDescription: "Returns `part` as a percentage of `whole`, rounded half to even to two decimal places, as Waldur rounds `usage_percent`. " +
-			"The result is null if `part` or `whole` is null, or if `whole` is 0 or negative. " +
-			"Both are first rounded to ten decimal places.",
-		Parameters: []function.Parameter{
-			function.NumberParameter{
-				Name: "part", AllowNullValue: true,
-				MarkdownDescription: "Number to express as a percentage.",
-			},
-			function.NumberParameter{
-				Name: "whole", AllowNullValue: true,
-				MarkdownDescription: "Number that is 100 %.",
-			},
-		},
-		Return: function.NumberReturn{},
-	}
-}
-
-func (percentFunction) Run(ctx context.Context, req function.RunRequest, resp *function.RunResponse) {
+func runPercent(ctx context.Context, req function.RunRequest, resp *function.RunResponse) {
 	var arguments [2]*big.Float
 	resp.Error = req.Arguments.Get(ctx, &arguments[0], &arguments[1])
 	if resp.Error != nil {

@@ -248,12 +248,30 @@ func (p *waldurProvider) DataSources(context.Context) []func() datasource.DataSo
 func (p *waldurProvider) Resources(context.Context) []func() resource.Resource { return nil }
 
 func (p *waldurProvider) Functions(context.Context) []func() function.Function {
-	return []func() function.Function{
-		func() function.Function { return billingPeriodFunction{} },
-		func() function.Function { return billingPeriodsFunction{} },
-		func() function.Function { return labelFunction{} },
-		func() function.Function { return sumFunction{} },
-		func() function.Function { return percentFunction{} },
-		func() function.Function { return elapsedPercentFunction{} },
+	var constructors []func() function.Function
+	for _, f := range []providerFunction{
+		billingPeriodFunction, billingPeriodsFunction, labelFunction, sumFunction, percentFunction, elapsedPercentFunction,
+	} {
+		constructors = append(constructors, func() function.Function { return f })
 	}
+	return constructors
+}
+
+// providerFunction is a function of the provider. Each is in a file of its own.
+type providerFunction struct {
+	name       string
+	run        func(context.Context, function.RunRequest, *function.RunResponse)
+	definition function.Definition
+}
+
+func (f providerFunction) Metadata(_ context.Context, _ function.MetadataRequest, resp *function.MetadataResponse) {
+	resp.Name = f.name
+}
+
+func (f providerFunction) Definition(_ context.Context, _ function.DefinitionRequest, resp *function.DefinitionResponse) {
+	resp.Definition = f.definition
+}
+
+func (f providerFunction) Run(ctx context.Context, req function.RunRequest, resp *function.RunResponse) {
+	f.run(ctx, req, resp)
 }

@@ -5,7 +5,6 @@ package provider
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -42,10 +41,12 @@ func (s *server) ReadDataSource(ctx context.Context, req *tfprotov6.ReadDataSour
 		return resp, err
 	}
 	var state map[string]msgpack.RawMessage
-	err = msgpack.Unmarshal(resp.State.MsgPack, &state)
+	if err := msgpack.Unmarshal(resp.State.MsgPack, &state); err != nil {
+		return nil, fmt.Errorf("cannot decode the state of %s: %w", req.TypeName, err)
+	}
 	maps.Copy(state, rows)
 	encoded := bytes.NewBuffer(make([]byte, 0, len(resp.State.MsgPack)+len(rows["summaries"])+len(rows["total_count"])))
-	if err = cmp.Or(err, msgpack.NewEncoder(encoded).Encode(state)); err != nil {
+	if err := msgpack.NewEncoder(encoded).Encode(state); err != nil {
 		return nil, fmt.Errorf("cannot encode the state of %s: %w", req.TypeName, err)
 	}
 	resp.State.MsgPack = encoded.Bytes()

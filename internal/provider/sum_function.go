@@ -14,29 +14,21 @@ import (
 	"terraform-provider-waldur/internal/waldur"
 )
 
-type sumFunction struct{}
-
-func (sumFunction) Metadata(_ context.Context, _ function.MetadataRequest, resp *function.MetadataResponse) {
-	resp.Name = "sum"
-}
-
-func (sumFunction) Definition(_ context.Context, _ function.DefinitionRequest, resp *function.DefinitionResponse) {
-	resp.Definition = function.Definition{
-		Summary: "Exact sum",
-		MarkdownDescription: "Returns the exact sum of numbers: `sum([10000.1, -9999.8])` is `0.3`. Terraform itself calculates in binary, where " +
-			"`10000.1 - 9999.8` is a little less. For a difference, use `sum([s.total_allocated, -s.total_consumed])`. The sum of an empty list is 0.",
-		Parameters: []function.Parameter{
-			function.ListParameter{
-				Name: "numbers", ElementType: types.NumberType,
-				MarkdownDescription: "Numbers to add, each rounded to ten decimal places first. None may be null. " +
-					"In a set, equal numbers count once.",
-			},
+var sumFunction = providerFunction{"sum", runSum, function.Definition{
+	Summary: "Exact sum",
+	MarkdownDescription: "Returns the exact sum of numbers: `sum([10000.1, -9999.8])` is `0.3`. Terraform itself calculates in binary, where " +
+		"`10000.1 - 9999.8` is a little less. For a difference, use `sum([s.total_allocated, -s.total_consumed])`. The sum of an empty list is 0.",
+	Parameters: []function.Parameter{
+		function.ListParameter{
+			Name: "numbers", ElementType: types.NumberType,
+			MarkdownDescription: "Numbers to add, each rounded to ten decimal places first. None may be null. " +
+				"In a set, equal numbers count once.",
 		},
-		Return: function.NumberReturn{},
-	}
-}
+	},
+	Return: function.NumberReturn{},
+}}
 
-func (sumFunction) Run(ctx context.Context, req function.RunRequest, resp *function.RunResponse) {
+func runSum(ctx context.Context, req function.RunRequest, resp *function.RunResponse) {
 	var numbers []*big.Float
 	resp.Error = req.Arguments.Get(ctx, &numbers)
 	if resp.Error != nil {

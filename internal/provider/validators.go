@@ -121,11 +121,6 @@ func wholeNumberBetween(least, most int64) validator.Number {
 	}}
 }
 
-// wholeNumberAtLeast returns a validator of whole numbers without an upper bound.
-func wholeNumberAtLeast(least int64) validator.Number {
-	return wholeNumberBetween(least, math.MaxInt64)
-}
-
 // numberValidator accepts a number that parse accepts.
 type numberValidator[T any] struct {
 	undescribed

@@ -59,7 +59,7 @@ type answer map[string]any
 
 func answerOf(row *waldurtest.Row) answer {
 	a := answer{}
-	for _, column := range waldur.ColumnNames() {
+	for _, column := range waldur.ColumnNames(waldur.Columns) {
 		if v := value(row, column); v != nil {
 			a[column] = v
 		}
@@ -69,7 +69,7 @@ func answerOf(row *waldurtest.Row) answer {
 
 func receivedAnswer(row *waldur.ComponentUsage) answer {
 	a := answer{}
-	for _, column := range waldur.ColumnNames() {
+	for _, column := range waldur.ColumnNames(waldur.Columns) {
 		if v := received(row, column); v != nil {
 			a[column] = v
 		}
@@ -193,7 +193,7 @@ func TestWholeLimitPeriodsAndGroups(t *testing.T) {
 	t.Parallel()
 	server := waldurtest.Start(t, nil)
 	c := client(t, server)
-	textColumns := slices.DeleteFunc(waldur.ColumnNames(), func(name string) bool {
+	textColumns := slices.DeleteFunc(waldur.ColumnNames(waldur.Columns), func(name string) bool {
 		return waldur.ColumnByName(name).Kind == waldur.DecimalKind || waldur.ColumnByName(name).Kind == waldur.WholeNumberKind
 	})
 	rapid.Check(t, func(rt *rapid.T) {
@@ -213,7 +213,7 @@ func TestWholeLimitPeriodsAndGroups(t *testing.T) {
 		total, order := len(want), []string{"-billing_period", "offering_name", "component_name", "offering_uuid", "component_type"}
 		if len(groupBy) > 0 {
 			want = slices.Collect(maps.Values(grouped(want, groupBy)))
-			order = slices.Concat(order[:3], slices.DeleteFunc(waldur.ColumnNames(), func(name string) bool {
+			order = slices.Concat(order[:3], slices.DeleteFunc(waldur.ColumnNames(waldur.Columns), func(name string) bool {
 				return !slices.Contains(append(groupBy, "measured_unit", "limit_period"), name)
 			}))
 		}

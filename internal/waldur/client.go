@@ -160,26 +160,27 @@ func (c *Client) Get(ctx context.Context, path string, query url.Values) (*Respo
 // acquire waits until the client may send a request, and takes a slot for it. previous
 // is the error of the attempt before, or nil.
 func (c *Client) acquire(ctx context.Context, previous *Error) *Error {
+	var err error
 	select {
 	case c.slots <- struct{}{}:
-	case <-ctx.Done():
-		failed := ended(ctx.Err(), previous)
-		if failed.Cause == ReadTimedOut && previous == nil {
-			failed.Cause, failed.Text = NotSent, fmt.Sprintf("the request was not sent, because %d others were in progress", maxRequests)
+		err = ctx.Err()
+		for held := c.heldFor(); held > 0 && err == nil; held = c.heldFor() {
+			err = sleep(ctx, held+jitter(held))
 		}
-		return failed
+		if err == nil {
+			return nil
+		}
+		<-c.slots
+	case <-ctx.Done():
+		err = ctx.Err()
 	}
-	err := ctx.Err()
-	for held := c.heldFor(); held > 0 && err == nil; held = c.heldFor() {
-		err = sleep(ctx, held+jitter(held))
-	}
-	if err == nil {
-		return nil
-	}
-	<-c.slots
 	failed := ended(err, previous)
-	if held := c.heldFor(); failed.Cause == ReadTimedOut && held > 0 {
+	switch held := c.heldFor(); {
+	case failed.Cause != ReadTimedOut:
+	case held > 0:
 		failed.Cause, failed.Text = HeldBack, fmt.Sprintf("a Retry-After header holds back all requests for another %s", held.Round(time.Second))
+	case previous == nil:
+		failed.Cause, failed.Text = NotSent, fmt.Sprintf("the request was not sent, because %d others were in progress", maxRequests)
 	}
 	return failed
 }
@@ -213,7 +214,7 @@ func (c *Client) attempt(ctx context.Context, address *url.URL, path string, pre
 		case attemptCtx.Err() != nil:
 			cause := RequestTimedOut
 			if c.Proxy != nil && !reached.proxy() {
-				cause = ProxyUnreachable
+				cause = reached.proxyCause()
 			}
 			return &Error{Cause: cause, Text: fmt.Sprintf("no complete response within %s", limit), Temporary: true}
 		}

@@ -85,13 +85,13 @@ func (c *Client) latestMonth(ctx context.Context) (Month, error) {
 	case len(p.rows) > 0:
 		return *p.rows[0].BillingPeriod, nil
 	case p.count > 0:
-		return Month{}, &Error{Request: p.request, Cause: RowsMissing, Text: fmt.Sprintf("received 0 rows; the server counts %d", p.count)}
+		return Month{}, &Error{Request: p.request, Cause: NotRows, Text: fmt.Sprintf("received 0 rows; the server counts %d", p.count)}
 	}
 	return this, nil
 }
 
 // noRows returns the error of a query without rows. If the query has a component type, one
-// more request finds out which types exist without that filter.
+// more list tells which types exist without that filter.
 func (c *Client) noRows(ctx context.Context, q *Query, request Request) error {
 	var filters []string
 	for _, f := range q.filters() {
@@ -102,9 +102,9 @@ func (c *Client) noRows(ctx context.Context, q *Query, request Request) error {
 		others := *q
 		others.ComponentType = ""
 		others.columns = inOrder(append(others.keyAndFilterColumns(), columnsByName("component_name")...))
-		if p, err := c.page(ctx, &others, pageRequest{number: 1, size: MaxPageSize}); err == nil {
+		if rows, _, err := c.selectRows(ctx, &others); err == nil {
 			failed.Types = map[string]string{}
-			for _, row := range p.rows {
+			for _, row := range rows {
 				failed.Types[c.redactor.excerpt(*row.ComponentType)] = c.redactor.excerpt(*row.ComponentName)
 			}
 		}
@@ -203,7 +203,7 @@ type reading struct {
 	rows    map[rowKey]*ComponentUsage
 	list    []*ComponentUsage // the rows as they arrived, which is nearly in order
 	count   int               // of rows, by X-Result-Count, the same on every page
-	bytes   int               // of the responses
+	bytes   int               // of the responses with these rows
 }
 
 // dataChangedError describes how a reading shows that the data changed.
@@ -233,7 +233,7 @@ func (r *reading) incomplete(err error, changes int) error {
 // read makes passes until it has as many rows as the server counts. It fails after eight
 // passes, unless one of the last four found a row.
 func (r *reading) read(ctx context.Context) error {
-	r.rows, r.list = nil, nil
+	r.rows, r.list, r.bytes = nil, nil, 0
 	for passes, idle := 0, 0; passes < minPasses || idle < maxIdle; passes++ {
 		known := len(r.rows)
 		if err := r.pass(ctx); err != nil {
@@ -325,12 +325,10 @@ func (r *reading) add(p *page) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.request = p.request
-	if r.bytes += p.bytes; r.bytes > maxListBytes {
-		return tooMany(p.request, TooManyRows, strconv.Itoa(p.count), fmt.Sprintf("%d MiB of responses", maxListBytes>>20))
-	}
 	if p.count != r.count {
 		return dataChangedError(fmt.Sprintf("the number of rows changed from %d to %d", r.count, p.count))
 	}
+	before := len(r.rows)
 	for _, row := range p.rows {
 		key := row.key()
 		known, ok := r.rows[key]
@@ -341,6 +339,12 @@ func (r *reading) add(p *page) error {
 			r.rows[key] = row
 			r.list = append(r.list, row)
 		}
+	}
+	if len(r.rows) > before {
+		r.bytes += p.bytes
+	}
+	if r.bytes > maxListBytes {
+		return tooMany(p.request, TooManyRows, strconv.Itoa(p.count), fmt.Sprintf("%d MiB of responses", maxListBytes>>20))
 	}
 	if len(r.rows) > r.count {
 		return dataChangedError("there are more rows than the server counts")

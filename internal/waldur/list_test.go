@@ -104,7 +104,7 @@ func expected(rows []waldurtest.Row, orderBy []string) []waldurtest.Row {
 // server, in the requested columns. It returns "" if there is no difference.
 func difference(got []*waldur.ComponentUsage, want []waldurtest.Row, columns []string) string {
 	if len(columns) == 0 {
-		columns = waldur.ColumnNames()
+		columns = waldur.ColumnNames(waldur.Columns)
 	}
 	if len(got) != len(want) {
 		return fmt.Sprintf("%d rows, want %d", len(got), len(want))
@@ -202,7 +202,7 @@ func testRow(offering, component int, firstDay string) waldurtest.Row {
 }
 
 func drawColumns(t *rapid.T, label string) []string {
-	return rapid.SliceOfNDistinct(rapid.SampledFrom(waldur.ColumnNames()), 0, 17, rapid.ID).Draw(t, label)
+	return rapid.SliceOfNDistinct(rapid.SampledFrom(waldur.ColumnNames(waldur.Columns)), 0, 17, rapid.ID).Draw(t, label)
 }
 
 func drawOrder(t *rapid.T) []string {

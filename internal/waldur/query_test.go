@@ -164,7 +164,7 @@ func TestFormsOfMonths(t *testing.T) {
 		"accepted":                   {causes: []waldur.Cause{"", ""}, want: []string{short, short}},
 		"refused":                    {fullDates: true, causes: []waldur.Cause{"", ""}, want: []string{short, long, long}},
 		"refused in both forms":      {fault: refusal, causes: []waldur.Cause{waldur.FilterRefused}, want: []string{short, long}},
-		"refused, and another error": {fullDates: true, fault: onDate(waldurtest.First(1, waldurtest.Status(403, nil, ""))), causes: []waldur.Cause{waldur.Forbidden, ""}, want: []string{short, long, short, long}},
+		"refused, and another error": {fullDates: true, fault: onDate(waldurtest.First(1, waldurtest.Status(403, nil, `{"detail":"No."}`))), causes: []waldur.Cause{waldur.Forbidden, ""}, want: []string{short, long, short, long}},
 		"refused later": {fullDates: true, fault: onDate(func(n int, r *http.Request, next http.Handler) http.Handler {
 			return map[bool]http.Handler{true: next, false: refusal(n, r, next)}[n == 0]
 		}), causes: []waldur.Cause{"", waldur.FilterRefused}, want: []string{short, long, long}},
@@ -218,8 +218,8 @@ func TestLatest(t *testing.T) {
 		"rows in neither month":                 {rows: []waldurtest.Row{row(slurm, -2)}, want: 0, n: 0},
 		"rows of other offerings in this month": {rows: []waldurtest.Row{row(other, 0), row(slurm, -1)}, want: 0, n: 0},
 		"rows in later months":                  {rows: []waldurtest.Row{row(slurm, 1), row(slurm, 2), row(slurm, 0)}, want: 2, n: 1},
-		"a count without rows":                  {rows: []waldurtest.Row{row(slurm, 0)}, fault: waldurtest.EditRows(func([]map[string]any) []map[string]any { return nil }), cause: waldur.RowsMissing},
-		"a refusal":                             {fault: waldurtest.Status(403, nil, ""), cause: waldur.Forbidden},
+		"a count without rows":                  {rows: []waldurtest.Row{row(slurm, 0)}, fault: waldurtest.EditRows(func([]map[string]any) []map[string]any { return nil }), cause: waldur.NotRows},
+		"a refusal":                             {fault: waldurtest.Status(403, nil, `{"detail":"No."}`), cause: waldur.Forbidden},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -5,7 +5,6 @@ package waldur
 
 import (
 	"bytes"
-	"cmp"
 	"compress/flate"
 	"compress/gzip"
 	"errors"
@@ -80,8 +79,10 @@ func readBody(resp *http.Response, redactor *redactor) ([]byte, error) {
 		return nil, &Error{Cause: ResponseCut, Text: fmt.Sprintf("the response ended after %d bytes", body.Len()), Temporary: true, Err: err}
 	case isCorrupt(err):
 		return nil, &Error{Cause: ResponseCut, Text: "the response was damaged: " + err.Error(), Temporary: true, Err: err}
+	case err != nil:
+		return nil, &Error{Cause: ResponseCut, Text: fmt.Sprintf("the response was cut after %d bytes: %s", body.Len(), redactor.excerpt(err.Error())), Temporary: true, Err: err}
 	}
-	return body.Bytes(), err
+	return body.Bytes(), nil
 }
 
 // isCorrupt reports whether a body with the Content-Encoding gzip is damaged, or is not gzip.
@@ -103,79 +104,52 @@ func decodeRows(resp *Response, columns []*Column) ([]*ComponentUsage, *Error) {
 		return nil, failed
 	}
 	body := bytes.TrimPrefix(resp.Body, []byte("\ufeff"))
-	decoder := jsontext.NewDecoder(bytes.NewBuffer(body))
-	if begin := decoder.PeekKind(); begin != '[' && begin != 0 {
+	var rows []*ComponentUsage
+	if err := json.Unmarshal(body, &rows); err != nil {
+		return nil, decodeError(err, body, resp.redactor)
+	}
+	if rows == nil { // JSON's null
 		return nil, notRows(body, "is not a JSON array of rows", resp.redactor)
 	}
-	_, err := decoder.ReadToken()
-	var rows []*ComponentUsage
-	for err == nil && decoder.PeekKind() != ']' {
-		row := &ComponentUsage{}
-		if err = json.UnmarshalDecode(decoder, row); err != nil {
-			break
-		}
+	for i, row := range rows {
 		for _, column := range columns {
-			if !column.Nullable && column.IsNull(row) {
-				return nil, badRow(len(rows)+1, column.Name, "is missing or null")
+			if row == nil || !column.Nullable && column.IsNull(row) {
+				return nil, badRow(i+1, column.Name, "is missing or null")
 			}
 			if text, ok := column.Value(row).(*string); ok && text != nil && !norm.NFC.IsNormalString(*text) {
 				*text = norm.NFC.String(*text)
 			}
 		}
-		rows = append(rows, row)
 	}
-	if err == nil {
-		_, err = decoder.ReadToken() // the end of the array
-	}
-	if err == nil {
-		if _, err = decoder.ReadToken(); errors.Is(err, io.EOF) {
-			return rows, nil
-		}
-		err = cmp.Or(err, errors.New("there is more data after the array"))
-	}
-	return nil, decodeError(err, body, len(rows)+1, resp.redactor)
+	return rows, nil
 }
 
-// decodeError explains an error of decoding a body. number is the number of the row with
-// the error.
-func decodeError(err error, body []byte, number int, redactor *redactor) *Error {
+// decodeError explains an error of decoding a body.
+func decodeError(err error, body []byte, redactor *redactor) *Error {
 	if syntactic, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
-		if errors.Is(err, jsontext.ErrDuplicateName) {
-			return badRow(number, redactor.excerpt(syntactic.JSONPointer.LastToken()), "comes twice")
+		if row, field := position(syntactic.JSONPointer); errors.Is(err, jsontext.ErrDuplicateName) {
+			return badRow(row, redactor.excerpt(field), "comes twice")
 		}
-		err = syntactic.Err
+		return notRows(body, fmt.Sprintf("is not valid JSON (%s)", redactor.excerpt(syntactic.Err.Error())), redactor)
 	}
 	semantic, ok := errors.AsType[*json.SemanticError](err)
-	if !ok {
-		if errors.Is(err, io.EOF) {
-			err = io.ErrUnexpectedEOF
-		}
-		return notRows(body, fmt.Sprintf("is not valid JSON (%s)", redactor.excerpt(err.Error())), redactor)
+	if !ok || semantic.JSONPointer == "" {
+		return notRows(body, "is not a JSON array of rows", redactor)
 	}
-	want, field := "a JSON object", ""
-	if semantic.JSONPointer.Parent() != "" { // the parent of a row is the array
-		field = semantic.JSONPointer.LastToken()
+	want := "a JSON object"
+	row, field := position(semantic.JSONPointer)
+	if field != "" {
 		want = ColumnByName(field).want()
 	}
-	got := redactor.excerpt(string(rowValue(body, number, field)))
-	return badRow(number, field, fmt.Sprintf("must be %s; got %s", want, got))
+	got, _ := jsontext.NewDecoder(bytes.NewReader(body[semantic.ByteOffset:])).ReadValue()
+	return badRow(row, field, fmt.Sprintf("must be %s; got %s", want, redactor.excerpt(string(got))))
 }
 
-// rowValue returns the JSON text of a field in a body that was valid up to there, or
-// of the whole row if field is empty.
-func rowValue(body []byte, number int, field string) jsontext.Value {
-	decoder := jsontext.NewDecoder(bytes.NewBuffer(body))
-	_, _ = decoder.ReadToken() // the start of the array
-	for range number - 1 {
-		_ = decoder.SkipValue()
-	}
-	row, _ := decoder.ReadValue()
-	if field == "" {
-		return row
-	}
-	var fields map[string]jsontext.Value
-	_ = json.Unmarshal(row, &fields)
-	return fields[field]
+// position returns the number of a row, from 1, and the field that a pointer is about.
+func position(pointer jsontext.Pointer) (row int, field string) {
+	index, field, _ := strings.Cut(strings.TrimPrefix(string(pointer), "/"), "/")
+	row, _ = strconv.Atoi(index)
+	return row + 1, field
 }
 
 // badRow returns the error of a row that does not have the format of Waldur's API.
@@ -206,7 +180,7 @@ func pageTitle(body []byte) string {
 // isHTML reports whether a response is an HTML page. The body decides, because web front ends and
 // gateways set wrong types. Content-Type decides only for a body that is neither HTML nor JSON.
 func isHTML(header http.Header, body []byte) bool {
-	return bytes.HasPrefix(bytes.TrimSpace(body), []byte("<")) || strings.HasPrefix(header.Get("Content-Type"), "text/html") && !isJSON(body)
+	return bytes.HasPrefix(bytes.TrimSpace(bytes.TrimPrefix(body, []byte("\ufeff"))), []byte("<")) || strings.HasPrefix(header.Get("Content-Type"), "text/html") && !isJSON(body)
 }
 
 // isJSON reports whether a body begins like one of Waldur's API.

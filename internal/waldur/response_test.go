@@ -6,15 +6,42 @@ package waldur_test
 import (
 	"bytes"
 	"errors"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"terraform-provider-waldur/internal/waldur"
 	"terraform-provider-waldur/internal/waldurtest"
 )
+
+// TestABodyThatAResetCuts is requested again, since the connection failed within it.
+func TestABodyThatAResetCuts(t *testing.T) {
+	t.Parallel()
+	server := waldurtest.Start(t, nil)
+	server.SetFaults(func(int, *http.Request, http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			conn, _, err := http.NewResponseController(w).Hijack()
+			if err != nil {
+				panic(err) // the server speaks HTTP/1.1
+			}
+			_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n[{")
+			time.Sleep(20 * time.Millisecond) // until the client has read them
+			_ = conn.(*net.TCPConn).SetLinger(0)
+			_ = conn.Close()
+		})
+	})
+	c := client(t, server)
+	c.MaxRetries = 1
+	_, _, err := c.ListComponentUsageMonthly(t.Context(), allMonths)
+	if waldur.CauseOf(err) != waldur.ResponseCut || len(server.Requests()) != 2 {
+		t.Fatalf("got %s, %v", waldur.CauseOf(err), err)
+	}
+}
 
 // TestResponses with status 200 that are no page of a list end the read at once.
 func TestResponses(t *testing.T) {
@@ -41,9 +68,9 @@ func TestResponses(t *testing.T) {
 		"half, in gzip":        {gzipped, waldur.NotRows, `is not valid JSON (unexpected EOF); it begins with "[{"`},
 		"half, to the end":     {waldurtest.Raw("HTTP/1.1 200 OK\r\n\r\n[{"), waldur.NotRows, `is not valid JSON (unexpected EOF); it begins with "[{"`},
 		"an open array":        {body(contentJSON, `[`), waldur.NotRows, `is not valid JSON (unexpected EOF); it begins with "["`},
-		"an array and more":    {body(contentJSON, `[] []`), waldur.NotRows, `is not valid JSON (there is more data after the array); it begins with "[] []"`},
+		"an array and more":    {body(contentJSON, `[] []`), waldur.NotRows, `is not valid JSON (invalid character '[' after top-level value); it begins with "[] []"`},
 		"an array and no JSON": {body(contentJSON, `[]]`), waldur.NotRows, `; it begins with "[]]"`},
-		"two commas":           {body(contentJSON, `[{},,{}]`), waldur.BadRow, "row 1: offering_uuid is missing or null"},
+		"two commas":           {body(contentJSON, `[{},,{}]`), waldur.NotRows, `is not valid JSON (invalid character ',' at start of value); it begins with "[{},,{}]"`},
 		"no UTF-8":             {body(contentJSON, "[{\"a\":\"\xff\"}]"), waldur.NotRows, `is not valid JSON (invalid UTF-8); it begins with "[{\"a\":\"�\"}]"`},
 		"a key twice":          {body(contentJSON, `[{"offering_uuid":"1","offering_uuid":"2"}]`), waldur.BadRow, "row 1: offering_uuid comes twice"},
 		"an escaped key twice": {body(contentJSON, `[{"usage_percent":"1","usage\u005fpercent":"2"}]`), waldur.BadRow, "row 1: usage_percent comes twice"},

@@ -180,10 +180,10 @@ func ColumnByName(name string) *Column {
 	return nil
 }
 
-// ColumnNames returns the names of [Columns], in their order.
-func ColumnNames() []string {
-	names := make([]string, len(Columns))
-	for i, column := range Columns {
+// ColumnNames returns the names of columns.
+func ColumnNames(columns []*Column) []string {
+	names := make([]string, len(columns))
+	for i, column := range columns {
 		names[i] = column.Name
 	}
 	return names

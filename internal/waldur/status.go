@@ -81,7 +81,7 @@ func (c *Client) statusError(resp *http.Response, path string) *Error {
 	}
 	unreadable := encoding != "" && !strings.EqualFold(encoding, "identity")
 	isPage := isHTML(resp.Header, body)
-	isOther := isPage || !unreadable && !isJSON(body) && len(body) > 0
+	isOther := isPage || !unreadable && !isJSON(body)
 	detail, refused := parseProblem(body)
 	switch causes, known := statusCauses[resp.StatusCode]; {
 	case known && isOther:
@@ -164,8 +164,9 @@ func (c *Client) redirectError(resp *http.Response, path string) *Error {
 	if moved := movedTo(location, c.URL, path); moved != "" && c.redactor.excerpt(moved) == moved {
 		failed.Cause, failed.Address = Moved, moved
 	}
-	// A gateway may strip the slash at the end.
-	if strings.Replace(location.String(), "/?", "?", 1) == strings.Replace(resp.Request.URL.String(), "/?", "?", 1) {
+	// A gateway may strip the slash at the end, and TLS may end before the server that redirects.
+	address := func(u *url.URL) string { return strings.Replace(u.Host+u.RequestURI(), "/?", "?", 1) }
+	if address(location) == address(resp.Request.URL) && (location.Scheme == c.URL.Scheme || c.URL.Scheme == "https") {
 		failed.Cause = RedirectLoop
 	}
 	return failed

@@ -45,7 +45,7 @@ func TestStatuses(t *testing.T) {
 		"403, labelled HTML":      {status(403, http.Header{"Content-Type": {"text/html"}}, "Denied."), waldur.PageDenied, "403 Forbidden", false},
 		"403, a text":             {status(403, nil, "denied."), waldur.PageDenied, `403 Forbidden: "denied."`, false},
 		"403 of a filter":         {status(403, nil, `{"start":["No."]}`), waldur.Forbidden, `403 Forbidden: "start: No."`, false},
-		"403 with a Location":     {status(403, http.Header{"Location": {"https://elsewhere.example/login"}}, ""), waldur.Forbidden, "403 Forbidden", false},
+		"403 with a Location":     {status(403, http.Header{"Location": {"https://elsewhere.example/login"}}, ""), waldur.PageDenied, "403 Forbidden", false},
 		"404":                     {status(404, nil, `{"detail":"Not found."}`), waldur.NotFound, `404 Not Found: "Not found."`, false},
 		"404, a page":             {page(404, "Waldur"), waldur.PageNotFound, `404 Not Found: "Waldur"`, false},
 		"404, an undeclared page": {status(404, http.Header{"Content-Type": {"text/plain"}}, "\n<!doctype html>"), waldur.PageNotFound, "404 Not Found", false},
@@ -222,12 +222,14 @@ func TestRedirectsToTheSameAddress(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		path      string
+		scheme    string
 		cookie    string
 		satisfied bool // with the cookie
 		requests  int
 		cause     waldur.Cause
 	}{
 		"to itself, as if without TLS": {path: waldurtest.Path, requests: 1, cause: waldur.RedirectLoop},
+		"to itself without TLS":        {path: waldurtest.Path, scheme: "http", requests: 1, cause: waldur.RedirectLoop},
 		"without the slash":            {path: strings.TrimSuffix(waldurtest.Path, "/"), requests: 1, cause: waldur.RedirectLoop},
 		"with a cookie":                {path: waldurtest.Path, cookie: "seen=1", satisfied: true, requests: 2},
 		"with a cookie, for good":      {path: waldurtest.Path, cookie: "seen=1", requests: 2, cause: waldur.RedirectLoop},
@@ -241,7 +243,7 @@ func TestRedirectsToTheSameAddress(t *testing.T) {
 				if _, err := r.Cookie("seen"); err == nil && test.satisfied {
 					return next
 				}
-				return waldurtest.Status(302, http.Header{"Set-Cookie": {test.cookie}, "Location": {server.URL + test.path + "?" + r.URL.RawQuery}}, "")(n, r, next)
+				return waldurtest.Status(302, http.Header{"Set-Cookie": {test.cookie}, "Location": {cmp.Or(test.scheme, "https") + strings.TrimPrefix(server.URL, "https") + test.path + "?" + r.URL.RawQuery}}, "")(n, r, next)
 			})
 			c := client(t, server)
 			c.InsecureSkipVerify, c.MaxRetries = true, 3

@@ -55,11 +55,7 @@ func (c *Client) newTransport() *http.Transport {
 	if c.Proxy != nil && c.Proxy.Scheme == "https" {
 		// The client's certificate, and the choice to verify none, are for the server only.
 		toProxy := tls.Dialer{NetDialer: dialer, Config: &tls.Config{RootCAs: c.RootCAs, MinVersion: tls.VersionTLS12}}
-		transport.DialTLSContext = func(ctx context.Context, network, address string) (net.Conn, error) {
-			ctx, cancel := context.WithTimeout(ctx, 2*timeout)
-			defer cancel()
-			return toProxy.DialContext(ctx, network, address)
-		}
+		transport.DialTLSContext = toProxy.DialContext
 	}
 	return transport
 }
@@ -94,6 +90,7 @@ func (c *Client) checkProxyConnect(_ context.Context, proxy *url.URL, _ *http.Re
 
 // progress is how far an attempt got.
 type progress struct {
+	dialed    atomic.Bool // a TCP connection, maybe to a proxy
 	handshake atomic.Bool // in a TLS handshake with the server
 	connected atomic.Bool // the connection to the server can be used
 	responded atomic.Bool // bytes of a response came
@@ -102,11 +99,20 @@ type progress struct {
 // traced returns a context for an attempt, which records its progress in p.
 func (p *progress) traced(ctx context.Context) context.Context {
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		ConnectDone:          func(_, _ string, err error) { p.dialed.Store(p.dialed.Load() || err == nil) },
 		TLSHandshakeStart:    func() { p.handshake.Store(true) },
 		TLSHandshakeDone:     func(_ tls.ConnectionState, err error) { p.handshake.Store(err != nil) },
 		GotConn:              func(httptrace.GotConnInfo) { p.connected.Store(true) },
 		GotFirstResponseByte: func() { p.responded.Store(true) },
 	})
+}
+
+// proxyCause returns the cause of an attempt that did not get past the proxy.
+func (p *progress) proxyCause() Cause {
+	if p.dialed.Load() {
+		return ProxyFailed
+	}
+	return ProxyUnreachable
 }
 
 // proxy reports whether the attempt got past the proxy, if there is one.
@@ -139,7 +145,7 @@ func (c *Client) connectionError(err error, reached *progress) *Error {
 	case inConnect && c.Proxy.Scheme == "https" && last != "dial":
 		failed.Cause, failed.Temporary = ProxyNoTLS, closed
 	case inConnect || c.Proxy != nil && !reached.proxy():
-		failed.Cause = ProxyUnreachable
+		failed.Cause = reached.proxyCause()
 	case c.URL.Scheme == "http" && strings.Contains(err.Error(), `malformed HTTP response "\x15\x03`): // a TLS alert
 		failed.set(WantsTLS, wantsTLSText)
 	case reached.responded.Load() && closed:
@@ -200,6 +206,8 @@ func untrustedCause(err *tls.CertificateVerificationError, authorities *x509.Cer
 		return NotYetValid
 	case isInvalid && invalid.Reason == x509.Expired:
 		return Expired
+	case isInvalid:
+		return BadCertificate
 	}
 	if system, poolErr := x509.SystemCertPool(); authorities == nil && (poolErr != nil || system.Equal(x509.NewCertPool())) {
 		return NoAuthorities
@@ -213,7 +221,7 @@ func untrustedCause(err *tls.CertificateVerificationError, authorities *x509.Cer
 // describeChain names the server's certificate, and the issuer of the last certificate sent.
 func describeChain(chain []*x509.Certificate) string {
 	return fmt.Sprintf("the certificate is for %q, and the last certificate that the server sent was issued by %q",
-		chain[0].Subject, chain[len(chain)-1].Issuer)
+		cmp.Or(chain[0].Subject.String(), strings.Join(chain[0].DNSNames, ", ")), chain[len(chain)-1].Issuer)
 }
 
 // ProxyFromEnvironment returns the proxy for a server, or nil for none. As in package

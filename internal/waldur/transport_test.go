@@ -305,7 +305,7 @@ func TestProxiesThatFail(t *testing.T) {
 		"down":                    {"http://" + down, "", failed{waldur.ProxyUnreachable, true, "connection refused"}},
 		"down, for http":          {"http://" + down, "http://waldur.example.com", failed{waldur.ProxyUnreachable, true, "connection refused"}},
 		"down, https":             {"https://" + down, "", failed{waldur.ProxyUnreachable, true, "connection refused"}},
-		"closes":                  {"http://" + listen(t, ""), "", failed{waldur.ProxyUnreachable, true, "EOF"}},
+		"closes":                  {"http://" + listen(t, ""), "", failed{waldur.ProxyFailed, true, "EOF"}},
 		"https to http":           {"https://" + plainHost, "", failed{waldur.ProxyNoTLS, false, "first record does not look like a TLS handshake"}},
 		"https that is closed":    {"https://" + listen(t, ""), "", failed{waldur.ProxyNoTLS, true, "EOF"}},
 		"https that is untrusted": {secure.URL, "", failed{waldur.ProxyUntrusted, false, "certificate signed by unknown authority"}},
@@ -398,7 +398,9 @@ func TestServersThatAreNotTrusted(t *testing.T) {
 	leaf := issue(t, between, named("Leaf"))
 	full := *leaf
 	full.Certificate = append(full.Certificate, between.Certificate...)
-	elsewhere, expired, later := named("Leaf"), named("Leaf"), named("Leaf")
+	elsewhere, expired, later, client, unnamed := named("Leaf"), named("Leaf"), named("Leaf"), named("Leaf"), named("")
+	client.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
+	unnamed.DNSNames, unnamed.NotAfter = []string{"waldur.example.com"}, time.Now().Add(-time.Hour)
 	elsewhere.IPAddresses = []net.IP{net.IPv4(192, 0, 2, 1)}
 	expired.NotAfter = time.Now().Add(-time.Hour)
 	later.NotBefore = time.Now().Add(time.Minute)
@@ -416,6 +418,8 @@ func TestServersThatAreNotTrusted(t *testing.T) {
 		"another host":             {issue(t, root, elsewhere), pool(root), failed{waldur.WrongHost, false, `issued by "CN=Root"`}},
 		"expired":                  {issue(t, root, expired), pool(root), failed{waldur.Expired, false, `issued by "CN=Root"`}},
 		"not valid yet":            {issue(t, root, later), pool(root), failed{waldur.NotYetValid, false, `issued by "CN=Root"`}},
+		"for clients":              {issue(t, root, client), pool(root), failed{waldur.BadCertificate, false, `issued by "CN=Root"`}},
+		"without a subject":        {issue(t, root, unnamed), pool(root), failed{waldur.Expired, false, `the certificate is for "waldur.example.com", and the last certificate that the server sent was issued by "CN=Root"`}},
 		"a negative serial number": {negative, nil, failed{waldur.BadCertificate, false, "tls: failed to parse certificate from server: x509: negative serial number"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -401,7 +401,7 @@ func TestReadsThatEndWithinAList(t *testing.T) {
 		"with the read's time": {9, 0, 0, 0, ReadTimedOut, fmt.Sprintf(received, 9)},
 		"after a failure":      {2, 1, 500, 0, ReadTimedOut, fmt.Sprintf(received, 2) + "; the previous attempt failed: the server responded with 500 Internal Server Error"},
 		"canceled":             {9, 0, 0, time.Second, Canceled, "the read was canceled"},
-		"with a refusal":       {9, 1, 403, 0, Forbidden, "the server responded with 403 Forbidden"},
+		"with a refusal":       {9, 1, 403, 0, PageDenied, "the server responded with 403 Forbidden"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
