@@ -38,8 +38,7 @@ func parseArgument[T any](argument types.String, at path.Path, parse func(string
 	return value
 }
 
-// shortNumber returns a number for an error. It takes no time for numbers with extreme
-// exponents.
+// shortNumber returns a number for an error. It takes no time for numbers with extreme exponents.
 func shortNumber(f *big.Float) string {
 	short, _ := f.Float64()
 	return strconv.FormatFloat(short, 'g', -1, 64)

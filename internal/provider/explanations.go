@@ -210,8 +210,7 @@ var filterArguments = []string{
 	"offering_type", "component_type", "billing_type", "fields", "page_size",
 }
 
-// reportFilters reports parameters that the server refused, each at its argument
-// if it has one.
+// reportFilters reports parameters that the server refused, each at its argument if it has one.
 func (f *readFailure) reportFilters(failed *waldur.Error, request string, diags *diag.Diagnostics) {
 	for _, parameter := range slices.Sorted(maps.Keys(failed.Refused)) {
 		argument := parameter

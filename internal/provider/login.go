@@ -49,9 +49,8 @@ type connection struct {
 	missing diag.Diagnostics
 }
 
-// login sets the address and the token. Both come from one source, so that a token
-// is never sent to another server: from the arguments or their environment
-// variables, or else from a profile.
+// login sets the address and the token. Both come from one source, so that a token is never sent to
+// another server: from the arguments or their environment variables, or else from a profile.
 func (m *providerModel) login(c *connection, diags *diag.Diagnostics) {
 	anywhere := !m.URL.IsNull() || !m.Token.IsNull() || isSet(urlVariable) || isSet(tokenVariable)
 	switch {

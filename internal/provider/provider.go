@@ -233,9 +233,8 @@ func warnOfTransport(client *waldur.Client, diags *diag.Diagnostics) {
 	}
 }
 
-// isUnencrypted reports whether others can read what is sent to a server. Requests to
-// loopback stay on the machine. net/http can send requests to names such as
-// x.localhost through a proxy.
+// isUnencrypted reports whether others can read what is sent to a server. Requests to loopback stay
+// on the machine. net/http can send requests to names such as x.localhost through a proxy.
 func isUnencrypted(server *url.URL) bool {
 	ip := net.ParseIP(server.Hostname())
 	return server.Scheme == "http" && server.Hostname() != "localhost" && (ip == nil || !ip.IsLoopback())

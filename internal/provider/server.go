@@ -17,12 +17,11 @@ import (
 
 // NewServer returns a constructor of the provider's protocol server.
 //
-// It is the framework's server, but the rows of summaries bypass the framework.
-// The framework would turn each value into several Go values, and copy, compare
-// and transform them. That costs about 20 times as much as the rest of a read, and
-// can turn decimals into binary floats. Instead, the data source encodes its rows
-// once, in the format of Terraform's protocol. The server puts these bytes into
-// the framework's response, where summaries is null.
+// It is the framework's server, but the rows of summaries bypass the framework. The framework would
+// turn each value into several Go values, and copy, compare and transform them. That costs about 20
+// times as much as the rest of a read, and can turn decimals into binary floats. Instead, the data
+// source encodes its rows once, in the format of Terraform's protocol. The server puts these bytes
+// into the framework's response, where summaries is null.
 //
 // Verified with terraform-plugin-framework 1.19.0 and terraform-plugin-go 0.31.0.
 func NewServer(version string) func() tfprotov6.ProviderServer {

@@ -23,9 +23,8 @@ import (
 	"terraform-provider-waldur/internal/waldur"
 )
 
-// summaryType returns the type of a summary: an object with an attribute for each
-// column. It is not a nested attribute, because override_data in Terraform's tests
-// cannot set lists of those.
+// summaryType returns the type of a summary: an object with an attribute for each column. It is not
+// a nested attribute, because override_data in Terraform's tests cannot set lists of those.
 func summaryType() types.ObjectType {
 	attributes := make(map[string]attr.Type, len(waldur.Columns))
 	for _, column := range waldur.Columns {

@@ -92,8 +92,7 @@ func addConflict(diags *diag.Diagnostics, argument, other, advice string) {
 		fmt.Sprintf("%s and %s cannot be set together.\n\n%s", argument, other, advice))
 }
 
-// argumentName returns a path without indices of lists and values of sets, such as
-// "timeouts.read".
+// argumentName returns a path without indices of lists and values of sets, such as "timeouts.read".
 func argumentName(at path.Path) string {
 	var names []string
 	for _, step := range at.Steps() {
@@ -104,9 +103,8 @@ func argumentName(at path.Path) string {
 	return strings.Join(names, ".")
 }
 
-// wholeNumberBetween returns a validator of whole numbers from least to most. The
-// framework's own types of whole numbers report a fraction as a bug in the
-// provider.
+// wholeNumberBetween returns a validator of whole numbers from least to most. The framework's own
+// types of whole numbers report a fraction as a bug in the provider.
 func wholeNumberBetween(least, most int64) validator.Number {
 	bounds := fmt.Sprintf("between %d and %d", least, most)
 	if most == math.MaxInt64 {

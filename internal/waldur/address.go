@@ -18,8 +18,7 @@ import (
 	"golang.org/x/net/idna"
 )
 
-// componentUsageMonthlyPath is relative to the root of the API. Waldur has it since
-// 8.0.8.
+// componentUsageMonthlyPath is relative to the root of the API. Waldur has it since 8.0.8.
 const componentUsageMonthlyPath = "marketplace-component-usage-monthly/"
 
 var (

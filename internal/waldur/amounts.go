@@ -108,11 +108,10 @@ func GroupColumns(groupBy []*Column) []*Column {
 // sharedColumns returns the columns whose values the rows of a group share.
 func sharedColumns(groupBy []*Column) []*Column { return inOrder(slices.Concat(groupBy, unitColumns)) }
 
-// group makes one row of all rows that are equal in the columns, in measured_unit
-// and in limit_period. Its consumption is the exact sum. Its allocation is the sum
-// if all rows are of one month, and otherwise null: a limit of several months is
-// not the sum of their limits. Its percentage follows from the sums. Its other
-// columns are null.
+// group makes one row of all rows that are equal in the columns, in measured_unit and in
+// limit_period. Its consumption is the exact sum. Its allocation is the sum if all rows are of one
+// month, and otherwise null: a limit of several months is not the sum of their limits. Its
+// percentage follows from the sums. Its other columns are null.
 func group(rows []*ComponentUsage, groupBy []*Column) []*ComponentUsage {
 	shared := sharedColumns(groupBy)
 	order := orderBy(shared)

@@ -1,10 +1,9 @@
 // Copyright (c) The terraform-provider-waldur authors
 // SPDX-License-Identifier: MPL-2.0
 
-// Package waldur reads monthly component usage from Waldur, the marketplace and
-// billing system of research clouds (https://waldur.com), through its REST API:
-// every row, exactly, in a stable order, or an error. It knows nothing of
-// Terraform.
+// Package waldur reads monthly component usage from Waldur, the marketplace and billing system of
+// research clouds (https://waldur.com), through its REST API: every row, exactly, in a stable
+// order, or an error. It knows nothing of Terraform.
 package waldur
 
 import (
@@ -61,9 +60,8 @@ type Client struct {
 	// replaces it, and delays all requests of the client. 0 means half a second.
 	RetryWait time.Duration
 
-	// ChangeWait is the wait before a list is read again because the data changed.
-	// It doubles with each further change, up to 32 times its value. 0 means 250
-	// milliseconds.
+	// ChangeWait is the wait before a list is read again because the data changed. It doubles with
+	// each further change, up to 32 times its value. 0 means 250 milliseconds.
 	ChangeWait time.Duration
 
 	// Headers are sent with every request, for gateways in front of Waldur.
@@ -81,8 +79,7 @@ type Client struct {
 	// InsecureSkipVerify accepts any certificate.
 	InsecureSkipVerify bool
 
-	// Logger logs each attempt of a request and each read, at debug level. Nil means
-	// no logging.
+	// Logger logs each attempt of a request and each read, at debug level. Nil means no logging.
 	Logger *slog.Logger
 
 	prepared  sync.Once // runs prepare
@@ -103,8 +100,7 @@ type Client struct {
 // Format prints the address of the server for any verb, and no secrets.
 func (c *Client) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "Waldur client of %s", c.URL) }
 
-// MarshalText returns what Format prints. Packages log/slog and encoding/json
-// use it.
+// MarshalText returns what Format prints. Packages log/slog and encoding/json use it.
 func (c *Client) MarshalText() ([]byte, error) { return []byte(fmt.Sprint(c)), nil }
 
 // Get sends a GET request for a path below the root of the API, with retries. The

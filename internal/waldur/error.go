@@ -16,8 +16,7 @@ type Request struct {
 	Attempts int    // 0 if the request was never sent
 }
 
-// String returns the method and the URL, and the number of attempts if there
-// were several.
+// String returns the method and the URL, and the number of attempts if there were several.
 func (r Request) String() string {
 	if r.Attempts > 1 {
 		return fmt.Sprintf("GET %s (%d attempts)", r.URL, r.Attempts)

@@ -144,20 +144,18 @@ func (c *Client) consumeWholeLimitPeriods(ctx context.Context, q *Query, rows []
 // selectRows returns all rows that the filters of a query select, each once, in any
 // order, and the last request.
 //
-// A pass reads all pages once. A reading merges passes until it has as many rows
-// as the server counts. Up to Waldur 8.1.2, one pass is not always enough: the
-// server's order is not total, so rows that sort equally change places between
-// requests, and pages repeat some rows and leave out others. Each pass moves the
-// borders of the pages, near which rows are left out. If a reading shows that the
-// data changed, its rows are dropped, and a new reading starts after a pause.
+// A pass reads all pages once. A reading merges passes until it has as many rows as the server
+// counts. Up to Waldur 8.1.2, one pass is not always enough: the server's order is not total, so
+// rows that sort equally change places between requests, and pages repeat some rows and leave out
+// others. Each pass moves the borders of the pages, near which rows are left out. If a reading
+// shows that the data changed, its rows are dropped, and a new reading starts after a pause.
 //
-// A single reading is not always a list that the server held at one moment: the
-// server counts rows and selects them in two steps, even for one page.
-// [Query.Consistent] requires two consecutive readings that are equal. Such a list
-// is one that the server held at one moment: each of its rows was there, with the
-// same values, in both readings. So each row was there at the first count of the
-// second reading, unless it disappeared and came back unchanged in between. That
-// count is the number of rows of the list. So these were all rows at that moment.
+// A single reading is not always a list that the server held at one moment: the server counts rows
+// and selects them in two steps, even for one page. [Query.Consistent] requires two consecutive
+// readings that are equal. Such a list is one that the server held at one moment: each of its rows
+// was there, with the same values, in both readings. So each row was there at the first count of
+// the second reading, unless it disappeared and came back unchanged in between. That count is the
+// number of rows of the list. So these were all rows at that moment.
 //
 // This holds for one database. A cache, or replicas that answer in turn, could give
 // both readings the same mixture of moments. So the second reading requests other
@@ -291,7 +289,8 @@ func (r *reading) pass(ctx context.Context) error {
 	}
 	pages := first.pages()
 	if pages > maxPages {
-		return tooMany(first.request, TooManyPages, strconv.Itoa(first.count), fmt.Sprintf("%d pages as small as the first (rows: %d)", maxPages, first.distinct()))
+		limit := fmt.Sprintf("%d pages as small as the first (rows: %d)", maxPages, first.distinct())
+		return tooMany(first.request, TooManyPages, strconv.Itoa(first.count), limit)
 	}
 	if r.rows == nil {
 		r.rows, r.count = map[rowKey]*ComponentUsage{}, first.count

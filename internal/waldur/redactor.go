@@ -161,9 +161,8 @@ func (s secret) startOf(text string) int {
 // maxExcerpt is the maximum length in bytes of a server's text in an error.
 const maxExcerpt = 200
 
-// excerpt returns the beginning of a server's text on one line, without secrets
-// and without non-printing characters, such as control characters and those that
-// change the direction of text.
+// excerpt returns the beginning of a server's text on one line, without secrets and without
+// non-printing characters, such as control characters and those that change the direction of text.
 func (r *redactor) excerpt(text string) string {
 	text = text[:min(len(text), maxErrorBodyBytes)] // which takes no time to redact
 	words := strings.FieldsFunc(strings.ToValidUTF8(r.redact(text), "�"), func(c rune) bool {

@@ -80,7 +80,8 @@ func readBody(resp *http.Response, redactor *redactor) ([]byte, error) {
 	case isCorrupt(err):
 		return nil, &Error{Cause: ResponseCut, Text: "the response was damaged: " + err.Error(), Temporary: true, Err: err}
 	case err != nil:
-		return nil, &Error{Cause: ResponseCut, Text: fmt.Sprintf("the response was cut after %d bytes: %s", body.Len(), redactor.excerpt(err.Error())), Temporary: true, Err: err}
+		text := fmt.Sprintf("the response was cut after %d bytes: %s", body.Len(), redactor.excerpt(err.Error()))
+		return nil, &Error{Cause: ResponseCut, Text: text, Temporary: true, Err: err}
 	}
 	return body.Bytes(), nil
 }
@@ -97,11 +98,11 @@ func isCorrupt(err error) bool {
 // NFC, as Terraform does, so that texts that are equal there are equal here.
 func decodeRows(resp *Response, columns []*Column) ([]*ComponentUsage, *Error) {
 	if isHTML(resp.Header, resp.Body) {
-		failed := &Error{Cause: HTMLPage, Text: "the server responded with an HTML page instead of JSON", Detail: resp.redactor.excerpt(pageTitle(resp.Body))}
-		if failed.Detail != "" {
-			failed.Text = fmt.Sprintf("the server responded with an HTML page, %q, instead of JSON", failed.Detail)
+		title := ""
+		if text := resp.redactor.excerpt(pageTitle(resp.Body)); text != "" {
+			title = fmt.Sprintf(", %q,", text)
 		}
-		return nil, failed
+		return nil, &Error{Cause: HTMLPage, Text: "the server responded with an HTML page" + title + " instead of JSON"}
 	}
 	body := bytes.TrimPrefix(resp.Body, []byte("\ufeff"))
 	var rows []*ComponentUsage
@@ -180,7 +181,8 @@ func pageTitle(body []byte) string {
 // isHTML reports whether a response is an HTML page. The body decides, because web front ends and
 // gateways set wrong types. Content-Type decides only for a body that is neither HTML nor JSON.
 func isHTML(header http.Header, body []byte) bool {
-	return bytes.HasPrefix(bytes.TrimSpace(bytes.TrimPrefix(body, []byte("\ufeff"))), []byte("<")) || strings.HasPrefix(header.Get("Content-Type"), "text/html") && !isJSON(body)
+	start := bytes.TrimSpace(bytes.TrimPrefix(body, []byte("\ufeff")))
+	return bytes.HasPrefix(start, []byte("<")) || strings.HasPrefix(header.Get("Content-Type"), "text/html") && !isJSON(body)
 }
 
 // isJSON reports whether a body begins like one of Waldur's API.

@@ -11,11 +11,10 @@ import (
 	"strings"
 )
 
-// ComponentUsage is a row of Waldur's monthly usage: how much of a component of
-// an offering was consumed and allocated in a month, over all its resources. Its
-// fields are those of ComponentUsageMonthly in Waldur's API reference; [Columns]
-// describes each. A field is nil if it is null, was not read, or has no value in a
-// group of rows.
+// ComponentUsage is a row of Waldur's monthly usage: how much of a component of an offering was
+// consumed and allocated in a month, over all its resources. Its fields are those of
+// ComponentUsageMonthly in Waldur's API reference; [Columns] describes each. A field is nil if it
+// is null, was not read, or has no value in a group of rows.
 type ComponentUsage struct {
 	OfferingUUID        *string  `json:"offering_uuid"`
 	OfferingName        *string  `json:"offering_name"`
@@ -222,8 +221,7 @@ func (u *ComponentUsage) equal(other *ComponentUsage) bool {
 	return !slices.ContainsFunc(Columns, func(c *Column) bool { return c.compare(u, other, false) != 0 })
 }
 
-// Ordering is a column to order rows by. Rows without a value come last in
-// either direction.
+// Ordering is a column to order rows by. Rows without a value come last in either direction.
 type Ordering struct {
 	Column     *Column
 	Descending bool

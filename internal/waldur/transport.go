@@ -224,12 +224,11 @@ func describeChain(chain []*x509.Certificate) string {
 		cmp.Or(chain[0].Subject.String(), strings.Join(chain[0].DNSNames, ", ")), chain[len(chain)-1].Issuer)
 }
 
-// ProxyFromEnvironment returns the proxy for a server, or nil for none. As in package
-// net/http, HTTPS_PROXY or HTTP_PROXY sets it, unless NO_PROXY covers the server. The
-// lower-case names of these variables take precedence. Servers on the machine itself use
-// none. Unlike in net/http, a value that is not a URL is an error, since requests would
-// otherwise bypass the proxy. The error does not repeat the value, which may contain a
-// password.
+// ProxyFromEnvironment returns the proxy for a server, or nil for none. As in package net/http,
+// HTTPS_PROXY or HTTP_PROXY sets it, unless NO_PROXY covers the server. The lower-case names of
+// these variables take precedence. Servers on the machine itself use none. Unlike in net/http, a
+// value that is not a URL is an error, since requests would otherwise bypass the proxy. The error
+// does not repeat the value, which may contain a password.
 func ProxyFromEnvironment(server *url.URL) (*url.URL, error) {
 	variable := strings.ToLower(server.Scheme) + "_proxy"
 	if os.Getenv(variable) == "" {

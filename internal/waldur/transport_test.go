@@ -74,7 +74,7 @@ func TestProxyFromEnvironment(t *testing.T) {
 			for _, variable := range []string{"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy", "url"} {
 				t.Setenv(variable, "")
 			}
-			for _, setting := range strings.Split(settings, " ") {
+			for setting := range strings.SplitSeq(settings, " ") {
 				name, value, _ := strings.Cut(setting, "=")
 				t.Setenv(name, value)
 			}

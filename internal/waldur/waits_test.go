@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -138,9 +139,7 @@ func TestRetryAfter(t *testing.T) {
 						sendRow(w, r, 1, 1)
 						return
 					}
-					for name, values := range test.header {
-						w.Header()[name] = values
-					}
+					maps.Copy(w.Header(), test.header)
 					w.WriteHeader(http.StatusTooManyRequests)
 				})
 				switch err := list(t.Context(), c, 0); {
@@ -172,14 +171,14 @@ func TestRetryAfterHoldsBackAllRequests(t *testing.T) {
 				sendRow(w, r, 1, 1)
 				return
 			}
-			time.Sleep([]time.Duration{1, 5, 6}[n] * time.Second)
+			time.Sleep([]time.Duration{time.Second, 5 * time.Second, 6 * time.Second}[n])
 			w.Header().Set("Retry-After", []string{"10", "20", "1"}[n])
 			w.WriteHeader(http.StatusTooManyRequests)
 		})
 		var reads sync.WaitGroup
 		for i := range 5 {
 			reads.Go(func() {
-				time.Sleep([]time.Duration{0, 0, 0, 7, 7}[i] * time.Second)
+				time.Sleep([]time.Duration{0, 0, 0, 7 * time.Second, 7 * time.Second}[i])
 				if err := list(t.Context(), c, 0); err != nil {
 					t.Error(err)
 				}

@@ -129,7 +129,8 @@ func (e *exchange) load(t *testing.T, server *Server, known []Row) (copies int) 
 	if recorded == 0 {
 		return 0
 	}
-	address, err := url.Parse(e.Request[strings.Index(e.Request, "/"):])
+	_, target, _ := strings.Cut(e.Request, " ")
+	address, err := url.Parse(target)
 	if err != nil {
 		t.Fatal(err)
 	}
