@@ -338,6 +338,10 @@ func TestNoRowsNamesTheReasons(t *testing.T) {
 	const firstDay, rebuilt, role = "the first day of a month has no rows", "unless its operator has rebuilt them", "The token's user may see no offerings"
 	id := uuid.NullUUID{UUID: uuid.MustParse("5c6eb065-f4e7-58f7-957c-e351ad5bfcea"), Valid: true}
 	month := waldur.NewMonth
+	many := map[string]string{}
+	for i := range 21 {
+		many[fmt.Sprintf("c%02d", i)] = ""
+	}
 	types := map[string]string{"gpu_hours": "GPU-hours", "cpu_k_hours": "CPU k-hours"}
 	for name, test := range map[string]struct {
 		query waldur.Query
@@ -355,6 +359,9 @@ func TestNoRowsNamesTheReasons(t *testing.T) {
 		"a range up to now":      {waldur.Query{Start: month(2019, 3), End: month(2026, 11)}, 28, nil, []string{role}},
 		"a closed range":         {waldur.Query{End: month(2019, 3)}, 28, nil, []string{rebuilt, role}},
 		"a component's name":     {waldur.Query{ComponentType: "gpu-hours"}, 1, types, []string{`component_type is the identifier of a component: set it to "gpu_hours" (GPU-hours).`}},
+		"a component's case":     {waldur.Query{ComponentType: "GPU_Hours"}, 1, types, []string{`set it to "gpu_hours" (GPU-hours).`}},
+		"many components":        {waldur.Query{ComponentType: "?"}, 1, many, []string{", c18, c19 and others."}},
+		"a range without an end": {waldur.Query{Start: month(2019, 3)}, 28, nil, []string{role}},
 		"a component's typo":     {waldur.Query{ComponentType: "gpu_hour"}, 1, types, []string{"there are rows of these components: cpu_k_hours, gpu_hours (did you mean gpu_hours?)."}},
 		"no components at all":   {waldur.Query{ComponentType: "gpu_hour"}, 28, nil, []string{role}},
 		"an organization":        {waldur.Query{CustomerUUID: id, OfferingType: "x", BillingType: "limit"}, 28, nil, []string{"customer_uuid is the organization that provides", "The filter offering_type may be wrong.", "The filter billing_type may be wrong.", role}},

@@ -14,20 +14,23 @@ import (
 
 func TestParseURL(t *testing.T) {
 	t.Parallel()
+	const endpoint = "/api/marketplace-component-usage-monthly/"
 	for text, want := range map[string]string{
-		"https://waldur.example.com":              "https://waldur.example.com/api/",
-		"https://waldur.example.com/":             "https://waldur.example.com/api/",
-		"https://waldur.example.com/api":          "https://waldur.example.com/api/",
-		"https://waldur.example.com/api/":         "https://waldur.example.com/api/",
-		"https://waldur.example.com/prefix/api/":  "https://waldur.example.com/prefix/api/",
-		"https://waldur.example.com/prefix":       "https://waldur.example.com/prefix/api/",
-		"https://waldur.example.com/my%2Fprefix/": "https://waldur.example.com/my%2Fprefix/api/",
-		"https://waldur.example.com/rapi":         "https://waldur.example.com/rapi/api/",
-		"HTTPS://waldur.example.com:8443":         "https://waldur.example.com:8443/api/",
-		"http://[::1]:8080/api":                   "http://[::1]:8080/api/",
-		"http://[fe80::1%25eth0]/":                "http://[fe80::1%25eth0]/api/",
-		"https://waldur.example.com//a/../b//":    "https://waldur.example.com/b/api/",
-		"https://waldur.example.com/%C3%BC ber":   "https://waldur.example.com/%C3%BC%20ber/api/",
+		"https://waldur.example.com":                     "https://waldur.example.com/api/",
+		"https://waldur.example.com/":                    "https://waldur.example.com/api/",
+		"https://waldur.example.com/api":                 "https://waldur.example.com/api/",
+		"https://waldur.example.com/api/":                "https://waldur.example.com/api/",
+		"https://w.example/x" + endpoint:                 "https://w.example/x/api/",
+		"https://w.example" + endpoint[:len(endpoint)-1]: "https://w.example/api/",
+		"https://waldur.example.com/prefix/api/":         "https://waldur.example.com/prefix/api/",
+		"https://waldur.example.com/prefix":              "https://waldur.example.com/prefix/api/",
+		"https://waldur.example.com/my%2Fprefix/":        "https://waldur.example.com/my%2Fprefix/api/",
+		"https://waldur.example.com/rapi":                "https://waldur.example.com/rapi/api/",
+		"HTTPS://waldur.example.com:8443":                "https://waldur.example.com:8443/api/",
+		"http://[::1]:8080/api":                          "http://[::1]:8080/api/",
+		"http://[fe80::1%25eth0]/":                       "http://[fe80::1%25eth0]/api/",
+		"https://waldur.example.com//a/../b//":           "https://waldur.example.com/b/api/",
+		"https://waldur.example.com/%C3%BC ber":          "https://waldur.example.com/%C3%BC%20ber/api/",
 
 		// One form for a server.
 		"https://WALDÜR.Example.org":             "https://xn--waldr-nva.example.org/api/",
@@ -119,9 +122,13 @@ func TestParseTokenTrimsAndNamesWhatNobodySees(t *testing.T) {
 		"c0f\nfee":     "has an invisible character (U+000A) after character 3",
 		"c\xff0ffee":   "must have only letters, digits and the characters - . _ ~",
 		"\u200b":       "must not be empty",
+
+		`"c0ffee"`: "must not be in quotes; some tools, such as docker run --env-file,", `'c0ffee'`: "must not be in quotes", `"c0ffee`: "must not be in quotes", `c0ffee'`: "must not be in quotes",
+		"Token c0ffee": "must not begin with the word Token, which is added to requests", "bearer c0ffee": "must not begin with the word bearer", "c0 ffee": "must",
+		strings.Repeat("c", 16<<10+1): "must not be longer than 16 KiB",
 	} {
 		token, err := ParseToken(text)
-		if want == "" && (err != nil || string(token) != "c0ffee") || want != "" && (err == nil || !strings.HasPrefix(err.Error(), want)) {
+		if want == "" && (err != nil || string(token) != "c0ffee") || want != "" && (err == nil || !strings.HasPrefix(err.Error(), want) || strings.Contains(err.Error(), "ffee")) {
 			t.Errorf("%q was read as %q, %v; want %q", text, string(token), err, want)
 		}
 	}
