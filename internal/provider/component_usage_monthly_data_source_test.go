@@ -4,7 +4,6 @@
 package provider
 
 import (
-	"context"
 	"fmt"
 	"math"
 	"math/big"
@@ -13,7 +12,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/uuid"
 	"github.com/hashicorp/terraform-plugin-framework/attr"
@@ -260,24 +258,6 @@ func setField(name string, value any) func([]map[string]any) []map[string]any {
 	return func(rows []map[string]any) []map[string]any {
 		rows[0][name] = value
 		return rows
-	}
-}
-
-func TestReadEndsWhenTerraformIsInterrupted(t *testing.T) {
-	t.Parallel()
-	server := waldurtest.Start(t, nil)
-	server.SetFaults(waldurtest.Hang())
-	c := configured(t, server, nil)
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	go func() {
-		for len(server.Requests()) == 0 {
-			time.Sleep(time.Millisecond)
-		}
-		cancel()
-	}()
-	if _, diags := c.read(ctx, nil); !reported(diags, tfprotov6.DiagnosticSeverityError, "", "Canceled") {
-		t.Fatalf("got %s", describe(diags))
 	}
 }
 
