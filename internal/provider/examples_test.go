@@ -347,7 +347,7 @@ func TestAccGuideUsageReports(t *testing.T) {
 	server := waldurtest.Start(t, []waldurtest.Row{row, other})
 	for block, want := range map[string]string{
 		`output "consumed"`: fmt.Sprintf(`"%s" = [ 0, ] "%s" = [ 12.55, ]`, month.Add(-1), month),
-		`output "totals"`:   "CSC – IT Center for Science, cpu_k_hours: 12.55 k-hours",
+		`output "totals"`:   "CSC – IT Center for Science, cpu_k_hours, total: 12.55 k-hours",
 		`output "csv"`:      `csv = "\"'=1+1\""`,
 	} {
 		t.Run(block, func(t *testing.T) {

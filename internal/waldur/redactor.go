@@ -6,169 +6,202 @@ package waldur
 import (
 	"encoding/base64"
 	"fmt"
-	"html"
+	"maps"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
-	"strconv"
 	"strings"
-	"unicode"
+	"sync"
 	"unicode/utf16"
+	"unicode/utf8"
+)
+
+const (
+	// minSecret is the number of characters of the shortest secret to remove, and of the
+	// shortest beginning of one at the end of a text, where the text may have been cut.
+	// Shorter ones occur in words.
+	minSecret = 4
+
+	// minHeaderPart is the length of the shortest part of a header to remove by itself.
+	// Shorter ones, such as Bearer, are words.
+	minHeaderPart = 7
+
+	// maxExcerpt is the maximum length in bytes of a server's text in an error.
+	maxExcerpt = 200
+
+	// maxSource is how much of a text an excerpt is made of, because some of it may not show.
+	maxSource = 4 << 10
 )
 
 // redactor removes secrets from texts of the server, which may repeat them. It is
 // used by reference, so that printing what holds it does not print the secrets.
-type redactor struct{ secrets []secret }
+type redactor struct{ secrets []secret } // the longest first
 
 // secret is a text to remove, and what to write instead.
 type secret struct {
-	characters  [][]string // the encodings of each character
+	word        string // its first letters and digits, which are the same in any encoding
+	beginning   string // what its first minSecret characters have of letters and digits
+	expression  func() *regexp.Regexp
 	placeholder string
 }
-
-const (
-	// minSecret is the number of characters of the shortest secret to remove. Shorter
-	// ones occur in words.
-	minSecret = 4
-
-	// minPrefix is the number of characters of the shortest beginning of a secret to
-	// remove at the end of a text, where the text may have been cut.
-	minPrefix = 4
-
-	// minHeaderPart is the length of the shortest part of a header that is removed by
-	// itself. Shorter ones, such as Bearer, are words.
-	minHeaderPart = 8
-)
 
 // newRedactor returns a redactor of a token, of the values of headers and of the
 // credentials for a proxy.
 func newRedactor(token Token, headers http.Header, proxy *url.URL) *redactor {
-	r := &redactor{}
-	r.add(string(token), redactedToken)
-	for _, values := range headers {
-		for _, value := range values {
-			r.add(value, "(header)")
-			// A gateway may repeat a part, such as SECRET of "Bearer SECRET" or "name=SECRET".
-			for _, part := range strings.FieldsFunc(value, func(c rune) bool { return strings.ContainsRune(" ;,=", c) }) {
-				if len(part) >= minHeaderPart {
-					r.add(part, "(header)")
+	placeholders := map[string]string{} // by secret
+	add := func(placeholder string, secrets ...string) {
+		for _, text := range secrets {
+			text = strings.TrimSpace(text) // net/http sends a header without the space around it
+			decoded, _ := url.QueryUnescape(text)
+			for _, text := range []string{text, decoded} {
+				latin1 := notUTF8.ReplaceAllStringFunc(text, func(c string) string { return string(rune(c[0])) })
+				for _, form := range []string{latin1, invisible.ReplaceAllString(latin1, ""), strings.ToValidUTF8(text, "�")} {
+					placeholders[form] = placeholder
 				}
 			}
+		}
+	}
+	for _, values := range headers {
+		for _, value := range values {
+			add("(header)", append(headerParts(value), value)...)
 		}
 	}
 	if proxy != nil && proxy.User != nil {
 		user := proxy.User.Username()
 		password, _ := proxy.User.Password()
 		if password == "" { // the user name may be a token
-			r.add(user, "(proxy credentials)")
+			add("(proxy credentials)", user)
 		}
-		r.add(password, "(proxy password)")
-		r.add(user+":"+password, "(proxy credentials)")
-		r.add(base64.StdEncoding.EncodeToString([]byte(user+":"+password)), "(proxy credentials)")
+		add("(proxy password)", password)
+		add("(proxy credentials)", user+":"+password, base64.StdEncoding.EncodeToString([]byte(user+":"+password)))
+	}
+	add(redactedToken, string(token)) // the last, if it is in a header as well
+	r := &redactor{}
+	longestFirst := func(a, b string) int { return len(b) - len(a) }
+	for _, text := range slices.SortedFunc(maps.Keys(placeholders), longestFirst) {
+		placeholder := placeholders[text]
+		for piece := ""; utf8.RuneCountInString(text) >= minSecret; text = text[len(piece):] {
+			piece = strings.ToValidUTF8(text[:min(len(text), maxTokenBytes)], "") // an expression has a maximum size
+			r.secrets = append(r.secrets, secret{
+				alphanumeric.FindString(piece), alphanumeric.FindString(string([]rune(piece)[:minSecret])),
+				sync.OnceValue(func() *regexp.Regexp { return expression(piece) }), placeholder,
+			})
+		}
 	}
 	return r
 }
 
-func (r *redactor) add(text, placeholder string) {
-	s := secret{placeholder: placeholder}
-	for _, c := range strings.TrimSpace(text) { // net/http sends a header without the space around it
-		s.characters = append(s.characters, encodings(c))
+// headerParts returns what a gateway may repeat of a header: SECRET of "Bearer SECRET",
+// "name=SECRET" or "user:SECRET", and the credentials that "Basic SECRET" encodes.
+func headerParts(value string) (parts []string) {
+	for _, separators := range []string{" ;,", " ;,=", " ;,=:&\"'\t"} { // a secret may have some of them
+		for part := range strings.FieldsFuncSeq(value, func(c rune) bool { return strings.ContainsRune(separators, c) }) {
+			parts = append(parts, part, part[strings.IndexAny(part, "=:")+1:])
+		}
 	}
-	if len(s.characters) >= minSecret {
-		r.secrets = append(r.secrets, s)
+	parts = slices.DeleteFunc(parts, func(part string) bool { return len(part) < minHeaderPart })
+	scheme, encoded, _ := strings.Cut(strings.TrimSpace(value), " ")
+	if credentials, err := base64.RawStdEncoding.DecodeString(strings.Trim(encoded, " =")); err == nil && strings.EqualFold(scheme, "Basic") {
+		user, password, _ := strings.Cut(string(credentials), ":")
+		parts = append(parts, string(credentials), user, password)
 	}
+	return parts
 }
 
-// encodings returns a character as it is, and as JSON, URLs and HTML may escape it.
-// Nothing escapes letters and digits of ASCII.
-func encodings(c rune) []string {
-	text := string(c)
-	if c < unicode.MaxASCII && (unicode.IsLetter(c) || unicode.IsDigit(c)) {
-		return []string{text}
+var (
+	// notUTF8 matches bytes that are not UTF-8, which package regexp reads as this character.
+	notUTF8 = regexp.MustCompile(`�`)
+
+	// alphanumeric matches what nothing encodes.
+	alphanumeric = regexp.MustCompile(`[A-Za-z0-9]+`)
+
+	// atom matches a character or class of an expression, with its repetition.
+	atom = regexp.MustCompile(`(?:\[.+?\]|\\.|[^|])[*+]?`)
+
+	// invisible matches characters that do not show. Package net/http may quote them.
+	invisible       = regexp.MustCompile(`[\pC\pM\p{Zl}\p{Zp}]`)
+	quotedInvisible = regexp.MustCompile(`\\+(?:[abfnrtv]|x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})`)
+)
+
+// expression returns an expression that matches a secret in any encoding. After minSecret
+// characters, the end of the text matches as well.
+func expression(secret string) *regexp.Regexp {
+	var b strings.Builder
+	for i, c := range []rune(secret) {
+		b.WriteString("(?:" + encodings(c, i >= minSecret))
+		if c >= utf8.RuneSelf { // URLs encode bytes, and a server may read them as Latin-1
+			b.WriteByte('|')
+			for _, c := range []byte(string(c)) {
+				b.WriteString(encodings(rune(c), i >= minSecret))
+			}
+		}
+		b.WriteByte(')')
 	}
-	var unicodeEscape strings.Builder
-	for _, unit := range utf16.Encode([]rune{c}) {
-		_, _ = fmt.Fprintf(&unicodeEscape, `\u%04x`, unit)
-	}
-	var percent strings.Builder
-	for _, b := range []byte(text) {
-		_, _ = fmt.Fprintf(&percent, "%%%02x", b)
-	}
-	upperUnicode := strings.ReplaceAll(strings.ToUpper(unicodeEscape.String()), `\U`, `\u`)
-	result := []string{
-		text, percent.String(), strings.ToUpper(percent.String()), `\` + text, unicodeEscape.String(), upperUnicode, html.EscapeString(text),
-		fmt.Sprintf("&#%d;", c), fmt.Sprintf("&#%03d;", c), fmt.Sprintf("&#x%x;", c), fmt.Sprintf("&#x%X;", c),
-	}
-	switch c {
-	case ' ':
-		result = append(result, "+")
-	case '\t':
-		result = append(result, `\t`)
-	case '"':
-		result = append(result, "&quot;")
-	case '\'':
-		result = append(result, "&apos;")
-	}
-	for _, encoding := range slices.Clone(result) { // net/http quotes what is not HTTP
-		quoted := strconv.Quote(encoding)
-		result = append(result, quoted[1:len(quoted)-1])
-	}
+	result := regexp.MustCompile(b.String())
+	result.Longest()
 	return result
+}
+
+// encodings returns an expression for a character as it is, and as JSON, URLs, HTML and
+// strconv.Quote write it, also one after the other. Nothing encodes letters and digits of
+// ASCII. Any character reference of HTML is taken for the character.
+func encodings(c rune, canBeCut bool) string {
+	result, flags := string(c), ""
+	if !alphanumeric.MatchString(result) {
+		result, flags = fmt.Sprintf(`\\*%s|[\\%%]+[ux25]*0*%x|&[amp;#]*\w+;`, regexp.QuoteMeta(result), c), "i"
+	}
+	switch high, low := utf16.EncodeRune(c); {
+	case c == ' ':
+		result += `|\+`
+	case c < ' ':
+		result += `|\\+[abfnrtv]`
+	case high != utf8.RuneError:
+		result += fmt.Sprintf(`|[\\%%]+u%x[\\%%]+u%x`, high, low)
+	}
+	if c >= utf8.RuneSelf {
+		result += "|�" // as a byte that is not UTF-8 is shown
+	}
+	if canBeCut {
+		result = atom.ReplaceAllString(result, `(?:$0|\z)`)
+	}
+	return "(?" + flags + ":" + result + ")"
 }
 
 // redact replaces the secrets in a text with placeholders. At the end, where the
 // text may have been cut, it also replaces the beginning of a secret.
-func (r *redactor) redact(text string) string {
-	var kept strings.Builder
-	for text != "" {
-		length, written := 1, text[:1]
-		for _, s := range r.secrets {
-			if n := s.startOf(text); n > length {
-				length, written = n, s.placeholder
+func (r *redactor) redact(text string) string { return r.replace(r.secrets, text) }
+
+// replace replaces secrets of the redactor, and all that invisible characters divide.
+func (r *redactor) replace(secrets []secret, text string) string {
+	for i, s := range secrets {
+		end := text[max(0, len(text)-len(s.word)):] // which may end within the word
+		if !strings.Contains(text, s.word) && !strings.Contains(end, s.beginning) {
+			continue // without compiling the expression
+		}
+		if parts := s.expression().Split(text, -1); len(parts) > 1 {
+			for j, part := range parts {
+				parts[j] = r.replace(secrets[i+1:], part)
+			}
+			return strings.Join(parts, s.placeholder)
+		}
+	}
+	for _, hidden := range []*regexp.Regexp{invisible, quotedInvisible} {
+		if visible := hidden.ReplaceAllString(text, ""); visible != text {
+			if redacted := r.redact(visible); redacted != visible {
+				return redacted
 			}
 		}
-		kept.WriteString(written)
-		text = text[length:]
 	}
-	return kept.String()
+	return text
 }
 
-// startOf returns the length of the secret at the start of a text, in any encoding,
-// or 0 if it is not there.
-func (s secret) startOf(text string) int {
-	ends := []int{0} // of the characters so far: a text such as \\ can be read in two ways
-	for i, encodings := range s.characters {
-		var next []int
-		for _, end := range ends {
-			for _, encoding := range encodings {
-				switch rest := text[end:]; {
-				case strings.HasPrefix(rest, encoding):
-					next = append(next, end+len(encoding))
-				case i >= minPrefix && strings.HasPrefix(encoding, rest):
-					return len(text)
-				}
-			}
-		}
-		if len(next) == 0 {
-			return 0
-		}
-		slices.Sort(next)
-		ends = slices.Compact(next)
-	}
-	return ends[len(ends)-1]
-}
-
-// maxExcerpt is the maximum length in bytes of a server's text in an error.
-const maxExcerpt = 200
-
-// excerpt returns the beginning of a server's text on one line, without secrets and without
-// non-printing characters, such as control characters and those that change the direction of text.
+// excerpt returns the beginning of a server's text without secrets, on one line that is
+// safe to print.
 func (r *redactor) excerpt(text string) string {
-	text = text[:min(len(text), maxErrorBodyBytes)] // which takes no time to redact
-	words := strings.FieldsFunc(strings.ToValidUTF8(r.redact(text), "�"), func(c rune) bool {
-		return c == ' ' || !unicode.IsPrint(c)
-	})
-	line := strings.Join(words, " ")
+	text = strings.TrimSpace(text)
+	text = strings.ToValidUTF8(r.redact(text[:min(len(text), maxSource)]), "�")
+	line := strings.Trim(strings.Join(strings.Fields(Printable(text)), " "), " :")
 	if len(line) > maxExcerpt {
 		line = strings.ToValidUTF8(line[:maxExcerpt], "") + "…"
 	}

@@ -1,0 +1,312 @@
+// Copyright (c) The terraform-provider-waldur authors
+// SPDX-License-Identifier: MPL-2.0
+
+package waldur
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"testing"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// headerRedactor returns a redactor of the value of a header.
+func headerRedactor(value string) *redactor {
+	return newRedactor("", http.Header{"X": {value}}, nil)
+}
+
+// TestBytesThatAreNotUTF8 are removed in each form. Some proxies want Latin-1.
+func TestBytesThatAreNotUTF8(t *testing.T) {
+	t.Parallel()
+	proxy, err := url.Parse("http://robot:5ecret%E9tail@proxy.example.com:3128")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := newRedactor("", nil, proxy)
+	for _, form := range []string{
+		"5ecret\xe9tail", "5ecret\ufffdtail", "5ecret%E9tail", "5ecret%e9tail", `5ecret\xe9tail`, `5ecret\ufffdtail`, "5ecret\xe9",
+		"5ecretétail", "5ecret%C3%A9tail", "5ecret%c3%a9tail", `5ecret\u00e9tail`, `5ecret\\u00E9tail`, "5ecret&#233;tail", "5ecret&#xE9;tail", "5ecret&eacute;tail",
+	} {
+		if got := r.excerpt("407 for robot, " + form); got != "407 for robot, (proxy password)" {
+			t.Errorf("%q became %q", form, got)
+		}
+	}
+	if got := r.excerpt("Basic cm9ib3Q6NWVjcmV06XRhaWw="); got != "Basic (proxy credentials)" {
+		t.Errorf("got %q", got)
+	}
+	// Several such bytes may become one character, and UTF-8 may be read as Latin-1.
+	for text, value := range map[string]string{"Gr\ufffde-K3y": "Gr\xf6\xdfe-K3y", "GrÃ¶Ã\u009fe-K3y": "Größe-K3y", `Gr\u00c3\u00b6\u00c3\u009fe-K3y`: "Größe-K3y"} {
+		if got := headerRedactor(value).excerpt(text); got != "(header)" {
+			t.Errorf("%q became %q", text, got)
+		}
+	}
+}
+
+// TestPartsOfAHeader: a gateway may repeat less than the value.
+func TestPartsOfAHeader(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ value, text, want string }{
+		{" s3cr ", "no s3cr.", "no (header)."}, // sent without the spaces
+		{"s3c", "no s3c.", "no s3c."},
+		{"key=hunt3r2", "no hunt3r2 for key.", "no (header) for key."},
+		{"key=hunt3r", "no hunt3r, key=hunt3r.", "no hunt3r, (header)."}, // docs/index.md says so
+		{"api:p4ssw0rd", "no p4ssw0rd for api.", "no (header) for api."},
+		{"Bearer hunt3r2", "no Bearer hunt3r2, Bearer x, hunt3r2.", "no (header), Bearer x, (header)."},
+		{`sid="hunt3r2"; a=b`, "no hunt3r2.", "no (header)."},
+		{"key='hunt3r2'", "no hunt3r2.", "no (header)."},
+		{"a=1&hunt3r2&b=2", "no hunt3r2.", "no (header)."},
+		{"a:b:hunt3r2:c", "no hunt3r2.", "no (header)."},
+		{"a=b,\thunt3r2\tc", "no hunt3r2.", "no (header)."},
+		{"a=x; key=ab=cd:ef'g", "no ab=cd:ef'g.", "no (header)."},
+		{"a:x; key:ab=cd:ef'g", "no ab=cd:ef'g.", "no (header)."},
+		{"a=x; key=ab:cd'e=h", "no ab:cd'e.", "no (header)."},
+		{"a=x; a'b:cde", "no a'b:cde.", "no (header)."},
+		{"a=x; session=a%2Fb%3Dc+d", "no a/b=c d, a%2Fb%3Dc+d.", "no (header), (header)."},
+		{"100%&key=hunt3r%32", "no hunt3r2.", "no (header)."},
+		{" Basic cm9ib3Q6cDpzcw==", "no robot, p:ss, robot:p:ss.", "no (header), (header), (header)."},
+		{"basic  cm9ib3Q6aHVudDNyMg", "no robot, hunt3r2.", "no (header), (header)."},
+		{"Bearer cm9ib3Q6aHVudDNyMg==", "no robot.", "no robot."},
+		{"Basic cm9ib3Q6!", "no robot.", "no robot."},
+	} {
+		if got := headerRedactor(test.value).excerpt(test.text); got != test.want {
+			t.Errorf("header %q: %q became %q, want %q", test.value, test.text, got, test.want)
+		}
+	}
+	if got := newRedactor("s3cret-token", http.Header{"X": {"a s3cret-token"}}, nil).excerpt("s3cret-token."); got != "(token)." {
+		t.Errorf("a token that is in a header became %q", got)
+	}
+}
+
+// TestEncodedSecrets, also those that were encoded twice, or cut.
+func TestEncodedSecrets(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ value, text, want string }{
+		{"s3cret/k3y", "s3cret%252Fk3y, s3cret&amp;#47;k3y, s3cret%u002Fk3y, s3cret\\\\\\/k3y.", "(header), (header), (header), (header)."},
+		{"s3cret&", "s3cret&amp;.", "(header)."},
+		{"a\tbc", `a\tbc, a\\tbc.`, "(header), (header)."},
+		{"a\u200bbc", `a\u200bbc.`, "(header)."},
+		{"abcdéf", "abcd%C3", "(header)"},
+		{"abcdéf", "abcd%c", "(header)"},
+		{"abcdéf", "abcd\xc3", "(header)"},
+		{"aébcdef", "a%C3", "a%C3"},
+		{"abcd/f", "abcd%2e", "abcd%2e"},
+		{"abcd/f", "abcd&sol", "(header)"},
+		{"abcd/f", "(abcd).", "(abcd)."},
+	} {
+		if got := headerRedactor(test.value).excerpt(test.text); got != test.want {
+			t.Errorf("header %q: %q became %q, want %q", test.value, test.text, got, test.want)
+		}
+	}
+}
+
+// TestInvisibleCharactersHideNoSecret, whether they are the server's or the secret's.
+func TestInvisibleCharactersHideNoSecret(t *testing.T) {
+	t.Parallel()
+	for _, invisible := range []string{"\u200b", "\u00ad", "\x00", "\x1b", "\n", "\t", "\u2028", "\u2029", "\ufeff", "\u202e", "\ufe0f", "\u034f", "\U000e0001"} {
+		hidden := strings.Join(strings.Split("s3cret/k3y", ""), invisible)
+		quoted := strconv.Quote(hidden)
+		for text, want := range map[string]string{
+			"no " + hidden + " here":                "no (header) here",
+			"no " + quoted + " here":                `no "(header)" here`,
+			"no " + strconv.Quote(quoted) + " here": `no "\"(header)\"" here`,
+		} {
+			if got := headerRedactor("s3cret/k3y").excerpt(text); got != want {
+				t.Errorf("%q became %q, want %q", text, got, want)
+			}
+		}
+		for _, text := range []string{hidden, quoted[1 : len(quoted)-1], "s3cret/k3y", `s3cret\/k3y`} {
+			if got := headerRedactor(hidden).excerpt(text); got != "(header)" {
+				t.Errorf("%q became %q", text, got)
+			}
+		}
+	}
+	for _, text := range []string{"n\u00e9e\u200b\nno\\u200bsecret \\t", "\xff\u0301"} {
+		if got := headerRedactor("s3cret/k3y").redact(text); got != text {
+			t.Errorf("%q became %q", text, got)
+		}
+	}
+}
+
+// TestLongSecretsAreRemoved: the longest token, and a header that few servers accept.
+func TestLongSecretsAreRemoved(t *testing.T) {
+	t.Parallel()
+	var token, cookie strings.Builder
+	for i := range 4000 {
+		_, _ = fmt.Fprintf(&token, "%x~", i*i*i)
+		_, _ = fmt.Fprintf(&cookie, "name%d=%d/%d; ", i, i*i, i*i*i)
+	}
+	longest := token.String()[:maxTokenBytes]
+	longer := strings.ReplaceAll(longest[1:], "~", "g") + "éyyyy"
+	headers := http.Header{"A": {cookie.String()}, "B": {longer}, "C": {strings.Repeat(`"`, 200)}, "D": {strings.Repeat(`\`, 20)}}
+	r := newRedactor(Token(longest), headers, nil)
+	for text, want := range map[string]string{
+		"a " + longest + " b":                 "a (token) b",
+		"a " + longest[:10000]:                "a (token)",
+		"a " + longer + " b":                  "a (header)(header) b", // in pieces
+		"a " + cookie.String()[:10000]:        "a (header)",
+		"a name2000=4000000/8000000000 b":     "a (header) b",
+		"a " + strings.Repeat(`"`, 200) + "b": "a (header)b",
+		"a " + strings.Repeat(`\`, 20) + "b":  "a (header)b",
+		strings.Repeat("name=/~", 1000):       strings.Repeat("name=/~", 1000),
+	} {
+		if got := r.redact(text); got != want {
+			t.Errorf("%.50q became %.50q, want %.50q", text, got, want)
+		}
+	}
+}
+
+// TestTextsWithoutSecretsNeedNoExpression: compiling those of a cookie takes a while.
+func TestTextsWithoutSecretsNeedNoExpression(t *testing.T) {
+	var cookies []string
+	for i := range 400 {
+		cookies = append(cookies, fmt.Sprintf("name%d=value%d", i, 1234567*i))
+	}
+	cookie := http.Header{"Cookie": {strings.Join(cookies, "; ")}}
+	made := testing.AllocsPerRun(1, func() { newRedactor("", cookie, nil) })
+	used := testing.AllocsPerRun(1, func() { newRedactor("", cookie, nil).excerpt("name=value; no name\nand no value, whatever it is.") })
+	if used-made > 100 {
+		t.Errorf("%v allocations", used-made)
+	}
+}
+
+// TestSecretsThatOverlap: the longest is removed, and what is left of another one before it.
+func TestSecretsThatOverlap(t *testing.T) {
+	t.Parallel()
+	r := newRedactor("abcdef12", http.Header{"X": {"f12345678xyz"}}, nil)
+	if got := r.redact("abcdef12345678xyz abcdef12"); got != "(token)(header) (token)" {
+		t.Errorf("got %q", got)
+	}
+}
+
+// TestExcerptsAreSafeToPrint, also where a text was cut or words were joined.
+func TestExcerptsAreSafeToPrint(t *testing.T) {
+	t.Parallel()
+	r := headerRedactor("s3cret")
+	for text, want := range map[string]string{
+		"x\n::stop-commands::y":                   "x stop-commands y",
+		"##[error]x ##vso[task.complete]":         "[error]x vso[task.complete]",
+		"```x~~~":                                 "x",
+		": : x : \n:":                             "x",
+		":s3cret::s3cret:":                        "(header) (header)",
+		"x\u200b:\u00ad:y #\xff#":                 "x : :y #\ufffd#",
+		" \u00a0a\u3000 b\u200bc\r\n":             "a b c",
+		strings.Repeat(" ", 5000) + "x":           "x",
+		"x" + strings.Repeat(" ", 4000) + "y":     "x y",
+		"x" + strings.Repeat(" ", 5000) + "y":     "x", // which takes less time
+		strings.Repeat("x", 199) + "::y":          strings.Repeat("x", 199) + " …",
+		strings.Repeat("é", 101):                  strings.Repeat("é", 100) + "…",
+		strings.Repeat("x", 199) + "é":            strings.Repeat("x", 199) + "…",
+		strings.Repeat("x", 195) + "s3cret later": strings.Repeat("x", 195) + "(head…",
+		strings.Repeat("x", 200):                  strings.Repeat("x", 200),
+	} {
+		if got := r.excerpt(text); got != want || got != Printable(got) {
+			t.Errorf("%q became %q, want %q", text, got, want)
+		}
+	}
+}
+
+// encodingsOf returns what JSON, URLs, HTML and Go's quotes may write for a character, or for
+// a byte that is not UTF-8.
+func encodingsOf(c string) []string {
+	r, _ := utf8.DecodeRuneInString(c)
+	if r < utf8.RuneSelf && !strings.ContainsAny(url.QueryEscape(c), "%-_.~+") {
+		return []string{c}
+	}
+	var results []string
+	if !utf8.ValidString(c) {
+		results, c = []string{c, "�", fmt.Sprintf("%%%02x", c[0]), fmt.Sprintf("%%%X", c[0])}, string(rune(c[0]))
+		r, _ = utf8.DecodeRuneInString(c)
+	}
+	var escape, percent string
+	for _, unit := range utf16.Encode([]rune{r}) {
+		escape += fmt.Sprintf(`\u%04x`, unit)
+	}
+	for _, b := range []byte(c) {
+		percent += fmt.Sprintf("%%%02x", b)
+	}
+	results = append(results, c, escape, `\u`+strings.ToUpper(escape[2:6])+escape[6:], percent, strings.ToUpper(percent), url.QueryEscape(c),
+		fmt.Sprintf("&#%d;", r), fmt.Sprintf("&#0%d;", r), fmt.Sprintf("&#x%x;", r), fmt.Sprintf("&#X00%X;", r))
+	if name := map[string]string{"<": "lt", ">": "gt", "&": "amp", `"`: "quot", "'": "apos", "é": "eacute"}[c]; name != "" {
+		results = append(results, "&"+name+";")
+	}
+	if r > ' ' && r < utf8.RuneSelf {
+		results = append(results, `\`+c)
+	}
+	if c == "\t" {
+		results = append(results, `\t`)
+	}
+	for _, result := range results {
+		quoted := strconv.Quote(result)
+		results = append(results, quoted[1:len(quoted)-1])
+	}
+	return results
+}
+
+// FuzzRedactor: a secret is removed wherever it is and however its characters are encoded,
+// and a text that ends otherwise than the secret is left as it is.
+func FuzzRedactor(f *testing.F) {
+	for _, secret := range []string{`+/="<&'> \é`, "5ecret\xe9\xe8tail", "😀日本\u00a0", `""""`, `\\\\`, "%41&amp;\\u0041\t\u200b", "a\u0301\U000e0001", "-_.~ \n"} {
+		f.Add(secret, []byte("\x00"), "", "")
+		f.Add(secret, []byte("\x01\x07\x02\x03\x0a\x05\x06\x04\x08\x09\x0b\x0c\x0d\x0e\x0f\x10\x11\x12\x13\x14"), `\ %2&#`, "::\r\n##[x]\x1b\u202e\xff:")
+	}
+	f.Fuzz(func(t *testing.T, secret string, choices []byte, before, after string) {
+		clean := func(text string) string { return strings.NewReplacer("K", "", "Z", "", "\ufffd", "").Replace(text) }
+		secret, before, after = "3y7"+clean(secret[:min(len(secret), 50)]), clean(before), clean(after)
+		r := newRedactor("", nil, &url.URL{User: url.UserPassword("", "K"+secret+"Z")})
+		encoded := "K"
+		for i := 0; secret != ""; i++ {
+			_, size := utf8.DecodeRuneInString(secret)
+			choice := 0
+			if len(choices) > 0 {
+				choice = int(choices[i%len(choices)])
+			}
+			encodings := encodingsOf(secret[:size])
+			encoded += encodings[choice%len(encodings)]
+			secret = secret[size:]
+		}
+		for _, text := range []string{before + encoded + "Z" + after, before + encoded} {
+			if redacted := r.redact(text); strings.ContainsAny(redacted, "KZ") {
+				t.Errorf("%q became %q", text, redacted)
+			}
+			if excerpt := r.excerpt(text); strings.ContainsAny(excerpt, "KZ") || excerpt != Printable(excerpt) || !utf8.ValidString(excerpt) || len(excerpt) > maxExcerpt+len("…") {
+				t.Errorf("%q became %q", text, excerpt)
+			}
+		}
+		if text := before + encoded + "K" + after + "K!"; r.redact(text) != text {
+			t.Errorf("%q became %q", text, r.redact(text))
+		}
+	})
+}
+
+// BenchmarkRedactor makes a redactor and the excerpt of a text, as for one error.
+func BenchmarkRedactor(b *testing.B) {
+	const token = "0123456789abcdef0123456789abcdef01234567"
+	five, cookies := http.Header{}, []string{}
+	for i := range 5 {
+		five.Set(fmt.Sprintf("X-%d", i), fmt.Sprintf("Bearer s3cret/%d+%d==", 1234567*i, 7654321*i))
+	}
+	for i := range 400 {
+		cookies = append(cookies, fmt.Sprintf("name%d=value/%d", i, 1234567*i))
+	}
+	cookie := strings.Join(cookies, "; ")
+	page := strings.Repeat("The server's text: <b>\"value\"</b> & name=value;\n", 2000)
+	for name, headers := range map[string]http.Header{
+		"a token": nil, "5 headers": five, "a cookie of 400 parts": {"Cookie": {cookie}},
+		"200 quotes": {"X": {strings.Repeat(`"`, 200)}}, "20 backslashes": {"X": {strings.Repeat(`\`, 20) + "x"}},
+	} {
+		for kind, text := range map[string]string{
+			"200 bytes": page[:200], "64 KiB": page[:64<<10], "the secrets": token + five.Get("X-4") + cookie,
+			"64 KiB of quotes": strings.Repeat(`"`, 64<<10), "64 KiB of backslashes": strings.Repeat(`\`, 64<<10),
+		} {
+			b.Run(name+" in "+kind, func(b *testing.B) {
+				for b.Loop() {
+					newRedactor(token, headers, nil).excerpt(text)
+				}
+			})
+		}
+	}
+}
