@@ -40,8 +40,8 @@ type redactor struct{ secrets []secret } // the longest first
 
 // secret is a text to remove, and what to write instead.
 type secret struct {
-	word        string // its first letters and digits, which are the same in any encoding
-	beginning   string // what its first minSecret characters have of letters and digits
+	word        string // its first letters and digits in sequence, the same in any encoding
+	beginning   string // those among its first minSecret characters
 	expression  func() *regexp.Regexp
 	placeholder string
 }
@@ -84,7 +84,7 @@ func newRedactor(token Token, headers http.Header, proxy *url.URL) *redactor {
 		for piece := ""; utf8.RuneCountInString(text) >= minSecret; text = text[len(piece):] {
 			piece = strings.ToValidUTF8(text[:min(len(text), maxTokenBytes)], "") // an expression has a maximum size
 			r.secrets = append(r.secrets, secret{
-				alphanumeric.FindString(piece), alphanumeric.FindString(string([]rune(piece)[:minSecret])),
+				word.FindString(piece), word.FindString(string([]rune(piece)[:minSecret])),
 				sync.OnceValue(func() *regexp.Regexp { return expression(piece) }), placeholder,
 			})
 		}
@@ -109,12 +109,15 @@ func headerParts(value string) (parts []string) {
 	return parts
 }
 
+// alphanumerics are the characters that have one encoding.
+const alphanumerics = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+
 var (
 	// notUTF8 matches bytes that are not UTF-8, which package regexp reads as this character.
 	notUTF8 = regexp.MustCompile(`�`)
 
-	// alphanumeric matches what nothing encodes.
-	alphanumeric = regexp.MustCompile(`[A-Za-z0-9]+`)
+	// word matches letters and digits in sequence.
+	word = regexp.MustCompile("[" + alphanumerics + "]+")
 
 	// atom matches a character or class of an expression, with its repetition.
 	atom = regexp.MustCompile(`(?:\[.+?\]|\\.|[^|])[*+]?`)
@@ -148,7 +151,7 @@ func expression(secret string) *regexp.Regexp {
 // ASCII. Any character reference of HTML is taken for the character.
 func encodings(c rune, canBeCut bool) string {
 	result, flags := string(c), ""
-	if !alphanumeric.MatchString(result) {
+	if !strings.Contains(alphanumerics, result) {
 		result, flags = fmt.Sprintf(`\\*%s|[\\%%]+[ux25]*0*%x|&[amp;#]*\w+;`, regexp.QuoteMeta(result), c), "i"
 	}
 	switch high, low := utf16.EncodeRune(c); {
@@ -174,9 +177,9 @@ func (r *redactor) redact(text string) string { return r.replace(r.secrets, text
 
 // replace replaces secrets of the redactor, and all that invisible characters divide.
 func (r *redactor) replace(secrets []secret, text string) string {
+	last := text[len(strings.TrimRight(text, alphanumerics)):] // its last word, which may be cut
 	for i, s := range secrets {
-		end := text[max(0, len(text)-len(s.word)):] // which may end within the word
-		if !strings.Contains(text, s.word) && !strings.Contains(end, s.beginning) {
+		if !strings.Contains(text, s.word) && !strings.Contains(last, s.beginning) {
 			continue // without compiling the expression
 		}
 		if parts := s.expression().Split(text, -1); len(parts) > 1 {
