@@ -138,7 +138,7 @@ func TestInvisibleCharactersHideNoSecret(t *testing.T) {
 func TestLongSecretsAreRemoved(t *testing.T) {
 	t.Parallel()
 	var token, cookie strings.Builder
-	for i := range 4000 {
+	for i := range int64(4000) {
 		_, _ = fmt.Fprintf(&token, "%x~", i*i*i)
 		_, _ = fmt.Fprintf(&cookie, "name%d=%d/%d; ", i, i*i, i*i*i)
 	}
