@@ -5,6 +5,7 @@ package waldur
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"net/url"
@@ -177,6 +178,16 @@ func TestANameThatNoServerHas(t *testing.T) {
 		got := c.connectionError(&net.OpError{Op: "dial", Err: &net.DNSError{Name: "waldur.example", Err: "lookup failed", IsNotFound: notFound}}, &progress{})
 		if got.Cause != cause || got.Temporary == notFound || !strings.Contains(got.Text, "waldur.example") {
 			t.Errorf("not found: %t: got %+v", notFound, got)
+		}
+	}
+}
+
+func TestCauseOf(t *testing.T) {
+	t.Parallel()
+	failed := &Error{Cause: Moved}
+	for err, want := range map[error]Cause{nil: "", errors.New("other"): "", failed: Moved, fmt.Errorf("read: %w", failed): Moved} {
+		if got := CauseOf(err); got != want {
+			t.Errorf("the cause of %v is %q", err, got)
 		}
 	}
 }

@@ -193,7 +193,8 @@ func TestRetryAfterHoldsBackAllRequests(t *testing.T) {
 	})
 }
 
-// TestWhatHoldsBackNoRequest, and what a read says that has too little time for it.
+// TestReadsAfterARefusal are held back only by a Retry-After header that the client obeys, and
+// say so if they have less time than that.
 func TestReadsAfterARefusal(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
