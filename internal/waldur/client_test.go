@@ -5,11 +5,15 @@ package waldur
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"net"
+	"net/http"
 	"net/url"
 	"strings"
 	"testing"
+	"testing/iotest"
 )
 
 func TestParseURL(t *testing.T) {
@@ -184,6 +188,28 @@ func TestANameThatNoServerHas(t *testing.T) {
 		got := c.connectionError(&net.OpError{Op: "dial", Err: &net.DNSError{Name: "waldur.example", Err: "lookup failed", IsNotFound: notFound}}, &progress{})
 		if got.Cause != cause || got.Temporary == notFound || !strings.Contains(got.Text, "waldur.example") {
 			t.Errorf("not found: %t: got %+v", notFound, got)
+		}
+	}
+}
+
+func TestCauseOf(t *testing.T) {
+	t.Parallel()
+	failed := &Error{Cause: Moved}
+	for err, want := range map[error]Cause{nil: "", errors.New("other"): "", failed: Moved, fmt.Errorf("read: %w", failed): Moved} {
+		if got := CauseOf(err); got != want {
+			t.Errorf("the cause of %v is %q", err, got)
+		}
+	}
+}
+
+// TestABodyThatBreaksOff is requested again, whatever broke it off.
+func TestABodyThatBreaksOff(t *testing.T) {
+	t.Parallel()
+	for err, want := range map[error]string{io.ErrUnexpectedEOF: "the response ended after 2 bytes", errors.New("reset by token"): "the response was cut after 2 bytes: reset by (token)"} {
+		body := io.NopCloser(io.MultiReader(strings.NewReader("[{"), iotest.ErrReader(err)))
+		_, err := readBody(&http.Response{Body: body}, newRedactor("token", nil, nil))
+		if failed, ok := errors.AsType[*Error](err); !ok || failed.Cause != ResponseCut || !failed.Temporary || failed.Text != want {
+			t.Errorf("got %v, want %s", err, want)
 		}
 	}
 }

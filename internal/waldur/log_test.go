@@ -52,14 +52,12 @@ func TestTheTokenIsInNoErrorAndNoLog(t *testing.T) {
 		firstRow := `[{"offering_uuid":"1","offering_name":"","offering_type":"","category_uuid":%s}]`
 		for place, fault := range map[string]waldurtest.Fault{
 			"a detail":                 waldurtest.Status(403, nil, `{"detail":"`+secret+`"}`),
-			"a list of details":        waldurtest.Status(403, nil, `{"errors":["`+secret+`"]}`),
 			"a filter":                 waldurtest.Status(400, nil, `{"start":["`+secret+`"]}`),
 			"a filter's name":          waldurtest.Status(400, nil, `{"`+secret+`":["no"]}`),
 			"an object":                waldurtest.Status(400, nil, `{"a":{"b":"`+secret+`"}}`),
 			"a title":                  waldurtest.Status(500, http.Header{"Content-Type": {"text/html"}}, page),
 			"a text":                   waldurtest.Status(418, nil, strings.Repeat("-", 190)+secret),
 			"a redirect":               waldurtest.Status(302, http.Header{"Location": {"http://elsewhere.example/" + secret}}, ""),
-			"a redirect's query":       waldurtest.Status(302, http.Header{"Location": {"http://elsewhere.example/?next=" + secret}}, ""),
 			"a redirect's host":        waldurtest.Status(302, http.Header{"Location": {"http://" + secret + waldurtest.Path}}, ""),
 			"a redirect to no address": waldurtest.Status(302, http.Header{"Location": {"http://%zz/" + secret}}, ""),
 			"a response without a row": waldurtest.Body("application/json", `{"token":"`+secret+`"}`),
@@ -75,9 +73,7 @@ func TestTheTokenIsInNoErrorAndNoLog(t *testing.T) {
 			"a count":                  waldurtest.SetHeader("X-Result-Count", secret),
 			"an encoding":              waldurtest.SetHeader("Content-Encoding", secret),
 			"a reason":                 waldurtest.Raw("HTTP/1.1 403 " + secret + "\r\nContent-Length: 0\r\n\r\n"),
-			"a reason to try again":    waldurtest.Raw("HTTP/1.1 500 " + secret + "\r\nContent-Length: 0\r\n\r\n"),
 			"a malformed status":       waldurtest.Raw("HTTP/1.1 " + secret + "\r\n\r\n"),
-			"a malformed header":       waldurtest.Raw("HTTP/1.1 200 OK\r\n" + secret + "\r\n\r\n"),
 		} {
 			t.Run(kind+" in "+place, func(t *testing.T) {
 				t.Parallel()

@@ -6,42 +6,15 @@ package waldur_test
 import (
 	"bytes"
 	"errors"
-	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"terraform-provider-waldur/internal/waldur"
 	"terraform-provider-waldur/internal/waldurtest"
 )
-
-// TestABodyThatAResetCuts is requested again, since the connection failed within it.
-func TestABodyThatAResetCuts(t *testing.T) {
-	t.Parallel()
-	server := waldurtest.Start(t, nil)
-	server.SetFaults(func(int, *http.Request, http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			conn, _, err := http.NewResponseController(w).Hijack()
-			if err != nil {
-				panic(err) // the server speaks HTTP/1.1
-			}
-			_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n[{")
-			time.Sleep(20 * time.Millisecond) // until the client has read them
-			_ = conn.(*net.TCPConn).SetLinger(0)
-			_ = conn.Close()
-		})
-	})
-	c := client(t, server)
-	c.MaxRetries = 1
-	_, _, err := c.ListComponentUsageMonthly(t.Context(), allMonths)
-	if waldur.CauseOf(err) != waldur.ResponseCut || len(server.Requests()) != 2 {
-		t.Fatalf("got %s, %v", waldur.CauseOf(err), err)
-	}
-}
 
 // TestResponses with status 200 that are no page of a list end the read at once.
 func TestResponses(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"slices"
 	"strings"
@@ -192,7 +193,8 @@ func TestRetryAfterHoldsBackAllRequests(t *testing.T) {
 	})
 }
 
-// TestWhatHoldsBackNoRequest, and what a read says that has too little time for it.
+// TestReadsAfterARefusal are held back only by a Retry-After header that the client obeys, and
+// say so if they have less time than that.
 func TestReadsAfterARefusal(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -324,6 +326,7 @@ func TestReadsThatEnd(t *testing.T) {
 		cancel    time.Duration // of the read
 		silent    bool          // the server does not even take part in a TLS handshake
 		proxy     bool
+		accepts   bool // the connection
 
 		cause       Cause
 		problem     string
@@ -334,6 +337,7 @@ func TestReadsThatEnd(t *testing.T) {
 		"with a shorter time":           {timeout: 7 * time.Second, cause: RequestTimedOut, problem: "no complete response within 7s", attempts: 1, least: 7 * time.Second},
 		"in a handshake":                {silent: true, cause: RequestTimedOut, problem: timeout, attempts: 1, least: 30 * time.Second},
 		"at a proxy":                    {silent: true, proxy: true, cause: ProxyUnreachable, problem: timeout, attempts: 1, least: 30 * time.Second},
+		"at a proxy that accepts":       {silent: true, proxy: true, accepts: true, cause: ProxyFailed, problem: timeout, attempts: 1, least: 30 * time.Second},
 		"with the read's time":          {retries: 1, deadline: 9 * time.Second, cause: ReadTimedOut, problem: "no time was left for the request", attempts: 1, least: 9 * time.Second},
 		"after a failure":               {retries: 1, failures: 1, deadline: 9 * time.Second, cause: ReadTimedOut, problem: "no time was left for the request" + previous, attempts: 2, least: 9 * time.Second},
 		"without time for a wait":       {retries: 1, retryWait: time.Minute, failures: 1, deadline: 9 * time.Second, cause: ServerError, problem: refused, attempts: 1},
@@ -359,7 +363,12 @@ func TestReadsThatEnd(t *testing.T) {
 				if test.silent {
 					c.URL.Scheme = "https"
 					silent, _ := net.Pipe()
-					c.transport.DialContext = func(context.Context, string, string) (net.Conn, error) { return silent, nil }
+					c.transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
+						if test.accepts {
+							httptrace.ContextClientTrace(ctx).ConnectDone("", "", nil)
+						}
+						return silent, nil
+					}
 				}
 				ctx, cancel := context.WithCancel(t.Context())
 				defer cancel()
