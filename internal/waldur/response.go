@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -117,7 +118,8 @@ func decodeRows(resp *Response, columns []*Column) ([]*ComponentUsage, *Error) {
 			if row == nil || !column.Nullable && column.IsNull(row) {
 				return nil, badRow(i+1, column.Name, "is missing or null")
 			}
-			if text, ok := column.Value(row).(*string); ok && text != nil && !norm.NFC.IsNormalString(*text) {
+			text, _ := column.Value(row).(*string)
+			if text != nil && strings.ContainsFunc(*text, func(r rune) bool { return r > unicode.MaxASCII }) {
 				*text = norm.NFC.String(*text)
 			}
 		}
