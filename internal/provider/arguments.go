@@ -99,6 +99,9 @@ func parseMonth(text string) (waldur.Month, error) {
 	return month, err
 }
 
+// latest is the billing_period of the newest month that has rows.
+const latest = "latest"
+
 // parseBillingPeriod parses a month. It returns the zero Month for "latest".
 func parseBillingPeriod(text string) (waldur.Month, error) {
 	if text == latest {
@@ -180,6 +183,10 @@ var ofConsumer = regexp.MustCompile(`^(customer|project|organi[sz]ation|user|con
 // parseColumn parses the name of a column.
 func parseColumn(name string) (*waldur.Column, error) {
 	return columnAmong(waldur.Columns, name)
+}
+
+func isNumber(column *waldur.Column) bool {
+	return column.Kind == waldur.WholeNumberKind || column.Kind == waldur.DecimalKind
 }
 
 // columnAmong returns the column with a name that is among others. The error suggests the

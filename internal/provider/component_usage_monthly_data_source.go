@@ -26,11 +26,8 @@ import (
 
 const defaultReadTimeout = 5 * time.Minute
 
-// The values of billing_period and usage_period that are words.
-const (
-	latest      = "latest"
-	limitPeriod = "limit_period"
-)
+// wholeLimitPeriod is the usage_period that is not the month.
+const wholeLimitPeriod = "limit_period"
 
 var (
 	_ datasource.DataSourceWithConfigure      = &componentUsageMonthlyDataSource{}
@@ -98,7 +95,7 @@ func (d *componentUsageMonthlyDataSource) Schema(_ context.Context, _ datasource
 			"usage_period": optionalString("Period of `total_consumed` and `usage_percent`. `\"month\"`: the month of the row. `\"limit_period\"`: the period "+
 				"of the row's limit, up to that month: the month, the calendar quarter, the calendar year, or all months. Conflicts with `start` and `end`. "+
 				"Default: `\"month\"`.",
-				acceptedBy(oneOf("month", limitPeriod))),
+				acceptedBy(oneOf("month", wholeLimitPeriod))),
 			"group_by": schema.SetAttribute{
 				MarkdownDescription: "Columns to group by, as in SQL: text columns or `billing_period`. Rows that are equal in these columns become one row. " +
 					"`measured_unit` and `limit_period` are always part of the group, so different units are never added. `total_consumed` and " +
@@ -175,7 +172,7 @@ func (m *componentUsageMonthlyModel) validate(ctx context.Context, diags *diag.D
 		if isKnown(m.BillingPeriod) {
 			addConflict(diags, "billing_period", name, "Set billing_period for one month, or start and end for several.")
 		}
-		if m.UsagePeriod.ValueString() == limitPeriod {
+		if m.UsagePeriod.ValueString() == wholeLimitPeriod {
 			addConflict(diags, "usage_period", name, "usage_period = \"limit_period\" adds the earlier months of the limit's period to one month. "+
 				"Set billing_period to that month.")
 		}
@@ -290,7 +287,7 @@ func (m *componentUsageMonthlyModel) query(ctx context.Context, diags *diag.Diag
 		ComponentType:     parseArgument(m.ComponentType, path.Root("component_type"), parseFilterText, diags),
 		BillingType:       m.BillingType.ValueString(),
 		RequireRows:       m.RequireRows.ValueBool(),
-		WholeLimitPeriods: m.UsagePeriod.ValueString() == limitPeriod,
+		WholeLimitPeriods: m.UsagePeriod.ValueString() == wholeLimitPeriod,
 		GroupBy:           parseElements(ctx, m.GroupBy, path.Root("group_by"), parseGroupColumn, diags),
 		MinUsagePercent:   m.minUsagePercent(),
 		OrderBy:           parseElements(ctx, m.OrderBy, path.Root("order_by"), parseOrdering, diags),

@@ -10,8 +10,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
@@ -25,7 +23,6 @@ const (
 	checkGateway = "If a gateway in front of Waldur requires headers of its own, set headers in the provider block."
 	checkProxy   = "The proxy is set by HTTPS_PROXY or HTTP_PROXY. If Waldur needs no proxy, add its host to NO_PROXY."
 	checkRunning = "Check that the server is running and that the address is correct. If a proxy, firewall or VPN is involved, check that too."
-	reportFault  = "This is a bug in the provider. Please report it."
 	readLess     = "Read less: narrow the filters, for example to one offering_uuid or to fewer months."
 	stopped      = "The read stopped so that no rows are silently missing. "
 	timeLimit    = "The time limit of the whole read is timeouts.read, now {timeout}. "
@@ -191,17 +188,6 @@ func (f *readFailure) problem(failed *waldur.Error) string {
 		return fmt.Sprintf("No response within %s, the limit of the whole read (timeouts.read).", f.timeout)
 	}
 	return sentence(failed.Problem())
-}
-
-// sentence returns a text as a sentence. A text that ends with a quoted sentence keeps the
-// full stop of the quotation.
-func sentence(text string) string {
-	first, size := utf8.DecodeRuneInString(text)
-	text = string(unicode.ToUpper(first)) + strings.TrimSuffix(text[size:], ".")
-	if slices.ContainsFunc([]string{`."`, `!"`, `?"`}, func(end string) bool { return strings.HasSuffix(text, end) }) {
-		return text
-	}
-	return text + "."
 }
 
 // filterArguments are the arguments that are sent as query parameters.

@@ -26,12 +26,12 @@ import (
 	"terraform-provider-waldur/internal/waldur"
 )
 
-// The environment variables are those of Waldur's other clients.
+// The environment variables and the default profile are those of Waldur's other clients.
 const (
-	urlVariable   = "WALDUR_API_URL"
-	tokenVariable = "WALDUR_ACCESS_TOKEN"
-
+	urlVariable     = "WALDUR_API_URL"
+	tokenVariable   = "WALDUR_ACCESS_TOKEN"
 	profileVariable = "WALDUR_PROFILE"
+	defaultProfile  = "default"
 )
 
 // connection is what the provider hands to its data sources.

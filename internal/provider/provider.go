@@ -31,10 +31,7 @@ import (
 	"terraform-provider-waldur/internal/waldur"
 )
 
-const (
-	defaultProfile    = "default"
-	defaultMaxRetries = 4
-)
+const defaultMaxRetries = 4
 
 var _ provider.ProviderWithFunctions = &waldurProvider{}
 
@@ -235,9 +232,9 @@ func warnOfTransport(client *waldur.Client, diags *diag.Diagnostics) {
 
 // isUnencrypted reports whether others can read what is sent to a server. Requests to loopback stay
 // on the machine. net/http can send requests to names such as x.localhost through a proxy.
-func isUnencrypted(server *url.URL) bool {
-	ip := net.ParseIP(server.Hostname())
-	return server.Scheme == "http" && server.Hostname() != "localhost" && (ip == nil || !ip.IsLoopback())
+func isUnencrypted(u *url.URL) bool {
+	ip := net.ParseIP(u.Hostname())
+	return u.Scheme == "http" && u.Hostname() != "localhost" && (ip == nil || !ip.IsLoopback())
 }
 
 func (p *waldurProvider) DataSources(context.Context) []func() datasource.DataSource {
@@ -254,23 +251,4 @@ func (p *waldurProvider) Functions(context.Context) []func() function.Function {
 		constructors = append(constructors, func() function.Function { return f })
 	}
 	return constructors
-}
-
-// providerFunction is a function of the provider. Each is in a file of its own.
-type providerFunction struct {
-	name       string
-	run        func(context.Context, function.RunRequest, *function.RunResponse)
-	definition function.Definition
-}
-
-func (f providerFunction) Metadata(_ context.Context, _ function.MetadataRequest, resp *function.MetadataResponse) {
-	resp.Name = f.name
-}
-
-func (f providerFunction) Definition(_ context.Context, _ function.DefinitionRequest, resp *function.DefinitionResponse) {
-	resp.Definition = f.definition
-}
-
-func (f providerFunction) Run(ctx context.Context, req function.RunRequest, resp *function.RunResponse) {
-	f.run(ctx, req, resp)
 }

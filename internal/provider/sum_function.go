@@ -49,13 +49,3 @@ func runSum(ctx context.Context, req function.RunRequest, resp *function.RunResp
 	}
 	resp.Result = numberResult(&sum)
 }
-
-// numberResult returns a number, or null, as the result of a function. It is a string of
-// digits, as in encodeRows: the framework would send most numbers as binary floats of 53
-// bits, of which Terraform stores and prints fewer digits than they have.
-func numberResult(number *waldur.Decimal) function.ResultData {
-	if number == nil {
-		return function.NewResultData(types.StringNull())
-	}
-	return function.NewResultData(types.StringValue(number.String()))
-}

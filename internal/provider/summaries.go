@@ -36,10 +36,6 @@ func summaryType() types.ObjectType {
 	return types.ObjectType{AttrTypes: attributes}
 }
 
-func isNumber(column *waldur.Column) bool {
-	return column.Kind == waldur.WholeNumberKind || column.Kind == waldur.DecimalKind
-}
-
 // summariesDescription describes summaries and its columns, in Markdown.
 func summariesDescription() string {
 	var text strings.Builder

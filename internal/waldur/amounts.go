@@ -108,11 +108,11 @@ func GroupColumns(groupBy []*Column) []*Column {
 // sharedColumns returns the columns whose values the rows of a group share.
 func sharedColumns(groupBy []*Column) []*Column { return inOrder(slices.Concat(groupBy, unitColumns)) }
 
-// group makes one row of all rows that are equal in the columns, in measured_unit and in
+// groupRows makes one row of all rows that are equal in the columns, in measured_unit and in
 // limit_period. Its consumption is the exact sum. Its allocation is the sum if all rows are of one
 // month, and otherwise null: a limit of several months is not the sum of their limits. Its
 // percentage follows from the sums. Its other columns are null.
-func group(rows []*ComponentUsage, groupBy []*Column) []*ComponentUsage {
+func groupRows(rows []*ComponentUsage, groupBy []*Column) []*ComponentUsage {
 	shared := sharedColumns(groupBy)
 	order := orderBy(shared)
 	sortRows(rows, order) // so that the rows of a group follow each other
@@ -122,14 +122,14 @@ func group(rows []*ComponentUsage, groupBy []*Column) []*ComponentUsage {
 		for end < len(rows) && compareRows(order, rows[first], rows[end]) == 0 {
 			end++
 		}
-		groups = append(groups, sum(rows[first:end], shared))
+		groups = append(groups, sumRows(rows[first:end], shared))
 		first = end
 	}
 	return groups
 }
 
-// sum returns the row of a group, whose rows share the values of some columns.
-func sum(rows []*ComponentUsage, shared []*Column) *ComponentUsage {
+// sumRows returns the row of a group, whose rows share the values of some columns.
+func sumRows(rows []*ComponentUsage, shared []*Column) *ComponentUsage {
 	total := &ComponentUsage{TotalConsumed: new(Decimal), TotalAllocated: new(Decimal)}
 	for _, column := range shared {
 		column.copy(total, rows[0])

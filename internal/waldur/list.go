@@ -55,7 +55,7 @@ func (c *Client) ListComponentUsageMonthly(ctx context.Context, q Query) (rows [
 		}
 	}
 	if len(q.GroupBy) > 0 {
-		rows = group(rows, q.GroupBy)
+		rows = groupRows(rows, q.GroupBy)
 	}
 	if q.MinUsagePercent != nil {
 		rows = slices.DeleteFunc(rows, func(u *ComponentUsage) bool {
@@ -320,7 +320,7 @@ func (r *reading) pass(ctx context.Context) error {
 
 // add adds the rows of a page. The error is a dataChangedError, or an [*Error] if the
 // responses are too large.
-func (r *reading) add(p *page) error {
+func (r *reading) add(p *listPage) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.request = p.request

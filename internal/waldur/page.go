@@ -13,8 +13,8 @@ import (
 // MaxPageSize is the largest page_size that the server accepts.
 const MaxPageSize = 300
 
-// page is one page of a query's rows.
-type page struct {
+// listPage is one page of a query's rows.
+type listPage struct {
 	request Request
 	bytes   int // of the response
 	count   int // rows on all pages
@@ -22,7 +22,7 @@ type page struct {
 }
 
 // page requests a page and checks that all its rows belong to the query.
-func (c *Client) page(ctx context.Context, q *Query, r pageRequest) (*page, error) {
+func (c *Client) page(ctx context.Context, q *Query, r pageRequest) (*listPage, error) {
 	fullDates := c.fullDates.Load()
 	resp, err := c.Get(ctx, componentUsageMonthlyPath, q.values(r, fullDates))
 	if !fullDates && refusesMonths(err, q) {
@@ -31,7 +31,7 @@ func (c *Client) page(ctx context.Context, q *Query, r pageRequest) (*page, erro
 	if err != nil {
 		return nil, err
 	}
-	p := &page{request: resp.Request, bytes: len(resp.Body)}
+	p := &listPage{request: resp.Request, bytes: len(resp.Body)}
 	var failed *Error
 	if p.rows, failed = decodeRows(resp, q.columns); failed == nil {
 		p.count, failed = resp.Count()
@@ -71,7 +71,7 @@ func refusesMonths(err error, q *Query) bool {
 }
 
 // distinct returns the number of distinct rows on the page.
-func (p *page) distinct() int {
+func (p *listPage) distinct() int {
 	keys := make(map[rowKey]bool, len(p.rows))
 	for _, row := range p.rows {
 		keys[row.key()] = true
@@ -81,7 +81,7 @@ func (p *page) distinct() int {
 
 // pages returns the number of pages of the list if all have as many distinct rows as
 // this one, and 1 if this one is empty.
-func (p *page) pages() int {
+func (p *listPage) pages() int {
 	if distinct := p.distinct(); distinct > 0 {
 		return (p.count + distinct - 1) / distinct
 	}

@@ -36,10 +36,10 @@ const (
 
 // redactor removes secrets from texts of the server, which may repeat them. It is
 // used by reference, so that printing what holds it does not print the secrets.
-type redactor struct{ secrets []secret } // the longest first
+type redactor struct{ secrets []redaction } // the longest first
 
-// secret is a text to remove, and what to write instead.
-type secret struct {
+// redaction is a text to remove, and what to write instead.
+type redaction struct {
 	word        string // its first letters and digits in sequence, the same in any encoding
 	beginning   string // those among its first minSecret characters
 	expression  func() *regexp.Regexp
@@ -83,7 +83,7 @@ func newRedactor(token Token, headers http.Header, proxy *url.URL) *redactor {
 		placeholder := placeholders[text]
 		for piece := ""; utf8.RuneCountInString(text) >= minSecret; text = text[len(piece):] {
 			piece = strings.ToValidUTF8(text[:min(len(text), maxTokenBytes)], "") // an expression has a maximum size
-			r.secrets = append(r.secrets, secret{
+			r.secrets = append(r.secrets, redaction{
 				word.FindString(piece), word.FindString(string([]rune(piece)[:minSecret])),
 				sync.OnceValue(func() *regexp.Regexp { return expression(piece) }), placeholder,
 			})
@@ -176,7 +176,7 @@ func encodings(c rune, canBeCut bool) string {
 func (r *redactor) redact(text string) string { return r.replace(r.secrets, text) }
 
 // replace replaces secrets of the redactor, and all that invisible characters divide.
-func (r *redactor) replace(secrets []secret, text string) string {
+func (r *redactor) replace(secrets []redaction, text string) string {
 	last := text[len(strings.TrimRight(text, alphanumerics)):] // its last word, which may be cut
 	for i, s := range secrets {
 		if !strings.Contains(text, s.word) && !strings.Contains(last, s.beginning) {
