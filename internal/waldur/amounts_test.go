@@ -4,6 +4,7 @@
 package waldur_test
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -84,8 +85,7 @@ func inMonth(rows []waldurtest.Row, month string, wholePeriods bool) []answer {
 		}
 		from := map[string]string{
 			"month": month, "total": "0001-01-01", "annual": month[:4] + "-01-01",
-			"quarterly": month[:5] + map[string]string{"01": "01", "02": "01", "03": "01", "04": "04", "05": "04", "06": "04",
-				"07": "07", "08": "07", "09": "07", "10": "10", "11": "10", "12": "10"}[month[5:7]] + "-01",
+			"quarterly": month[:5] + []string{"01", "04", "07", "10"}[(int(month[5]-'0')*10+int(month[6]-'0')-1)/3] + "-01",
 		}[period]
 		if from == month || !wholePeriods {
 			continue
@@ -292,22 +292,15 @@ func TestRequestsOfWholeLimitPeriods(t *testing.T) {
 
 func TestAnUnknownLimitPeriodIsAnError(t *testing.T) {
 	t.Parallel()
-	rows := waldurtest.ContractRows()
-	weekly := "weekly"
-	rows[0].LimitPeriod = &weekly
-	server := waldurtest.Start(t, rows)
-	month, err := waldur.ParseMonth(rows[0].BillingPeriod)
-	if err != nil {
-		t.Fatal(err)
-	}
-	query := waldur.Query{BillingPeriod: month, WholeLimitPeriods: true}
-	_, _, err = client(t, server).ListComponentUsageMonthly(t.Context(), query)
-	if waldur.CauseOf(err) != waldur.UnknownLimitPeriod || !strings.Contains(err.Error(), `the limit_period "weekly"`) || !strings.Contains(err.Error(), "GET "+server.URL) || !strings.Contains(err.Error(), rows[0].OfferingUUID) {
-		t.Fatalf("got %v", err)
-	}
-	query.WholeLimitPeriods = false
-	if _, _, err = client(t, server).ListComponentUsageMonthly(t.Context(), query); err != nil {
-		t.Fatal(err)
+	row := testRow(0, 0, "2026-01-01")
+	row.LimitPeriod = new("weekly")
+	query := waldur.Query{BillingPeriod: waldur.NewMonth(2026, 1)}
+	for whole, want := range map[bool]string{false: "", true: `component "type_0" of offering ` + row.OfferingUUID + ` has the limit_period "weekly", which is not month, quarterly, annual or total`} {
+		query.WholeLimitPeriods = whole
+		_, _, err := client(t, waldurtest.Start(t, []waldurtest.Row{row})).ListComponentUsageMonthly(t.Context(), query)
+		if failed, ok := errors.AsType[*waldur.Error](err); ok != whole || ok && (failed.Cause != waldur.UnknownLimitPeriod || failed.Text != want || !strings.Contains(failed.Request.URL, "billing_period=2026-01")) {
+			t.Errorf("whole: %t: got %v", whole, err)
+		}
 	}
 }
 

@@ -202,6 +202,16 @@ func TestCauseOf(t *testing.T) {
 	}
 }
 
+// TestErrorsAreReadToALimit: the rest of a text is left on the server.
+func TestErrorsAreReadToALimit(t *testing.T) {
+	t.Parallel()
+	text := strings.NewReader(strings.Repeat("x", 1<<20))
+	c := &Client{URL: &url.URL{}, redactor: newRedactor("", nil, nil)}
+	if failed := c.statusError(&http.Response{StatusCode: 403, Body: io.NopCloser(text)}, ""); len(failed.Detail) != maxExcerpt+len("…") || text.Len() < 900<<10 {
+		t.Errorf("read all but %d bytes: %v", text.Len(), failed)
+	}
+}
+
 // TestABodyThatBreaksOff is requested again, whatever broke it off.
 func TestABodyThatBreaksOff(t *testing.T) {
 	t.Parallel()

@@ -80,7 +80,7 @@ func TestIgnoredFilters(t *testing.T) {
 	for _, firstDay := range []string{"2025-12-01", "2026-05-01", "2026-06-01"} {
 		one, other := testRow(0, 0, firstDay), testRow(1, 1, firstDay)
 		one.LimitPeriod = new("annual")
-		other.ServiceProviderUUID, other.OfferingType, other.BillingType = other.OfferingUUID, "Other", "limit"
+		other.ServiceProviderUUID, other.OfferingType, other.BillingType = other.OfferingUUID, "MARKETPLACE-.SLURM", "limit"
 		rows = append(rows, one, other)
 	}
 	id := func(text string) uuid.NullUUID { return uuid.NullUUID{UUID: uuid.MustParse(text), Valid: true} }
@@ -129,6 +129,7 @@ func TestUUIDsOfRows(t *testing.T) {
 	t.Parallel()
 	query := allMonths
 	query.CustomerUUID = uuid.NullUUID{UUID: uuid.MustParse("5c6eb065-f4e7-58f7-957c-e351ad5bfcea"), Valid: true}
+	query.ProjectUUID = query.CustomerUUID
 	for shown, want := range map[any]string{
 		"5c6eb065f4e758f7957ce351ad5bfcea":     "",
 		"5C6EB065-F4E7-58F7-957C-E351AD5BFCEA": "",
@@ -137,6 +138,7 @@ func TestUUIDsOfRows(t *testing.T) {
 	} {
 		rows := tiedRows(1)
 		rows[0].ServiceProviderUUID = "5c6eb065f4e758f7957ce351ad5bfcea"
+		rows[0].ProjectUUID = &rows[0].ServiceProviderUUID // which no column shows
 		server := waldurtest.Start(t, rows)
 		server.SetFaults(waldurtest.EditRows(setFirst("service_provider_uuid", shown)))
 		_, _, err := client(t, server).ListComponentUsageMonthly(t.Context(), query)
@@ -179,8 +181,8 @@ func TestFormsOfMonths(t *testing.T) {
 			}
 			c := client(t, server)
 			for _, cause := range test.causes {
-				_, _, err := c.ListComponentUsageMonthly(t.Context(), waldur.Query{Start: waldur.NewMonth(2026, 8)})
-				if waldur.CauseOf(err) != cause || name == "refused in both forms" && !strings.Contains(err.Error(), "start=2026-08:") {
+				_, _, err := c.ListComponentUsageMonthly(t.Context(), waldur.Query{Start: waldur.NewMonth(2026, 8), OfferingType: "no"})
+				if waldur.CauseOf(err) != cause || name == "refused in both forms" && !strings.HasPrefix(err.Error(), "GET "+server.URL+waldurtest.Path+"?offering_type=no&page_size=300&start=2026-08: ") {
 					t.Errorf("got %v, want %q", err, cause)
 				}
 			}
@@ -250,12 +252,12 @@ func TestLatest(t *testing.T) {
 func TestRequiredRows(t *testing.T) {
 	t.Parallel()
 	ram := testRow(1, 1, "2026-12-01")
-	ram.ComponentName = "RAM"
+	ram.ComponentType, ram.ComponentName = waldurtest.Token, "RAM "+waldurtest.Token
 	second := func(f waldurtest.Fault) waldurtest.Fault {
 		return waldurtest.On(func(n int, _ *http.Request) bool { return n == 1 }, f)
 	}
 	zero := waldur.Decimal{} // percent, which no row has
-	types := map[string]string{"type_0": "CPU", "type_1": "RAM"}
+	types := map[string]string{"type_0": "CPU", "(token)": "RAM (token)"}
 	for name, test := range map[string]struct {
 		query    waldur.Query
 		fault    waldurtest.Fault

@@ -246,14 +246,16 @@ func TestConnectionsThatFail(t *testing.T) {
 			checkFailure(t, &waldur.Client{URL: &url.URL{Scheme: test.scheme, Host: test.address, Path: "/api/"}}, test.failed)
 		})
 	}
-	t.Run("the text of another scheme", func(t *testing.T) {
-		t.Parallel()
+	for fault, want := range map[*waldurtest.Fault]failed{
+		new(waldurtest.HangUp()): {waldur.ConnectionFailed, true, "EOF"}, // after the handshake
+		new(waldurtest.Status(400, nil, "The plain HTTP request was sent to HTTPS port")): {waldur.HostRefused, false, `400 Bad Request: "The plain HTTP request was sent to HTTPS port"`},
+	} {
 		server := waldurtest.StartTLS(t, nil)
-		server.SetFaults(waldurtest.Status(400, nil, "The plain HTTP request was sent to HTTPS port"))
+		server.SetFaults(*fault)
 		c := client(t, server)
 		c.InsecureSkipVerify = true
-		checkFailure(t, c, failed{waldur.HostRefused, false, `400 Bad Request: "The plain HTTP request was sent to HTTPS port"`})
-	})
+		checkFailure(t, c, want)
+	}
 }
 
 // TestRequestsGoThroughTheProxy, after a failure that passes, and bring the recorded rows. The
@@ -306,6 +308,7 @@ func TestProxiesThatFail(t *testing.T) {
 		"down, for http":          {"http://" + down, "http://waldur.example.com", failed{waldur.ProxyUnreachable, true, "connection refused"}},
 		"down, https":             {"https://" + down, "", failed{waldur.ProxyUnreachable, true, "connection refused"}},
 		"closes":                  {"http://" + listen(t, ""), "", failed{waldur.ProxyFailed, true, "EOF"}},
+		"no HTTP, for http":       {"http://" + listen(t, "SSH-2.0-OpenSSH_9.6\r\n"), "http://waldur.example.com", failed{waldur.NotHTTP, false, `malformed HTTP response "SSH-2.0-OpenSSH_9.6"`}},
 		"https to http":           {"https://" + plainHost, "", failed{waldur.ProxyNoTLS, false, "first record does not look like a TLS handshake"}},
 		"https that is closed":    {"https://" + listen(t, ""), "", failed{waldur.ProxyNoTLS, true, "EOF"}},
 		"https that is untrusted": {secure.URL, "", failed{waldur.ProxyUntrusted, false, "certificate signed by unknown authority"}},
@@ -371,7 +374,7 @@ func pool(certificate *tls.Certificate) *x509.CertPool {
 	return pool
 }
 
-// startTLS returns a client of a server with a TLS configuration, or one that offers HTTP/2,
+// startTLS returns a client of a server with a TLS configuration, which offers HTTP/2 as well,
 // and the requests to it.
 func startTLS(t *testing.T, config *tls.Config) (c *waldur.Client, requests chan *http.Request) {
 	t.Helper()
@@ -381,16 +384,15 @@ func startTLS(t *testing.T, config *tls.Config) (c *waldur.Client, requests chan
 		w.Header().Set("X-Result-Count", "0")
 		_, _ = io.WriteString(w, "[]")
 	}))
-	if server.EnableHTTP2 = config == nil; config != nil { // which httptest would read, and change
-		server.TLS = &tls.Config{GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return config, nil }}
-	}
-	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	config.NextProtos = []string{"h2", "http/1.1"}
+	server.TLS = &tls.Config{GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return config, nil }} // httptest reads no certificate of it
+	server.EnableHTTP2, server.Config.ErrorLog = true, log.New(io.Discard, "", 0)
 	server.StartTLS()
 	t.Cleanup(server.Close)
 	return &waldur.Client{URL: &url.URL{Scheme: "https", Host: server.Listener.Addr().String(), Path: "/api/"}}, requests
 }
 
-// TestServersThatAreNotTrusted name the certificate, and why.
+// TestServersThatAreNotTrusted name the certificate, and why. Others are sent HTTP/1.1.
 func TestServersThatAreNotTrusted(t *testing.T) {
 	t.Parallel()
 	root, other := issue(t, nil, named("Root")), issue(t, nil, named("Other"))
@@ -432,10 +434,10 @@ func TestServersThatAreNotTrusted(t *testing.T) {
 			}
 		})
 	}
-	c, _ := startTLS(t, &tls.Config{Certificates: []tls.Certificate{full}})
+	c, requests := startTLS(t, &tls.Config{Certificates: []tls.Certificate{full}})
 	for _, c := range []*waldur.Client{{URL: c.URL, RootCAs: pool(root)}, {URL: c.URL, InsecureSkipVerify: true}} {
-		if _, _, err := c.ListComponentUsageMonthly(t.Context(), allMonths); err != nil {
-			t.Errorf("insecure: %t: %v", c.InsecureSkipVerify, err)
+		if _, _, err := c.ListComponentUsageMonthly(t.Context(), allMonths); err != nil || (<-requests).Proto != "HTTP/1.1" {
+			t.Errorf("insecure: %t: %v, or it used HTTP/2", c.InsecureSkipVerify, err)
 		}
 	}
 }
@@ -524,17 +526,4 @@ func TestSettingsForTheServerAreNotForAProxy(t *testing.T) {
 	}
 	untrusting := &waldur.Client{URL: c.URL, Proxy: c.Proxy, RootCAs: pool(other), InsecureSkipVerify: true}
 	checkFailure(t, untrusting, failed{waldur.ProxyUntrusted, false, "certificate signed by unknown authority"})
-}
-
-// TestRequestsUseHTTP1, whatever the server offers.
-func TestRequestsUseHTTP1(t *testing.T) {
-	t.Parallel()
-	c, requests := startTLS(t, nil)
-	c.InsecureSkipVerify = true
-	if _, _, err := c.ListComponentUsageMonthly(t.Context(), allMonths); err != nil {
-		t.Fatal(err)
-	}
-	if r := <-requests; r.Proto != "HTTP/1.1" {
-		t.Errorf("a request in %s", r.Proto)
-	}
 }

@@ -54,9 +54,8 @@ func inBubble(t *testing.T, c *Client, serve http.HandlerFunc) *Client {
 	c.prepared.Do(c.prepare)
 	c.transport.DialContext = connections.dial
 	t.Cleanup(func() {
-		c.transport.CloseIdleConnections()
-		_ = server.Close()
 		time.Sleep(time.Hour) // what is left in the bubble then is left for good, and fails the test
+		_ = server.Close()
 	})
 	return c
 }
@@ -133,6 +132,9 @@ func TestRetryAfter(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
+				if got := parseRetryAfter(test.header); got != test.wait && test.wait >= 0 {
+					t.Errorf("read as %s", got)
+				}
 				var times []time.Duration
 				c := inBubble(t, &Client{MaxRetries: 1}, func(w http.ResponseWriter, r *http.Request) {
 					times = append(times, time.Since(midnight))
@@ -455,34 +457,45 @@ func TestReadsThatEndWithinAList(t *testing.T) {
 // TestDataThatChanges is read again after waits that double, ten times at most.
 func TestDataThatChanges(t *testing.T) {
 	t.Parallel()
+	const numbers = "received %d rows; the server counts 1 (passes: %d, changes of the data: %d): "
+	const changed, late = numbers + "two consecutive reads returned different rows", numbers + "no time was left for the request"
 	for name, test := range map[string]struct {
 		writes      time.Duration // how long the data changes
+		failsAt     time.Duration // when a request fails, and all later ones hang
 		changeWait  time.Duration
 		deadline    time.Duration
+		cause       Cause
 		problem     string
 		least, most time.Duration
 	}{
-		"for a while": {writes: 20 * time.Second, least: 20 * time.Second, most: 40 * time.Second},
-		"for good": {writes: time.Hour, problem: "received 1 rows; the server counts 1 (passes: 2, changes of the data: 10): two consecutive reads returned different rows",
-			least: 27 * time.Second, most: 42 * time.Second},
-		"longer than the read": {writes: time.Hour, changeWait: time.Hour, deadline: time.Minute, least: 0, most: time.Second,
-			problem: "received 1 rows; the server counts 1 (passes: 2, changes of the data: 1): two consecutive reads returned different rows"},
-		"until the read ends": {writes: time.Hour, deadline: 950 * time.Millisecond, least: 950 * time.Millisecond, most: 950 * time.Millisecond,
-			problem: "received 0 rows; the server counts 1 (passes: 1, changes of the data: 1): no time was left for the request"},
+		"for a while":          {writes: 20 * time.Second, least: 20 * time.Second, most: 40 * time.Second},
+		"for good":             {writes: time.Hour, cause: DataChanges, problem: fmt.Sprintf(changed, 1, 2, 10), least: 27 * time.Second, most: 42 * time.Second},
+		"longer than the read": {writes: time.Hour, changeWait: time.Hour, deadline: time.Minute, cause: DataChanges, problem: fmt.Sprintf(changed, 1, 2, 1), most: time.Second},
+		"until the read ends":  {writes: time.Hour, deadline: 950 * time.Millisecond, cause: DataChanges, problem: fmt.Sprintf(late, 0, 1, 1), least: 950 * time.Millisecond, most: 950 * time.Millisecond},
+		"until a reading ends": {writes: time.Hour, deadline: 750 * time.Millisecond, cause: DataChanges, problem: fmt.Sprintf(late, 1, 2, 1), least: 750 * time.Millisecond, most: 750 * time.Millisecond},
+		"until a failure": {writes: time.Hour, failsAt: 500 * time.Millisecond, deadline: 5 * time.Second, cause: ReadTimedOut, least: 5 * time.Second, most: 5 * time.Second,
+			problem: fmt.Sprintf(late, 1, 2, 1) + "; the previous attempt failed: the server responded with 500 Internal Server Error"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				c := inBubble(t, &Client{ChangeWait: test.changeWait}, func(w http.ResponseWriter, r *http.Request) {
-					time.Sleep(200 * time.Millisecond)
-					sendRow(w, r, 1, int(min(time.Since(midnight), test.writes)))
+				failed := false
+				c := inBubble(t, &Client{ChangeWait: test.changeWait, MaxRetries: 1}, func(w http.ResponseWriter, r *http.Request) {
+					switch time.Sleep(200 * time.Millisecond); {
+					case failed:
+						hang(r)
+					case test.failsAt > 0 && time.Since(midnight) > test.failsAt:
+						failed = true
+						w.WriteHeader(http.StatusInternalServerError)
+					default:
+						sendRow(w, r, 1, int(min(time.Since(midnight), test.writes)))
+					}
 				})
 				ctx, cancel := context.WithTimeout(t.Context(), cmp.Or(test.deadline, time.Hour))
 				defer cancel()
 				_, _, err := c.ListComponentUsageMonthly(ctx, Query{Start: NewMonth(1900, 1), Consistent: true})
-				failed, _ := errors.AsType[*Error](err)
-				if test.problem == "" && err != nil || test.problem != "" && (failed == nil || failed.Cause != DataChanges || failed.Problem() != test.problem || !failed.Partial) {
-					t.Errorf("got %v", err)
+				if got, ok := errors.AsType[*Error](err); CauseOf(err) != test.cause || ok && (got.Problem() != test.problem || !got.Partial) {
+					t.Errorf("got %s, %v", CauseOf(err), err)
 				}
 				if took := time.Since(midnight); took < test.least || took > test.most {
 					t.Errorf("it took %s", took)
