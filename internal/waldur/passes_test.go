@@ -35,7 +35,8 @@ func TestPassesHaveOtherPages(t *testing.T) {
 	}
 }
 
-// TestResponsesOfAListAreBounded. It changes the limit, so it does not run in parallel.
+// TestResponsesOfAListAreBounded, except those without new rows. It changes the limit, so it does
+// not run in parallel.
 func TestResponsesOfAListAreBounded(t *testing.T) {
 	limit := maxListBytes
 	defer func() { maxListBytes = limit }()
@@ -43,17 +44,27 @@ func TestResponsesOfAListAreBounded(t *testing.T) {
 	for i := range rows {
 		rows[i].OfferingName = strings.Repeat("long", 15<<10) // 60 KiB
 	}
-	u, err := ParseURL(waldurtest.Start(t, rows).URL)
+	server := waldurtest.Start(t, rows)
+	u, err := ParseURL(server.URL)
 	if err != nil {
 		t.Fatal(err)
 	}
-	query := Query{Start: NewMonth(1900, 1), PageSize: 10}
-	for limit, cause := range map[int]Cause{3 << 20: "", 1 << 20: TooManyRows} {
-		maxListBytes = limit
-		query.Consistent = true // whose second reading drops the rows of the first
+	query := Query{Start: NewMonth(1900, 1), PageSize: 10, Consistent: true} // whose second reading drops the rows of the first
+	for _, test := range []struct {
+		limit int
+		count string
+		cause Cause
+		want  string
+	}{
+		{3 << 20, "35", "", ""},
+		{3 << 20, "36", RowsMissing, "received 35 rows; the server counts 36 (passes: 8,"},
+		{1 << 20, "35", TooManyRows, "the server counts 35 rows, but the limit is 1 MiB of responses"},
+	} {
+		maxListBytes = test.limit
+		server.SetFaults(waldurtest.SetHeader("X-Result-Count", test.count))
 		_, _, err = (&Client{URL: u, Token: waldurtest.Token}).ListComponentUsageMonthly(t.Context(), query)
-		if CauseOf(err) != cause || err != nil && !strings.Contains(err.Error(), "the server counts 35 rows, but the limit is 1 MiB of responses") {
-			t.Errorf("%d bytes: got %v", limit, err)
+		if CauseOf(err) != test.cause || err != nil && !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%d bytes: got %v", test.limit, err)
 		}
 	}
 }
