@@ -181,7 +181,7 @@ func TestRetryAfterHoldsBackAllRequests(t *testing.T) {
 		var reads sync.WaitGroup
 		for i := range 5 {
 			reads.Go(func() {
-				time.Sleep([]time.Duration{0, 0, 0, 7 * time.Second, 7 * time.Second}[i])
+				time.Sleep([]time.Duration{0, 0, 0, 2 * time.Second, 7 * time.Second}[i])
 				if err := list(t.Context(), c, 0); err != nil {
 					t.Error(err)
 				}
@@ -324,6 +324,7 @@ func TestReadsThatEnd(t *testing.T) {
 		timeout   time.Duration // of a request, 30 s if it is 0
 		retryWait time.Duration
 		failures  int           // 500 responses, before the server hangs
+		after     string        // their Retry-After header
 		deadline  time.Duration // of the read
 		cancel    time.Duration // of the read
 		silent    bool          // the server does not even take part in a TLS handshake
@@ -339,10 +340,12 @@ func TestReadsThatEnd(t *testing.T) {
 		"with a shorter time":           {timeout: 7 * time.Second, cause: RequestTimedOut, problem: "no complete response within 7s", attempts: 1, least: 7 * time.Second},
 		"in a handshake":                {silent: true, cause: RequestTimedOut, problem: timeout, attempts: 1, least: 30 * time.Second},
 		"at a proxy":                    {silent: true, proxy: true, cause: ProxyUnreachable, problem: timeout, attempts: 1, least: 30 * time.Second},
+		"behind a proxy":                {proxy: true, cause: RequestTimedOut, problem: timeout, attempts: 1, least: 30 * time.Second},
 		"at a proxy that accepts":       {silent: true, proxy: true, accepts: true, cause: ProxyFailed, problem: timeout, attempts: 1, least: 30 * time.Second},
 		"with the read's time":          {retries: 1, deadline: 9 * time.Second, cause: ReadTimedOut, problem: "no time was left for the request", attempts: 1, least: 9 * time.Second},
 		"after a failure":               {retries: 1, failures: 1, deadline: 9 * time.Second, cause: ReadTimedOut, problem: "no time was left for the request" + previous, attempts: 2, least: 9 * time.Second},
 		"without time for a wait":       {retries: 1, retryWait: time.Minute, failures: 1, deadline: 9 * time.Second, cause: ServerError, problem: refused, attempts: 1},
+		"without time for Retry-After":  {retries: 1, failures: 1, after: "9", deadline: 9 * time.Second, cause: ServerError, problem: refused, attempts: 1},
 		"canceled":                      {retries: 1, cancel: time.Second, cause: Canceled, problem: "the read was canceled", attempts: 1, least: time.Second},
 		"canceled in a wait":            {retries: 1, retryWait: time.Hour, failures: 1, cancel: time.Second, cause: Canceled, problem: "the read was canceled" + previous, attempts: 1, least: time.Second},
 		"canceled after a failure":      {retries: 1, failures: 1, cancel: time.Second, cause: Canceled, problem: "the read was canceled" + previous, attempts: 2, least: time.Second},
@@ -360,6 +363,7 @@ func TestReadsThatEnd(t *testing.T) {
 					if requests++; requests > test.failures {
 						hang(r)
 					}
+					w.Header().Set("Retry-After", test.after)
 					w.WriteHeader(http.StatusInternalServerError)
 				})
 				if test.silent {
@@ -382,7 +386,7 @@ func TestReadsThatEnd(t *testing.T) {
 				if !ok || failed.Cause != test.cause || failed.Problem() != test.problem || failed.Request.Attempts != test.attempts || failed.Partial {
 					t.Fatalf("got %s, %v", CauseOf(err), err)
 				}
-				if failed.OutOfTime != (name == "without time for a wait") {
+				if failed.OutOfTime != strings.HasPrefix(name, "without time") {
 					t.Errorf("out of time: %t", failed.OutOfTime)
 				}
 				if errors.Is(err, context.DeadlineExceeded) != (test.cause == ReadTimedOut) || errors.Is(err, context.Canceled) != (test.cause == Canceled) {
@@ -399,26 +403,29 @@ func TestReadsThatEnd(t *testing.T) {
 // TestReadsThatEndWithinAList have its numbers. The requests of the other pages end at once.
 func TestReadsThatEndWithinAList(t *testing.T) {
 	t.Parallel()
-	const received = "received 1 rows; the server counts %d (passes: 1, changes of the data: 0): no time was left for the request"
+	const received, late = "received 1 rows; the server counts %d (passes: 1, changes of the data: 0): ", "no time was left for the request"
 	for name, test := range map[string]struct {
-		rows     int // each on a page of its own
-		failures int // of page 2, before it hangs
-		status   int
-		cancel   time.Duration
+		rows     int           // each on a page of its own
+		failures int           // of page 2, before it hangs
+		status   int           // of these failures
+		cancel   time.Duration // of the read
+		requests int           // pages that were requested
 		cause    Cause
 		problem  string
 	}{
-		"with the read's time": {9, 0, 0, 0, ReadTimedOut, fmt.Sprintf(received, 9)},
-		"after a failure":      {2, 1, 500, 0, ReadTimedOut, fmt.Sprintf(received, 2) + "; the previous attempt failed: the server responded with 500 Internal Server Error"},
-		"canceled":             {9, 0, 0, time.Second, Canceled, "the read was canceled"},
-		"with a refusal":       {9, 1, 403, 0, PageDenied, "the server responded with 403 Forbidden"},
+		"with the read's time": {9, 0, 0, 0, 5, ReadTimedOut, fmt.Sprintf(received, 9) + late},
+		"after a failure":      {2, 1, 500, 0, 2, ReadTimedOut, fmt.Sprintf(received, 2) + late + "; the previous attempt failed: the server responded with 500 Internal Server Error"},
+		"held back":            {2, 0, 0, 0, 1, HeldBack, fmt.Sprintf(received, 2) + "a Retry-After header holds back all requests for another 1m0s"},
+		"canceled":             {9, 0, 0, time.Second, 5, Canceled, "the read was canceled"},
+		"with a refusal":       {9, 1, 403, 0, 5, PageDenied, "the server responded with 403 Forbidden"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				var mu sync.Mutex
 				requests := map[string]int{} // by page
-				c := inBubble(t, &Client{MaxRetries: 1}, func(w http.ResponseWriter, r *http.Request) {
+				c := &Client{MaxRetries: 1}
+				inBubble(t, c, func(w http.ResponseWriter, r *http.Request) {
 					mu.Lock()
 					page := r.URL.Query().Get("page")
 					requests[page]++
@@ -426,6 +433,9 @@ func TestReadsThatEndWithinAList(t *testing.T) {
 					mu.Unlock()
 					switch {
 					case page == "":
+						if test.cause == HeldBack { // by another read
+							c.hold(time.Minute)
+						}
 						sendRow(w, r, test.rows, 1)
 					case refused:
 						time.Sleep(time.Second) // until others are in progress
@@ -441,12 +451,12 @@ func TestReadsThatEndWithinAList(t *testing.T) {
 				}
 				err := list(ctx, c, 10*time.Second)
 				failed, ok := errors.AsType[*Error](err)
-				if !ok || failed.Cause != test.cause || failed.Problem() != test.problem || failed.Partial != (test.cause == ReadTimedOut) {
+				if !ok || failed.Cause != test.cause || failed.Problem() != test.problem || failed.Partial != strings.HasPrefix(test.problem, "received") {
 					t.Fatalf("got %s, %v", CauseOf(err), err)
 				}
 				mu.Lock()
 				defer mu.Unlock()
-				if len(requests) != min(test.rows, 1+maxRequests) || test.failures > 0 && failed.Request.Attempts != requests["2"] {
+				if len(requests) != test.requests || test.failures > 0 && failed.Request.Attempts != requests["2"] {
 					t.Errorf("got %v after requests for %v", err, requests)
 				}
 			})
