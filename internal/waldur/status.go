@@ -101,7 +101,7 @@ func (c *Client) statusError(resp *http.Response, path string) *Error {
 	case c.URL.Scheme == "http" && wantsTLS.Match(body):
 		failed.set(WantsTLS, wantsTLSText)
 		return failed
-	case strings.Contains(detail, "Too Large"): // nginx
+	case isOther && strings.Contains(detail, "Too Large"): // nginx
 		failed.Cause = HeadersTooLarge
 	case len(refused) > 0:
 		failed.refuse(refused, c.redactor)

@@ -47,6 +47,7 @@ func TestStatuses(t *testing.T) {
 		"403, identity":           {status(403, http.Header{"Content-Encoding": {"identity"}}, `{"detail":"No."}`), waldur.Forbidden, `403 Forbidden: "No."`, false},
 		"403, br":                 {status(403, http.Header{"Content-Encoding": {"br"}}, `{"detail":"No."}`), waldur.Forbidden, `403 Forbidden and a body that cannot be read: its Content-Encoding is "br"`, false},
 		"403, a page in br":       {status(403, http.Header{"Content-Type": {"text/html"}, "Content-Encoding": {"br"}}, "?"), waldur.PageDenied, `and a body that cannot be read: its Content-Encoding is "br"`, false},
+		"400, too large":          {status(400, nil, `{"detail":"Too Large."}`), waldur.BadRequest, `400 Bad Request: "Too Large."`, false},
 		"403 of a filter":         {status(403, nil, `{"start":["No."]}`), waldur.Forbidden, `403 Forbidden: "start: No."`, false},
 		"403 with a Location":     {status(403, http.Header{"Location": {"https://elsewhere.example/login"}}, ""), waldur.PageDenied, "403 Forbidden", false},
 		"404":                     {status(404, nil, `{"detail":"Not found."}`), waldur.NotFound, `404 Not Found: "Not found."`, false},
