@@ -1,6 +1,3 @@
-// Copyright (c) The terraform-provider-waldur authors
-// SPDX-License-Identifier: MPL-2.0
-
 // Command checkwaldur checks that a Waldur server behaves as the provider needs.
 // "make check-waldur" runs it. It only reads, and prints a table of facts.
 //
@@ -78,7 +75,7 @@ func run(getenv func(string) string, now time.Time, stdout, stderr io.Writer) in
 // newClient returns a client with the settings of the environment. The error names the
 // variable, and does not repeat its value.
 func newClient(getenv func(string) string) (*waldur.Client, error) {
-	client := &waldur.Client{UserAgent: "terraform-provider-waldur-check", MaxRetries: 2, RetryWait: retryWait, ChangeWait: time.Millisecond}
+	client := &waldur.Client{UserAgent: "terraform-provider-waldur-check", MaxRetries: 2, RetryWait: retryWait}
 	var err error
 	if client.URL, err = waldur.ParseURL(getenv(urlVariable)); err != nil {
 		return nil, fmt.Errorf("%s %w", urlVariable, err)

@@ -1,6 +1,3 @@
-// Copyright (c) The terraform-provider-waldur authors
-// SPDX-License-Identifier: MPL-2.0
-
 package main
 
 import (
@@ -157,7 +154,7 @@ func advice(cause waldur.Cause) string {
 		return "Set " + tokenVariable + " to a valid token"
 	case waldur.WrongHost, waldur.Expired, waldur.NotYetValid, waldur.NoAuthorities, waldur.NoIntermediate, waldur.UnknownAuthority:
 		return "The certificate of the server is not trusted. If it comes from a private authority, set " + caCertVariable
-	case waldur.ServerError, waldur.RateLimited, waldur.StatusTimeout, waldur.TooEarly, waldur.ResponseCut:
+	case waldur.ServerError, waldur.RateLimited, waldur.StatusTimeout, waldur.ResponseCut:
 		return "Run the check again later"
 	}
 	if strings.HasPrefix(string(cause), "proxy") {

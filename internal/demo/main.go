@@ -1,6 +1,3 @@
-// Copyright (c) The terraform-provider-waldur authors
-// SPDX-License-Identifier: MPL-2.0
-
 // Command demo is an in-memory Waldur server with two years' usage of a computing centre
 // that does not exist.
 //

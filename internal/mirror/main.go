@@ -1,6 +1,3 @@
-// Copyright (c) The terraform-provider-waldur authors
-// SPDX-License-Identifier: MPL-2.0
-
 // Command mirror copies the archives of a release into a folder from which Terraform and
 // OpenTofu install the provider: a filesystem mirror and, served over HTTPS, a network mirror.
 // "make mirror" runs it.

@@ -1,6 +1,3 @@
-// Copyright (c) The terraform-provider-waldur authors
-// SPDX-License-Identifier: MPL-2.0
-
 package provider
 
 import (
@@ -32,9 +29,8 @@ import (
 	"terraform-provider-waldur/internal/waldurtest"
 )
 
-// TestMain prepares the environment for Terraform and OpenTofu alike: the tests'
-// provider has the address of the real one, and personal settings do not affect the
-// tests.
+// TestMain prepares the environment for Terraform and OpenTofu alike: the tests' provider has the
+// address of the real one, and personal settings do not affect the tests.
 func TestMain(m *testing.M) {
 	for _, variable := range []string{urlVariable, tokenVariable, profileVariable, "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy", "TF_CLI_CONFIG_FILE", "TF_CLI_ARGS", "TF_LOG", "TF_LOG_PROVIDER", "TF_WORKSPACE", "TF_DATA_DIR"} {
 		_ = os.Unsetenv(variable)
@@ -95,8 +91,8 @@ func accept(t *testing.T, config string, checks ...statecheck.StateCheck) {
 	})
 }
 
-// refuse applies a configuration that fails with an error. Its text has all the
-// parts, in their order.
+// refuse applies a configuration that fails with an error. Its text has all the parts, in their
+// order.
 func refuse(t *testing.T, config string, parts ...string) {
 	t.Helper()
 	acctest.Test(t, acctest.TestCase{
@@ -105,8 +101,8 @@ func refuse(t *testing.T, config string, parts ...string) {
 	})
 }
 
-// inLines matches a text with all the parts, in their order, however Terraform
-// breaks it into lines.
+// inLines matches a text with all the parts, in their order, however Terraform breaks it into
+// lines.
 func inLines(parts ...string) *regexp.Regexp {
 	patterns := make([]string, len(parts))
 	for i, part := range parts {
@@ -125,8 +121,8 @@ func hclText(s string) string {
 	return strings.NewReplacer("${", "$${", "%{", "%%{", `\u0026`, "&", `\u003c`, "<", `\u003e`, ">").Replace(string(quoted))
 }
 
-// TestAccReadsTheRecordedRows compares every value of all recorded rows with the value that
-// Waldur sent, in HCL.
+// TestAccReadsTheRecordedRows compares every value of all recorded rows with the value that Waldur
+// sent, in HCL.
 func TestAccReadsTheRecordedRows(t *testing.T) {
 	rows := waldurtest.ContractRows()
 	slices.SortFunc(rows, func(a, b waldurtest.Row) int {
@@ -168,8 +164,8 @@ output "compared" {
 		output("compared", knownvalue.Int64Exact(35*17)))
 }
 
-// TestAccRandomDecimalsAreExact compares 3,000 random decimals of up to 20 digits in
-// the state with their literals.
+// TestAccRandomDecimalsAreExact compares 3,000 random decimals of up to 20 digits in the state with
+// their literals.
 func TestAccRandomDecimalsAreExact(t *testing.T) {
 	chance := rand.New(rand.NewPCG(1, 2))
 	rows := make([]waldurtest.Row, 1000)
@@ -240,8 +236,8 @@ output "different" {
 	}
 }
 
-// TestAccCountsDivideEqually in the plan and in the apply of the saved plan: Terraform
-// calculates with as many bits as a number is sent with.
+// TestAccCountsDivideEqually in the plan and in the apply of the saved plan: Terraform calculates
+// with as many bits as a number is sent with.
 func TestAccCountsDivideEqually(t *testing.T) {
 	tf := newTerraform(t, plain+`
 data "waldur_component_usage_monthly" "all" {
@@ -353,8 +349,8 @@ resource "terraform_data" "address" {
 	}
 }
 
-// TestAccWithAnotherProvider uses this provider under a second local name, together
-// with a provider named "waldur", such as Waldur's provider for resources.
+// TestAccWithAnotherProvider uses this provider under a second local name, together with a provider
+// named "waldur", such as Waldur's provider for resources.
 func TestAccWithAnotherProvider(t *testing.T) {
 	accept(t, fmt.Sprintf(`
 terraform {
@@ -382,8 +378,8 @@ output "both" {
 `, recorded(t).URL, waldurtest.Token), output("both", knownvalue.StringExact("the other provider's project: 8 rows")))
 }
 
-// otherProvider stands for Waldur's provider for resources. It has the same type
-// name, but its own data source.
+// otherProvider stands for Waldur's provider for resources. It has the same type name, but its own
+// data source.
 type otherProvider struct{ waldurProvider }
 
 func (*otherProvider) DataSources(context.Context) []func() datasource.DataSource {

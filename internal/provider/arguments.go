@@ -1,6 +1,3 @@
-// Copyright (c) The terraform-provider-waldur authors
-// SPDX-License-Identifier: MPL-2.0
-
 package provider
 
 import (
@@ -25,10 +22,10 @@ import (
 	"terraform-provider-waldur/internal/waldur"
 )
 
-// parseArgument returns the parsed value of an argument, or the zero value if it is
-// not set. An error is reported at the argument.
+// parseArgument returns the parsed value of an argument, or the zero value if it is null or
+// unknown. An error is reported at the argument.
 func parseArgument[T any](argument types.String, at path.Path, parse func(string) (T, error), diags *diag.Diagnostics) (value T) {
-	if argument.IsNull() {
+	if !isKnown(argument) {
 		return value
 	}
 	value, err := parse(argument.ValueString())
@@ -38,40 +35,37 @@ func parseArgument[T any](argument types.String, at path.Path, parse func(string
 	return value
 }
 
-// shortNumber returns a number for an error. It takes no time for numbers with extreme exponents.
-func shortNumber(f *big.Float) string {
-	short, _ := f.Float64()
-	return strconv.FormatFloat(short, 'g', -1, 64)
-}
-
 // wholeNumber returns a number that wholeNumberBetween accepts, or 0 if it is null.
 func wholeNumber(number types.Number) int {
 	if number.IsNull() {
 		return 0
 	}
 	n, _ := number.ValueBigFloat().Int64()
-	return int(min(n, math.MaxInt))
+	return int(n)
 }
 
-// maxNumber bounds the numbers that parseNumber accepts. With ten decimal places, they
-// have as many digits as a decimal may have.
+// maxNumber bounds the numbers that parseNumber accepts. With ten decimal places, they have as many
+// digits as a decimal may have.
 const maxNumber = 1e29
 
-// parseNumber returns a number of a configuration as a decimal, rounded to ten decimal
-// places: Terraform calculates in binary, where 0.6 * 100 is slightly more than 60. The
-// error continues a sentence that begins with the name of the argument.
+// parseNumber returns a number of a configuration as a decimal, rounded to ten decimal places:
+// Terraform calculates in binary, where 0.6 * 100 is slightly more than 60. The error continues a
+// sentence that begins with the name of the argument.
 func parseNumber(f *big.Float) (waldur.Decimal, error) {
-	switch size, _ := f.Float64(); {
+	if f == nil {
+		return waldur.Decimal{}, errors.New("must not be null")
+	}
+	switch size, _ := f.Float64(); { // which takes no time for extreme exponents
 	case math.Abs(size) > maxNumber:
-		return waldur.Decimal{}, fmt.Errorf("must be between %g and %g; got %s", -maxNumber, maxNumber, shortNumber(f))
+		return waldur.Decimal{}, fmt.Errorf("must be between %g and %g; got %g", -maxNumber, maxNumber, size)
 	case math.Abs(size) < 1e-11: // writing all its zeros would take long
 		return waldur.Decimal{}, nil
 	}
 	return waldur.ParseDecimal(f.Text('f', 10))
 }
 
-// parsePercent returns a percentage like parseNumber. It refuses numbers that round to 0,
-// but are not 0.
+// parsePercent returns a percentage like parseNumber. It refuses numbers that round to 0, but are
+// not 0.
 func parsePercent(f *big.Float) (waldur.Decimal, error) {
 	percent, err := parseNumber(f)
 	if err == nil && f.Sign() != 0 && percent.IsZero() {
@@ -131,8 +125,8 @@ func parseProfile(text string) (string, error) {
 	return text, nil
 }
 
-// parseFilterText parses the text of a filter. Waldur trims white space, including some
-// control characters, and ignores an empty filter, so a blank filter would select all rows.
+// parseFilterText parses the text of a filter. Waldur trims white space, including some control
+// characters, and ignores an empty filter, so a blank filter would select all rows.
 func parseFilterText(text string) (string, error) {
 	for _, r := range text {
 		if unicode.IsControl(r) {
@@ -189,8 +183,8 @@ func isNumber(column *waldur.Column) bool {
 	return column.Kind == waldur.WholeNumberKind || column.Kind == waldur.DecimalKind
 }
 
-// columnAmong returns the column with a name that is among others. The error suggests the
-// nearest one.
+// columnAmong returns the column with a name that is among others. The error suggests the nearest
+// one.
 func columnAmong(columns []*waldur.Column, name string) (*waldur.Column, error) {
 	switch names := waldur.ColumnNames(columns); {
 	case slices.Contains(names, name):

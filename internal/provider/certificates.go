@@ -1,6 +1,3 @@
-// Copyright (c) The terraform-provider-waldur authors
-// SPDX-License-Identifier: MPL-2.0
-
 package provider
 
 import (
@@ -12,8 +9,8 @@ import (
 	"strings"
 )
 
-// parseAuthorities returns the system's certificate authorities and those in a PEM
-// text. Each block must be a certificate that Go can read.
+// parseAuthorities returns the system's certificate authorities and those in a PEM text. Each block
+// must be a certificate that Go can read.
 func parseAuthorities(text string) (*x509.CertPool, error) {
 	pool, err := x509.SystemCertPool()
 	if err != nil {
@@ -26,9 +23,9 @@ func parseAuthorities(text string) (*x509.CertPool, error) {
 	return pool, err
 }
 
-// parseCertificates returns the certificates of a PEM text, in their order. The error
-// continues a sentence that begins with the name of the argument, and contains no
-// part of the text, which may be a private key.
+// parseCertificates returns the certificates of a PEM text, in their order. The error continues a
+// sentence that begins with the name of the argument, and contains no part of the text, which may
+// be a private key.
 func parseCertificates(text string) ([]*x509.Certificate, error) {
 	blocks, err := parsePEM(text)
 	if err != nil {
@@ -53,8 +50,8 @@ const (
 	pemEnd   = "-----END"
 )
 
-// parsePEM returns the blocks of a PEM text, of which there is at least one. Package
-// encoding/pem silently skips damaged blocks; here they are errors.
+// parsePEM returns the blocks of a PEM text, of which there is at least one. Package encoding/pem
+// silently skips damaged blocks; here they are errors.
 func parsePEM(text string) ([]*pem.Block, error) {
 	parts := strings.Split(text, pemBegin)
 	var blocks []*pem.Block
@@ -89,8 +86,8 @@ func lostLineBreaks(text string) string {
 	return ""
 }
 
-// parseKey checks that a PEM text has one private key that is not encrypted, and
-// returns the text. The error is like that of parseCertificates.
+// parseKey checks that a PEM text has one private key that is not encrypted, and returns the text.
+// The error is like that of parseCertificates.
 func parseKey(text string) (string, error) {
 	blocks, err := parsePEM(text)
 	if err != nil {
@@ -111,8 +108,8 @@ func parseKey(text string) (string, error) {
 	return text, nil
 }
 
-// clientCertificate returns a client's certificate with its key. Both are PEM texts that
-// are valid by themselves.
+// clientCertificate returns a client's certificate with its key. Both are PEM texts that are valid
+// by themselves.
 func clientCertificate(certificates, key string) (tls.Certificate, error) {
 	lines := func(text string) []byte { return []byte(strings.ReplaceAll(text, pemBegin, "\n"+pemBegin) + "\n") }
 	pair, err := tls.X509KeyPair(lines(certificates), lines(key))

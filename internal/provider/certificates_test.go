@@ -1,6 +1,3 @@
-// Copyright (c) The terraform-provider-waldur authors
-// SPDX-License-Identifier: MPL-2.0
-
 package provider
 
 import (
@@ -139,8 +136,8 @@ func TestBadClientCertificates(t *testing.T) {
 	cert, right, wrong := certPEM(certificate), keyPEM(t, key), keyPEM(t, otherKey)
 	legacy := strings.Replace(pemBlock("EC PRIVATE KEY", []byte("5ecre7 and more")), "-----\n", "-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\n", 1)
 	for name, test := range map[string]struct{ cert, key, at, part string }{
-		"the certificate alone":   {cert, "", "client_cert_pem", "client_cert_pem must be set together with client_key_pem."},
-		"the key alone":           {"", right, "client_key_pem", "client_key_pem must be set together with client_cert_pem."},
+		"the certificate alone":   {cert, "", "client_cert_pem", "client_cert_pem and client_key_pem must be set together."},
+		"the key alone":           {"", right, "client_cert_pem", "client_cert_pem and client_key_pem must be set together."},
 		"another key":             {cert, wrong, "client_key_pem", "client_key_pem is not the key of the certificate in client_cert_pem, or cannot be read."},
 		"a damaged key":           {cert, pemBlock("PRIVATE KEY", []byte("5ecre7")), "client_key_pem", "cannot be read."},
 		"an encrypted key":        {cert, pemBlock("ENCRYPTED PRIVATE KEY", []byte("5ecre7")), "client_key_pem", "client_key_pem must not be encrypted; decrypt the key first"},
@@ -152,7 +149,6 @@ func TestBadClientCertificates(t *testing.T) {
 		"names of files":          {"client.pem", right, "client_cert_pem", `client_cert_pem must be text in PEM format, not the name of a file; to read a file, use file("NAME").`},
 		"a name of a key's file":  {cert, "client.key", "client_key_pem", "not the name of a file"},
 		"no PEM":                  {cert, "5ecre7\n5ecre7\n", "client_key_pem", "client_key_pem must be text in PEM format; it has no line that begins with -----BEGIN"},
-		"an empty certificate":    {"", right, "client_key_pem", "must be set together"},
 		"a key that is cut":       {cert, right[:len(right)/2], "client_key_pem", "client_key_pem has a damaged block 1, which is not valid PEM."},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,6 +1,3 @@
-// Copyright (c) The terraform-provider-waldur authors
-// SPDX-License-Identifier: MPL-2.0
-
 package provider
 
 import (
@@ -70,8 +67,8 @@ func (d *componentUsageMonthlyDataSource) Metadata(_ context.Context, req dataso
 func (d *componentUsageMonthlyDataSource) Schema(_ context.Context, _ datasource.SchemaRequest, resp *datasource.SchemaResponse) {
 	month, id, text := acceptedBy(parseMonth), acceptedBy(parseUUID), acceptedBy(parseFilterText)
 	resp.Schema = schema.Schema{
-		MarkdownDescription: "Reads the monthly usage and allocation of each offering's components, as Waldur sums it up: every row that the token's " +
-			"user may see, exactly, in a stable order.",
+		MarkdownDescription: "Reads the monthly usage and allocation of each offering's components, as Waldur sums it up: every row that the token's user " +
+			"may see, exactly, in a stable order.",
 		Attributes: map[string]schema.Attribute{
 			"billing_period": optionalString("Month to read, as `YYYY-MM` or `YYYY-MM-01`. `\"latest\"` is the current month, or last month while Waldur has "+
 				"no rows at all for the current one. Months are in UTC. Conflicts with `start` and `end`. Default: the current month, unless `start` or "+
@@ -89,16 +86,16 @@ func (d *componentUsageMonthlyDataSource) Schema(_ context.Context, _ datasource
 			"billing_type": optionalString("Billing type of the components to read: `fixed`, `usage`, `one`, `few` or `limit`.",
 				acceptedBy(oneOf("fixed", "usage", "one", "few", "limit"))),
 			"require_rows": schema.BoolAttribute{
-				Optional: true, MarkdownDescription: "Fail if the filters select no rows, instead of returning an empty list. " +
-					"`min_usage_percent` is not one of these filters. Default: `false`.",
+				Optional: true, MarkdownDescription: "Fail if the filters select no rows, instead of returning an empty list. `min_usage_percent` is not " +
+					"one of these filters. Default: `false`.",
 			},
 			"usage_period": optionalString("Period of `total_consumed` and `usage_percent`. `\"month\"`: the month of the row. `\"limit_period\"`: the period "+
 				"of the row's limit, up to that month: the month, the calendar quarter, the calendar year, or all months. Conflicts with `start` and `end`. "+
 				"Default: `\"month\"`.",
 				acceptedBy(oneOf("month", wholeLimitPeriod))),
 			"group_by": schema.SetAttribute{
-				MarkdownDescription: "Columns to group by, as in SQL: text columns or `billing_period`. Rows that are equal in these columns become one row. " +
-					"`measured_unit` and `limit_period` are always part of the group, so different units are never added. `total_consumed` and " +
+				MarkdownDescription: "Columns to group by, as in SQL: text columns or `billing_period`. Rows that are equal in these columns become one " +
+					"row. `measured_unit` and `limit_period` are always part of the group, so different units are never added. `total_consumed` and " +
 					"`total_allocated` are exact sums, and `usage_percent` is calculated from them. In a group of several months, `total_allocated` and " +
 					"`usage_percent` are null. All other columns are null. Conflicts with `fields`.",
 				Optional: true, ElementType: types.StringType, Validators: []validator.Set{acceptedBy(parseGroupColumn)},
@@ -106,26 +103,26 @@ func (d *componentUsageMonthlyDataSource) Schema(_ context.Context, _ datasource
 			"min_usage_percent": optionalNumber("Keep only rows with at least this `usage_percent`: `80` means 80 %. Rows without a percentage are left out. "+
 				"The value is rounded to ten decimal places, so that `0.6 * 100` means 60.", numberValidator[waldur.Decimal]{parse: parsePercent}),
 			"order_by": schema.ListAttribute{
-				MarkdownDescription: "Columns to order `summaries` by. A `-` before a name means descending. Nulls come last in both directions. " +
-					"Text is ordered by its Unicode code points. Ties, and all rows by default, are ordered by month, newest first, then by " +
-					"`offering_name`, `component_name`, `offering_uuid` and `component_type`.",
+				MarkdownDescription: "Columns to order `summaries` by. A `-` before a name means descending. Nulls come last in both directions. Text is " +
+					"ordered by its Unicode code points. Ties, and all rows by default, are ordered by month, newest first, then by `offering_name`, " +
+					"`component_name`, `offering_uuid` and `component_type`.",
 				Optional: true, ElementType: types.StringType, Validators: []validator.List{acceptedBy(parseOrdering)},
 			},
-			"limit": optionalNumber("Maximum number of rows to return: the first ones by `order_by`.", wholeNumberBetween(1, math.MaxInt64)),
+			"limit": optionalNumber("Maximum number of rows to return: the first ones by `order_by`.", wholeNumberBetween(1, math.MaxInt32)),
 			"fields": schema.SetAttribute{
 				MarkdownDescription: "Columns to return. The others are null in `summaries`. Default: all columns.",
 				Optional:            true, ElementType: types.StringType, Validators: []validator.Set{acceptedBy(parseColumn)},
 			},
 			"consistent_read": schema.BoolAttribute{
-				Optional: true, MarkdownDescription: "Return only a list that Waldur held at one moment, even if usage is written during the read. " +
-					"See the guide *Large and exact*. Default: `false`.",
+				Optional: true, MarkdownDescription: "Return only a list that Waldur held at one moment, even if usage is written during the read. See the " +
+					"guide *Large and exact*. Default: `false`.",
 			},
 			"page_size": optionalNumber("Number of rows to request per page, from 1 to 300. All pages are always read. Lower it only if large pages "+
 				"time out: small pages take more requests and more passes over the list. While rows are missing, pages grow up to 300 rows. Default: `300`.",
 				wholeNumberBetween(1, waldur.MaxPageSize)),
 			"total_count": schema.Int64Attribute{
-				Computed: true, MarkdownDescription: "Number of rows that the filters select, before `group_by`, `min_usage_percent` and `limit`. If " +
-					"it is 0, there was nothing to check.",
+				Computed: true, MarkdownDescription: "Number of rows that the filters select, before `group_by`, `min_usage_percent` and `limit`. If it is " +
+					"0, there was nothing to check.",
 			},
 			"summaries": schema.ListAttribute{
 				Computed: true, ElementType: summaryType(), MarkdownDescription: summariesDescription(),
@@ -161,8 +158,8 @@ func (d *componentUsageMonthlyDataSource) ValidateConfig(ctx context.Context, re
 	config.validate(ctx, &resp.Diagnostics)
 }
 
-// validate checks what the validators of single arguments cannot. Values that are
-// not known yet are checked later: Terraform validates again before it reads.
+// validate checks what the validators of single arguments cannot. Values that are not known yet are
+// checked later: Terraform validates again before it reads.
 func (m *componentUsageMonthlyModel) validate(ctx context.Context, diags *diag.Diagnostics) {
 	months := map[string]types.String{"start": m.Start, "end": m.End}
 	for _, name := range []string{"start", "end"} {
@@ -191,51 +188,38 @@ func (m *componentUsageMonthlyModel) validate(ctx context.Context, diags *diag.D
 		}
 	}
 	if len(m.GroupBy.Elements()) > 0 {
-		m.validateGroups(ctx, diags)
+		severalMonths := !m.Start.IsUnknown() && !m.End.IsUnknown() && start != end // no month is the zero month
+		m.validateGroups(ctx, severalMonths, diags)
 	}
 }
 
 // validateGroups reports arguments that name columns that groups do not have.
-func (m *componentUsageMonthlyModel) validateGroups(ctx context.Context, diags *diag.Diagnostics) {
+func (m *componentUsageMonthlyModel) validateGroups(ctx context.Context, severalMonths bool, diags *diag.Diagnostics) {
 	if isKnown(m.Fields) {
 		addConflict(diags, "group_by", "fields", "Rows of groups have the columns to group by, measured_unit, limit_period and the amounts. Leave out fields.")
 	}
-	var invalid diag.Diagnostics // reported by the validator of group_by, or not known yet
+	var invalid diag.Diagnostics // reported by the validators
 	groupBy := parseElements(ctx, m.GroupBy, path.Root("group_by"), parseGroupColumn, &invalid)
-	if invalid.HasError() || slices.Contains(groupBy, nil) {
+	orderBy := parseElements(ctx, m.OrderBy, path.Root("order_by"), parseOrdering, &invalid)
+	if invalid.HasError() || slices.Contains(groupBy, nil) { // or not known yet
 		return
 	}
 	columns := waldur.GroupColumns(groupBy)
 	const ofMonths = "groups of several months have neither a percentage nor an allocation; add billing_period to group_by, or read one month"
-	ofOneMonth := slices.Contains(groupBy, waldur.ColumnByName("billing_period")) || !m.selectsSeveralMonths()
-	if !ofOneMonth && isKnown(m.MinUsagePercent) {
+	severalMonths = severalMonths && !slices.Contains(groupBy, waldur.ColumnByName("billing_period"))
+	if severalMonths && isKnown(m.MinUsagePercent) {
 		addInvalidValue(diags, path.Root("min_usage_percent"), errors.New("cannot be used here: "+ofMonths))
 	}
-	for i, element := range m.OrderBy.Elements() {
-		text, ok := element.(types.String)
-		ordering, err := parseOrdering(text.ValueString())
-		if !ok || err != nil {
-			continue
-		}
-		switch name := ordering.Column.Name; {
-		case !slices.Contains(columns, ordering.Column):
+	for i, ordering := range orderBy {
+		switch column := ordering.Column; {
+		case column == nil: // not known yet
+		case !slices.Contains(columns, column):
 			addInvalidValue(diags, path.Root("order_by").AtListIndex(i), fmt.Errorf("has %q, which is null in every row with this group_by; the "+
-				"columns of its rows are %s", name, strings.Join(waldur.ColumnNames(columns), ", ")))
-		case !ofOneMonth && (name == "usage_percent" || name == "total_allocated"):
-			addInvalidValue(diags, path.Root("order_by").AtListIndex(i), fmt.Errorf("has %q, but %s", name, ofMonths))
+				"columns of its rows are %s", column.Name, strings.Join(waldur.ColumnNames(columns), ", ")))
+		case severalMonths && (column.Name == "usage_percent" || column.Name == "total_allocated"):
+			addInvalidValue(diags, path.Root("order_by").AtListIndex(i), fmt.Errorf("has %q, but %s", column.Name, ofMonths))
 		}
 	}
-}
-
-// selectsSeveralMonths reports whether start and end can select more than one month. It is
-// false while one of them is not known yet.
-func (m *componentUsageMonthlyModel) selectsSeveralMonths() bool {
-	if m.Start.IsUnknown() || m.End.IsUnknown() || m.Start.IsNull() && m.End.IsNull() {
-		return false
-	}
-	start, startErr := waldur.ParseMonth(m.Start.ValueString())
-	end, endErr := waldur.ParseMonth(m.End.ValueString())
-	return startErr != nil || endErr != nil || start != end
 }
 
 func (d *componentUsageMonthlyDataSource) Read(ctx context.Context, req datasource.ReadRequest, resp *datasource.ReadResponse) {
@@ -259,6 +243,7 @@ func (d *componentUsageMonthlyDataSource) Read(ctx context.Context, req datasour
 	rows, total, err := d.connection.client.ListComponentUsageMonthly(ctx, query)
 	if err != nil {
 		failure := readFailure{connection: d.connection, query: query, timeout: timeout, interrupted: errors.Is(ctx.Err(), context.Canceled)}
+		_ = req.Config.Raw.As(&failure.arguments) // an object, as Get has shown
 		failure.report(err, &resp.Diagnostics)
 		return
 	}

@@ -1,6 +1,3 @@
-// Copyright (c) The terraform-provider-waldur authors
-// SPDX-License-Identifier: MPL-2.0
-
 package provider
 
 import (
@@ -32,8 +29,7 @@ func set(elements ...tftypes.Value) tftypes.Value {
 	return tftypes.NewValue(tftypes.Set{ElementType: tftypes.String}, elements)
 }
 
-// TestBadArguments checks that bad arguments are errors at the argument, before any
-// request.
+// TestBadArguments checks that bad arguments are errors at the argument, before any request.
 func TestBadArguments(t *testing.T) {
 	t.Parallel()
 	server := waldurtest.Start(t, nil)
@@ -89,7 +85,7 @@ func TestBadArguments(t *testing.T) {
 		"the fullest of months":          {arguments{"group_by": set(text("offering_name")), "start": text("2026-01"), "order_by": list(text("total_consumed"), text("-usage_percent"))}, "order_by", `order_by has "usage_percent", but groups of several months`, ""},
 		"the largest of months":          {arguments{"group_by": set(text("offering_name")), "start": text("2026-01"), "order_by": list(text("-total_allocated"))}, "order_by", `order_by has "total_allocated", but groups of several months`, ""},
 		"an order with a typo":           {arguments{"order_by": list(text("-usage_percnt"))}, "order_by", `Invalid Value for order_by: order_by has "usage_percnt", which is not a column (did you mean usage_percent?).`, ""},
-		"a limit of no rows":             {arguments{"limit": number(0)}, "limit", "limit must be a whole number of at least 1; got 0", ""},
+		"a limit of no rows":             {arguments{"limit": number(0)}, "limit", "limit must be a whole number between 1 and 2147483647; got 0", ""},
 		"a limit in part":                {arguments{"limit": number(2.5)}, "limit", "got 2.5", ""},
 		"no fields":                      {arguments{"fields": set()}, "fields", "must not be empty", ""},
 		"a null field":                   {arguments{"fields": set(text("offering_name"), tftypes.NewValue(tftypes.String, nil))}, "fields", "null", ""},
@@ -184,8 +180,8 @@ func timeoutsBlock(read string) tftypes.Value {
 	return tftypes.NewValue(object, map[string]tftypes.Value{"read": text(read)})
 }
 
-// TestReadErrors shows errors of each kind as Terraform receives them: at the argument, with
-// where the address came from, and with the request.
+// TestReadErrors shows errors of each kind as Terraform receives them: at the argument, with where
+// the address came from, and with the request.
 func TestReadErrors(t *testing.T) {
 	t.Parallel()
 	status := waldurtest.Status
@@ -204,16 +200,16 @@ func TestReadErrors(t *testing.T) {
 		"refused fields": {fault: status(400, nil, `{"field":["Bad."]}`), arguments: arguments{"fields": set(text("component_type"))}, at: "fields", parts: []string{"value of fields"}},
 		"a page":         {fault: waldurtest.HTML(200), parts: []string{`HTML Page Instead of Waldur API: The server responded with an HTML page, "Waldur", instead of JSON.`, "Check url in the provider block."}},
 		"a long wait": {fault: status(429, http.Header{"Retry-After": {"720000"}}, ""), provider: arguments{"max_retries": tftypes.NewValue(tftypes.Number, 2)},
-			parts: []string{"Rate Limited by Waldur: ", "asked to wait until ", "which is longer than the provider waits"}},
+			parts: []string{"Rate Limited by Waldur: ", "again after ", ", as the server asked"}},
 		"a wait too long": {fault: status(503, http.Header{"Retry-After": {"30"}}, ""), provider: arguments{"max_retries": tftypes.NewValue(tftypes.Number, 2)}, arguments: arguments{"timeouts": timeoutsBlock("20s")},
-			parts: []string{"Waldur Server Error: ", "asked to wait until ", "raise timeouts.read (now 20s)."}},
+			parts: []string{"Waldur Server Error: ", "again after ", ", as the server asked", "raise timeouts.read (now 20s)."}},
 		"a redirect": {fault: waldurtest.Redirect(301, "https://elsewhere.example/up"+waldurtest.Path+"?page=1"),
 			parts: []string{"Redirect Not Followed: ", "The token was not sent", `set url in the provider block to "https://elsewhere.example/up".`}},
 		"a row": {fault: waldurtest.EditRows(setField("limit_amount", "7")), parts: []string{"Unexpected Row from Waldur: Row 1: limit_amount must be", "leave it out with fields."}},
 		"a limit period": {fault: waldurtest.EditRows(setField("limit_period", "weekly")), arguments: arguments{"usage_period": text("limit_period")},
 			parts: []string{`Unknown Limit Period: `, `has the limit_period "weekly"`, "Leave out usage_period"}},
 		"a wrong count":    {fault: waldurtest.SetHeader("X-Result-Count", "11"), parts: []string{"Incomplete List from Waldur: Received 10 rows; the server counts 11 (passes: 8,", "narrow the filters"}},
-		"a hanging server": {fault: waldurtest.Hang(), arguments: arguments{"timeouts": timeoutsBlock("300ms")}, parts: []string{"Read from Waldur Timed Out: No response within 300ms, the limit of the whole read (timeouts.read)."}},
+		"a hanging server": {fault: waldurtest.Hang(), arguments: arguments{"timeouts": timeoutsBlock("300ms")}, parts: []string{"Read from Waldur Timed Out: No response came in time."}},
 		"a hasty provider": {fault: waldurtest.Hang(), provider: arguments{"request_timeout": text("300ms")}, parts: []string{"Request to Waldur Timed Out: No complete response within 300ms.", "request_timeout"}},
 		"too many rows":    {fault: waldurtest.SetHeader("X-Result-Count", "1000000000"), arguments: arguments{"page_size": tftypes.NewValue(tftypes.Number, 300)}, parts: []string{"Too Many Rows to Read: "}},
 	} {

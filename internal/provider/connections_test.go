@@ -1,6 +1,3 @@
-// Copyright (c) The terraform-provider-waldur authors
-// SPDX-License-Identifier: MPL-2.0
-
 package provider
 
 import (
@@ -17,8 +14,8 @@ import (
 	"terraform-provider-waldur/internal/waldurtest"
 )
 
-// TestConnectionErrors through the proxies of the environment, which this test sets. So it does
-// not run in parallel.
+// TestConnectionErrors through the proxies of the environment, which this test sets. So it does not
+// run in parallel.
 func TestConnectionErrors(t *testing.T) {
 	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) }))
 	t.Cleanup(proxy.Close)

@@ -1,6 +1,3 @@
-// Copyright (c) The terraform-provider-waldur authors
-// SPDX-License-Identifier: MPL-2.0
-
 package provider
 
 import (
@@ -16,8 +13,8 @@ import (
 
 const reportFault = "This is a bug in the provider. Please report it."
 
-// sentence returns a text as a sentence. A text that ends with a quoted sentence keeps the
-// full stop of the quotation.
+// sentence returns a text as a sentence. A text that ends with a quoted sentence keeps the full
+// stop of the quotation.
 func sentence(text string) string {
 	first, size := utf8.DecodeRuneInString(text)
 	text = string(unicode.ToUpper(first)) + strings.TrimSuffix(text[size:], ".")

@@ -1,6 +1,3 @@
-// Copyright (c) The terraform-provider-waldur authors
-// SPDX-License-Identifier: MPL-2.0
-
 package provider
 
 import (
@@ -27,8 +24,8 @@ import (
 	"terraform-provider-waldur/internal/waldurtest"
 )
 
-// TestAccExamples applies examples with a real Terraform or OpenTofu. Each fails with an error that has
-// the parts, or has an output with the texts. A last text of "…" stands for any others.
+// TestAccExamples applies examples with a real Terraform or OpenTofu. Each fails with an error that
+// has the parts, or has an output with the texts. A last text of "…" stands for any others.
 func TestAccExamples(t *testing.T) {
 	lumi, november := "TF_VAR_offering_uuid="+waldurtest.ContractRows()[0].OfferingUUID, "TF_VAR_billing_period=2026-11"
 	now := "TF_VAR_now=2026-11-23T12:00:00Z"
@@ -217,8 +214,7 @@ func TestAccAnOrderIsCheckedOnce(t *testing.T) {
 	}
 }
 
-// TestAccExampleFeedResource runs Terraform itself: the testing framework has no
-// for_each.
+// TestAccExampleFeedResource runs Terraform itself: the testing framework has no for_each.
 func TestAccExampleFeedResource(t *testing.T) {
 	server := recorded(t)
 	tf := newExample(t, "feed-resource", urlVariable+"="+server.URL, tokenVariable+"="+waldurtest.Token, "TF_VAR_now=2026-11-23T12:00:00Z")
@@ -513,8 +509,8 @@ func texts(value any) (all []string) {
 	return all
 }
 
-// TestAccGuidePipelines runs the commands and the policy of the guide, with its configuration, which
-// here prints names as they are.
+// TestAccGuidePipelines runs the commands and the policy of the guide, with its configuration,
+// which here prints names as they are.
 func TestAccGuidePipelines(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("the commands are for a POSIX shell")
@@ -577,8 +573,8 @@ func fenced(t *testing.T, page, language, text string) string {
 	return ""
 }
 
-// shell runs commands in the folder of the configuration. In them, terraform is the
-// engine of the tests, and opa is the program that OPA names.
+// shell runs commands in the folder of the configuration. In them, terraform is the engine of the
+// tests, and opa is the program that OPA names.
 func (tf *terraform) shell(t *testing.T, commands string) (string, error) {
 	t.Helper()
 	functions := `set -e

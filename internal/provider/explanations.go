@@ -1,6 +1,3 @@
-// Copyright (c) The terraform-provider-waldur authors
-// SPDX-License-Identifier: MPL-2.0
-
 package provider
 
 import (
@@ -13,6 +10,7 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-go/tftypes"
 
 	"terraform-provider-waldur/internal/waldur"
 )
@@ -20,143 +18,127 @@ import (
 // Sentences that several explanations share.
 const (
 	checkURL     = "Check {url}. If a proxy, firewall or VPN is involved, check that too."
-	checkGateway = "If a gateway in front of Waldur requires headers of its own, set headers in the provider block."
+	checkGateway = checkURL + " If a gateway in front of Waldur requires headers of its own, set headers in the provider block."
 	checkProxy   = "The proxy is set by HTTPS_PROXY or HTTP_PROXY. If Waldur needs no proxy, add its host to NO_PROXY."
 	checkRunning = "Check that the server is running and that the address is correct. If a proxy, firewall or VPN is involved, check that too."
 	readLess     = "Read less: narrow the filters, for example to one offering_uuid or to fewer months."
 	stopped      = "The read stopped so that no rows are silently missing. "
 	timeLimit    = "The time limit of the whole read is timeouts.read, now {timeout}. "
 	notSupported = "This version of Waldur may not be supported. Please report it."
-	askOperator  = "ask the operator of the Waldur server"
 	setAuthority = "set ca_cert_pem in the provider block to that authority's certificate, for example to file(\"ca.pem\")."
-	troubles     = "See Troubleshooting in the provider's documentation"
+	notSentThere = "The token was not sent to the new address. "
+	troubles     = "See Troubleshooting in the provider's documentation. "
 )
 
 // explanation is a title for a cause, and what to do. Its placeholders: {url} is the source of the
 // address, {timeout} the time limit of the read, {proxy} the proxy's host, {address} a new one.
+// What follows "again later" in {braces} is left out if only waiting helps.
 type explanation struct{ title, advice string }
 
-// explanations has all causes of failed reads. Advice that depends on more than the cause
-// is in advise.
+// explanations has all causes of failed reads. Advice that depends on more than the cause is in
+// advise.
 var explanations = map[waldur.Cause]explanation{
 	waldur.Canceled: {"Read from Waldur Canceled", "Run the command again."},
 	waldur.ReadTimedOut: {"Read from Waldur Timed Out", timeLimit + "If the server is slow, raise it, as in timeouts { read = \"15m\" }. Or read less: " +
 		"narrow the filters, or set fields."},
-	waldur.NotSent: {"Read from Waldur Timed Out", timeLimit + "All data blocks of a provider block share 4 requests at a time, " +
-		"and the limit includes the wait for the others: " +
-		"raise timeouts.read, or lower Terraform's -parallelism."},
-	waldur.HeldBack: {"Read from Waldur Timed Out", "Run the command again after that time, or raise timeouts.read (now {timeout})."},
-	waldur.RequestTimedOut: {"Request to Waldur Timed Out", checkRunning + " If the server is slow, raise request_timeout in the provider block, " +
-		"or lower page_size."},
+	waldur.NotSent: {"Read from Waldur Timed Out", timeLimit + "All data blocks of a provider block share 4 requests at a time, and the limit includes the " +
+		"wait for the others: raise timeouts.read, or lower Terraform's -parallelism."},
+	waldur.HeldBack:        {"Read from Waldur Timed Out", "Run the command again after that time, or raise timeouts.read (now {timeout})."},
+	waldur.RequestTimedOut: {"Request to Waldur Timed Out", checkRunning + " If the server is slow, raise request_timeout, or lower page_size."},
 
 	waldur.ConnectionFailed: {"Cannot Connect to Waldur", checkRunning},
-	waldur.UnknownHost: {"Cannot Connect to Waldur", "No server has this name: check the host in {url}. " +
-		"If only a private network or VPN knows the name, connect to it first."},
+	waldur.UnknownHost:      {"Cannot Connect to Waldur", "No server has this name: check the host in {url}. If only a VPN knows it, connect to that first."},
 	waldur.ConnectionClosed: {"Cannot Connect to Waldur", checkRunning + " If the server speaks TLS at this port, begin the address with https."},
 	waldur.ProxyUnreachable: {"Cannot Connect to Proxy", "Check that the proxy {proxy} is running. " + checkProxy},
-	waldur.ProxyNoTLS: {"Cannot Connect to Proxy", "The address of the proxy begins with https, so the proxy itself must speak TLS. " +
-		"If it does not, as with most proxies, begin the address with http. " + checkProxy},
-	waldur.ProxyUntrusted: {"Cannot Connect to Proxy", "If the certificate of the proxy comes from a private authority, " +
-		"set ca_cert_pem in the provider block. " + checkProxy},
-	waldur.ProxyLogin: {"Proxy Refused to Connect", "The proxy requires a user and a password, or does not accept those that it got. " +
-		"Write them into its address, as in http://user:password@proxy.example.com:3128, and percent-encode special characters. " + checkProxy},
+	waldur.ProxyNoTLS: {"Cannot Connect to Proxy", "The address of the proxy begins with https, so the proxy itself must speak TLS. If it does not, as with " +
+		"most proxies, begin the address with http. " + checkProxy},
+	waldur.ProxyUntrusted: {"Cannot Connect to Proxy", "If a private authority issued the certificate of the proxy, set ca_cert_pem. " + checkProxy},
+	waldur.ProxyLogin: {"Proxy Refused to Connect", "The proxy requires a user and a password, or does not accept those that it got. Write them into its " +
+		"address, as in http://user:password@proxy.example.com:3128, and percent-encode special characters. " + checkProxy},
 	waldur.ProxyOtherLogin: {"Proxy Refused to Connect", "The provider supports only the login method Basic, so no password in the proxy's address helps. " +
 		"Run a local proxy that can log in to this one, such as px, cntlm or alpaca, and set HTTPS_PROXY to its address. " + checkProxy},
 	waldur.ProxyRefused: {"Proxy Refused to Connect", checkProxy},
-	waldur.ProxyFailed:  {"Proxy Refused to Connect", checkRunning + " " + checkProxy},
+	waldur.ProxyFailed:  {"Proxy Cannot Reach Waldur", checkRunning + " " + checkProxy},
 
-	waldur.NoTLS: {"Wrong Scheme in Waldur Address", "Check the port in {url}. If the server has no TLS, begin the address with http; " +
-		"the token is then sent unencrypted."},
-	waldur.WantsTLS: {"Wrong Scheme in Waldur Address", "Begin {url} with https, or correct its port."},
-	waldur.TLSInterrupted: {"TLS Handshake Interrupted", "The server may not speak TLS at this port. Or an old firewall ended the connection: " +
-		"see Troubleshooting in the provider's documentation. " + checkRunning},
-	waldur.TLSUnusable: {"TLS Handshake Failed", "The server's TLS does not fit the provider's. " + troubles + ". " + checkRunning},
-	waldur.TLSRefused: {"TLS Handshake Refused by Server", "The server, or a gateway in front of it, may require a client certificate that it trusts: " +
-		"check client_cert_pem and client_key_pem in the provider block. Or it does not know the host in the address, " +
-		"or accepts only other versions of TLS."},
-	waldur.BadCertificate: {"Server Certificate Not Readable", "Ask the operator of the Waldur server for a certificate in a valid form. " +
-		"" + troubles + " for settings that accept some others."},
-	waldur.WrongHost: {"Server Certificate Not Trusted", "The certificate is for another host. Correct {url}, " +
-		"or ask the operator for a certificate that names this host."},
-	waldur.Expired: {"Server Certificate Not Trusted", "The certificate has expired: its owner must renew it. If it has not, " +
-		"correct the clock of this machine."},
-	waldur.NotYetValid: {"Server Certificate Not Trusted", "The certificate is not valid yet. The clock of this machine may be behind: check it."},
-	waldur.NoAuthorities: {"Server Certificate Not Trusted", "This machine has no certificate authorities. Install them: in most images, " +
-		"they are the package ca-certificates. " +
-		"If the certificate comes from a private authority, " + setAuthority},
-	waldur.NoIntermediate: {"Server Certificate Not Trusted", "The server sent its own certificate alone. If a public authority issued it, " +
-		"the intermediate certificate is missing: " +
+	waldur.NoTLS: {"Wrong Scheme in Waldur Address", "Check the port in {url}. If the server has no TLS, begin the address with http; the token is then " +
+		"sent unencrypted."},
+	waldur.WantsTLS:       {"Wrong Scheme in Waldur Address", "Begin {url} with https, or correct its port."},
+	waldur.TLSInterrupted: {"TLS Handshake Interrupted", "The server may not speak TLS here, or an old firewall cut it off. " + troubles + checkRunning},
+	waldur.TLSUnusable:    {"TLS Handshake Failed", "The provider does not accept the server's TLS or certificate. " + troubles + "Or ask the operator."},
+	waldur.TLSRefused: {"TLS Handshake Refused by Server", "The server, or a gateway in front of it, may require a client certificate that it trusts: check " +
+		"client_cert_pem and client_key_pem in the provider block. Or it does not know the host in the address, or accepts only other versions of TLS."},
+	waldur.WrongHost:   {untrusted, "The certificate is for another host. Correct {url}, or ask the operator for a certificate that names this host."},
+	waldur.Expired:     {untrusted, "The certificate has expired: its owner must renew it. If it has not, correct the clock of this machine."},
+	waldur.NotYetValid: {untrusted, "The certificate is not valid yet. The clock of this machine may be behind: check it."},
+	waldur.NoAuthorities: {untrusted, "This machine has no certificate authorities. Install them: in most images, they are the package ca-certificates. If " +
+		"the certificate comes from a private authority, " + setAuthority},
+	waldur.NoIntermediate: {untrusted, "The server sent its own certificate alone. If a public authority issued it, the intermediate certificate is missing: " +
 		"the server must send that as well (the full chain). If a private authority issued it, or a proxy that inspects connections, " + setAuthority},
-	waldur.UnknownAuthority: {"Server Certificate Not Trusted", "If the certificate comes from a private authority, " +
-		"or from a proxy that inspects connections, " + setAuthority},
-	waldur.WantsCertificate: {"Client Certificate Not Accepted", "Set client_cert_pem in the provider block to a certificate that the server, " +
-		"or the gateway in front of it, trusts, " +
-		"and client_key_pem to its key."},
-	waldur.BadClientCert: {"Client Certificate Not Accepted", "Check that the server, or the gateway in front of it, " +
-		"trusts the authority of the certificate in client_cert_pem, " +
-		"and that the certificate has not expired."},
+	waldur.UnknownAuthority: {untrusted, "If the certificate comes from a private authority, or from a proxy that inspects connections, " + setAuthority},
+	waldur.ClientCertificate: {"Client Certificate Not Accepted", "Set client_cert_pem in the provider block to a certificate that has not expired, and " +
+		"client_key_pem to its key. The server, or the gateway in front of it, must trust the authority of the certificate."},
 
 	waldur.Unauthorized: {"Token Refused by Waldur", ""},
-	waldur.Forbidden: {"Access Denied by Waldur", "The token is valid, but its user may not read usage. Use the token of a user with a role " +
-		"in the organization of the offerings, or of staff."},
-	waldur.BadRequest: {"Request Refused by Waldur", notSupported},
-	waldur.NotFound: {"Waldur Usage Endpoint Not Found", "Either Waldur is older than 8.0.8, the first version with this endpoint, " +
-		"or the address is wrong. " + checkURL},
-	waldur.RateLimited: {"Rate Limited by Waldur", "Run the command again later{, or raise max_retries in the provider block, or read less: " +
-		"narrow the filters}."},
-	waldur.TooEarly:      {"Unexpected Response from Waldur", "Run the command again later{, or " + askOperator + "}."},
+	waldur.Forbidden: {"Access Denied by Waldur", "The token is valid, but its user may not read usage. Use the token of a user with a role in the " +
+		"organization of the offerings, or of staff."},
+	waldur.BadRequest:    {"Request Refused by Waldur", notSupported},
+	waldur.NotFound:      {noEndpoint, "Either Waldur is older than 8.0.8, the first version with this endpoint, or the address is wrong. " + checkURL},
+	waldur.RateLimited:   {"Rate Limited by Waldur", "Run the command again later{, or raise max_retries, or read less: narrow the filters}."},
 	waldur.StatusTimeout: {"Request to Waldur Timed Out", "Run the command again later{, or lower page_size}."},
-	waldur.ServerError: {"Waldur Server Error", "The server, or a proxy in front of it, failed. Run the command again later{, or " + askOperator +
-		". If large pages time out, lower page_size}."},
+	waldur.ServerError: {"Waldur Server Error", "The server, or a proxy in front of it, failed. Run the command again later{, or ask the operator of the " +
+		"Waldur server. If large pages time out, lower page_size}."},
 	waldur.OtherStatus: {"Unexpected Response from Waldur", checkURL},
-	waldur.PageDenied: {"Access Denied by a Proxy", "The response is not JSON, so it does not come from Waldur's API, " +
-		"but from a proxy or firewall in front of it. " + checkURL + " " + checkGateway},
-	waldur.PageNotFound: {"Waldur Usage Endpoint Not Found", "Either the address is wrong, or Waldur is older than 8.0.8, " +
-		"the first version with this endpoint. Leave out the path of a page of the web interface. " + checkURL},
-	waldur.HostRefused: {"Request Refused Before Waldur", "The response does not come from Waldur's API, but from a web server, " +
-		"proxy or firewall in front of it. It may not accept the host in the address: use a name that the server knows (in Django, ALLOWED_HOSTS). " +
-		"Or it requires what the quoted text says, such as a client certificate (client_cert_pem in the provider block). " + checkURL + " " + checkGateway},
-	waldur.HeadersTooLarge: {"Request Headers Too Large", "The server, or a proxy in front of it, does not accept so many bytes of headers. " +
-		"Use a shorter token, such as a personal access token, " +
-		"or shorter headers in the provider block. Or ask the operator to allow more."},
-	waldur.HTMLPage: {"HTML Page Instead of Waldur API", "This looks like a web front end, which returns a page for any address, or like a gateway. " +
-		"" + checkURL + " " + checkGateway},
+	waldur.PageDenied: {"Access Denied by a Proxy", "The response is not JSON, so it does not come from Waldur's API, but from a proxy or firewall in front " +
+		"of it. " + checkGateway},
+	waldur.PageNotFound: {noEndpoint, "Either the address is wrong, or Waldur is older than 8.0.8, the first version with this endpoint. Leave out the path " +
+		"of a page of the web interface. " + checkURL},
+	waldur.HostRefused: {"Request Refused Before Waldur", "The response does not come from Waldur's API, but from a web server, proxy or firewall in front " +
+		"of it. It may not accept the host in the address: use a name that the server knows (in Django, ALLOWED_HOSTS). Or it requires what the quoted text " +
+		"says, such as a client certificate (client_cert_pem in the provider block). " + checkGateway},
+	waldur.HeadersTooLarge: {"Request Headers Too Large", "The server, or a proxy in front of it, does not accept so many bytes of headers. Use a shorter " +
+		"token, such as a personal access token, or shorter headers in the provider block. Or ask the operator to allow more."},
+	waldur.HTMLPage: {"HTML Page Instead of Waldur API", "This may be a web front end, which returns a page for any address, or a gateway. " + checkGateway},
 
-	waldur.Moved: {"Redirect Not Followed", "If Waldur has moved there, set {url} to \"{address}\"."},
-	waldur.RedirectLoop: {"Redirect to Itself", "The server redirects to the address that was requested. " +
-		"TLS may end at a proxy that does not tell Waldur about it: let the proxy set the header X-Forwarded-Proto. " +
-		"Or a gateway strips the slash at the end of the path, or waits for a cookie: configure it to pass on path and cookies."},
-	waldur.Redirected: {"Redirect Not Followed", "That address is not the Waldur API; it may be a login page. " + checkURL + " " + checkGateway},
-	waldur.NotHTTP: {"Unreadable Response from Waldur", "The provider speaks HTTP/1.1. The server, or a proxy in front of it, " +
-		"responds with something else, or with headers that the provider does not accept. " + checkURL},
-	waldur.ResponseCut: {"Incomplete Response from Waldur", "Run the command again. If it fails again, " +
-		"check the proxy or load balancer in front of Waldur, or lower page_size."},
-	waldur.ResponseTooLarge: {"Response from Waldur Too Large", "A page of 300 rows usually has about 200 KB. Lower page_size, " +
-		"or leave out columns with fields."},
-	waldur.BadEncoding: {"Response in Unusable Encoding", "The provider requests JSON that is plain or compressed with gzip. " +
-		"A proxy may have changed the body or the Content-Encoding header. " + checkURL},
+	waldur.Moved: {"Redirect Not Followed", notSentThere + "If Waldur has moved there, set {url} to \"{address}\"."},
+	waldur.RedirectLoop: {"Redirect to Itself", "The server redirects to the address that was requested. TLS may end at a proxy that does not tell Waldur " +
+		"about it: let the proxy set the header X-Forwarded-Proto. Or a gateway strips the slash at the end of the path, or waits for a cookie: configure " +
+		"it to pass on path and cookies."},
+	waldur.Redirected: {"Redirect Not Followed", notSentThere + "That address is not the Waldur API; it may be a login page. " + checkGateway},
+	waldur.NotHTTP: {"Unreadable Response from Waldur", "The provider speaks HTTP/1.1. The server, or a proxy in front of it, responds with something else, " +
+		"or with headers that the provider does not accept. " + checkURL},
+	waldur.ResponseCut: {"Incomplete Response from Waldur", "Run the command again. If it fails again, check the proxy or load balancer in front of Waldur, " +
+		"or lower page_size."},
+	waldur.ResponseTooLarge: {"Response from Waldur Too Large", "A page of 300 rows usually has 200 KB. Lower page_size, or leave out columns with fields."},
+	waldur.BadEncoding: {"Response in Unusable Encoding", "The provider requests JSON that is plain or compressed with gzip. A proxy may have changed the " +
+		"body or the Content-Encoding header. " + checkURL},
 	waldur.NotRows: {"Unexpected Response from Waldur", "The response is not the list of rows that Waldur's API documents. " + checkURL},
-	waldur.BadRow: {"Unexpected Row from Waldur", "The row does not have the format of Waldur's API, so its numbers cannot be trusted. " +
-		"Report it to the operator of the Waldur server."},
+	waldur.BadRow: {"Unexpected Row from Waldur", "The row does not have the format of Waldur's API, so its numbers cannot be trusted. Report it to the " +
+		"operator of the Waldur server. If you do not need the column, try to leave it out with fields."},
 	waldur.FilterIgnored: {"Filters Ignored by Waldur", "The server returned rows that were not requested. A proxy may have removed the query. " + checkURL},
-	waldur.NoCount: {"No Usable X-Result-Count Header", "Without this header, the provider cannot tell whether rows are missing. " +
-		"Waldur always sends it, so a proxy may have changed it: configure the proxy to pass it on. " + checkURL},
+	waldur.NoCount: {"No Usable X-Result-Count Header", "Without this header, the provider cannot tell whether rows are missing. Waldur always sends it, so " +
+		"a proxy may have changed it: configure the proxy to pass it on. " + checkURL},
 
 	waldur.TooManyRows:  {"Too Many Rows to Read", readLess},
 	waldur.TooManyPages: {"Too Many Rows to Read", readLess},
 	waldur.RowsMissing:  {"Incomplete List from Waldur", stopped + readLess},
-	waldur.DataChanges: {"Waldur Data Keeps Changing", stopped + "Waldur may be writing usage: run the command again later, " +
-		"or raise timeouts.read (now {timeout})."},
+	waldur.DataChanges: {"Waldur Data Keeps Changing", stopped + "Waldur may be writing usage: run the command again later, or raise timeouts.read " +
+		"(now {timeout})."},
 	waldur.NoRows: {"No Rows in Waldur", ""},
-	waldur.UnknownLimitPeriod: {"Unknown Limit Period", "The provider cannot tell which months to add up for this limit, " +
-		"and a guess could give a wrong number. " +
-		"Leave out usage_period, or select other components with the filters. If your Waldur has this limit period, please report it."},
+	waldur.UnknownLimitPeriod: {"Unknown Limit Period", "The provider cannot tell which months to add up for this limit, and a guess could give a wrong " +
+		"number. Leave out usage_period, or select other components with the filters. If your Waldur has this limit period, please report it."},
 }
+
+// Titles that several explanations share.
+const (
+	untrusted  = "Server Certificate Not Trusted"
+	noEndpoint = "Waldur Usage Endpoint Not Found"
+)
 
 // readFailure is what is needed to explain a failed read.
 type readFailure struct {
 	connection  *connection
 	query       waldur.Query
+	arguments   map[string]tftypes.Value
 	timeout     time.Duration // of the whole read
 	interrupted bool
 }
@@ -176,42 +158,26 @@ func (f *readFailure) report(err error, diags *diag.Diagnostics) {
 		f.reportFilters(failed, request, diags)
 		return
 	}
-	diags.AddError(explanations[failed.Cause].title, f.problem(failed)+"\n\n"+f.advise(failed)+"\n\n"+request)
+	diags.AddError(explanations[failed.Cause].title, sentence(failed.Problem())+"\n\n"+f.advise(failed)+"\n\n"+request)
 }
 
-// problem returns what happened as a sentence.
-func (f *readFailure) problem(failed *waldur.Error) string {
-	if failed.Cause == waldur.ReadTimedOut && failed.Previous == nil && failed.Request.Attempts > 0 && !failed.Partial {
-		if f.query.Latest || f.query.WholeLimitPeriods { // other requests may have come before
-			return fmt.Sprintf("The request had no response when the limit of the whole read (timeouts.read), %s, was reached.", f.timeout)
-		}
-		return fmt.Sprintf("No response within %s, the limit of the whole read (timeouts.read).", f.timeout)
-	}
-	return sentence(failed.Problem())
-}
-
-// filterArguments are the arguments that are sent as query parameters.
-var filterArguments = []string{
-	"billing_period", "start", "end", "offering_uuid", "customer_uuid", "project_uuid",
-	"offering_type", "component_type", "billing_type", "fields", "page_size",
-}
-
-// reportFilters reports parameters that the server refused, each at its argument if it has one.
+// reportFilters reports parameters that the server refused, each at its argument if that is set.
 func (f *readFailure) reportFilters(failed *waldur.Error, request string, diags *diag.Diagnostics) {
 	for _, parameter := range slices.Sorted(maps.Keys(failed.Refused)) {
-		argument := parameter
-		if parameter == "field" {
-			argument = "fields"
-		}
+		argument := strings.Replace(parameter, "field", "fields", 1)
 		problem := sentence(fmt.Sprintf("the server refused the value of %s: %q", argument, failed.Refused[parameter]))
-		// With these, the provider itself chooses the months.
-		own := (parameter == "start" || parameter == "end") && (f.query.Latest || f.query.WholeLimitPeriods)
-		if slices.Contains(filterArguments, argument) && !own {
+		if f.isSet(argument) {
 			diags.AddAttributeError(path.Root(argument), "Filter Refused by Waldur", problem+"\n\nCorrect the argument, or leave it out.\n\n"+request)
 		} else {
 			diags.AddError(explanations[waldur.BadRequest].title, problem+"\n\n"+notSupported+"\n\n"+request)
 		}
 	}
+}
+
+// isSet reports whether an argument is set in the configuration.
+func (f *readFailure) isSet(argument string) bool {
+	value, known := f.arguments[argument]
+	return known && !value.IsNull()
 }
 
 // advise says what to do.
@@ -223,27 +189,17 @@ func (f *readFailure) advise(failed *waldur.Error) string {
 			advice = timeLimit + "Earlier attempts failed: fix the cause of the failure first. " + checkRunning
 		}
 	case waldur.TooManyPages, waldur.RowsMissing:
-		if f.query.PageSize > 0 {
+		if f.isSet("page_size") {
 			advice = strings.Replace(advice, readLess, "Raise page_size, or leave it out. "+readLess, 1)
 		}
-	case waldur.BadRow:
-		if column := waldur.ColumnByName(failed.Column); column != nil && f.query.CanLeaveOut(column) {
-			advice += " If you do not need the column, leave it out with fields."
-		}
-	case waldur.Moved, waldur.Redirected:
-		sent := "The token was not sent to the new address. "
-		if isUnencrypted(f.connection.client.URL) {
-			sent += "But it was sent to the old address without encryption: anyone on the network path could read it, so replace it. "
-		}
-		advice = sent + advice
-	case waldur.WantsTLS:
+	case waldur.Moved, waldur.Redirected, waldur.WantsTLS:
 		if isUnencrypted(f.connection.client.URL) {
 			advice += " The token was sent without encryption: anyone on the network path could read it, so replace it."
 		}
 	case waldur.Forbidden:
 		if strings.Contains(failed.Detail, "active session") {
-			advice = "Log in to Waldur in a browser once with this user, then run the command again. " +
-				"Waldur accepts an OIDC access token only for a user who has logged in before."
+			advice = "Log in to Waldur in a browser once with this user, then run the command again. Waldur accepts an OIDC access token only for a user " +
+				"who has logged in before."
 		}
 	case waldur.Unauthorized:
 		advice = f.adviseUnauthorized(failed.Detail)
@@ -261,58 +217,54 @@ func (f *readFailure) advise(failed *waldur.Error) string {
 	return strings.NewReplacer("{url}", f.connection.urlSource, "{timeout}", f.timeout.String(), "{proxy}", proxy, "{address}", failed.Address).Replace(advice)
 }
 
-// adviseWait completes "Run the command again later{, or …}" for a server that asked to
-// wait, or for a read that had no time to wait.
+// adviseWait completes "again later{, or …}". If the server asked to wait for longer than the
+// provider waits, or the read had no time to wait, nothing but waiting helps.
 func adviseWait(advice string, failed *waldur.Error) string {
-	before, rest, found := strings.Cut(advice, "Run the command again later{")
-	otherwise, after, _ := strings.Cut(rest, "}")
-	until := time.Now().Add(failed.RetryAfter).Format(time.RFC1123)
-	switch {
-	case !found:
+	before, rest, found := strings.Cut(advice, "again later{")
+	if !found {
 		return advice
-	case failed.RetryAfter > 0 && !failed.Temporary:
-		return before + fmt.Sprintf("The server asked to wait until %s, which is longer than the provider waits. "+
-			"Run the command again after that time.", until)
-	case failed.OutOfTime:
+	}
+	otherwise, after, _ := strings.Cut(rest, "}")
+	if failed.OutOfTime || failed.RetryAfter > 0 && !failed.Temporary {
 		otherwise = ""
 	}
-	again := "Run the command again later"
+	when := "again later"
 	if failed.RetryAfter > 0 {
-		again = fmt.Sprintf("The server asked to wait until %s. Run the command again after that time", until)
+		when = "again after " + time.Now().Add(failed.RetryAfter).Format(time.RFC1123) + ", as the server asked"
 	}
-	return before + again + otherwise + after
+	return before + when + otherwise + after
 }
 
-// adviseUnauthorized says what can be wrong with the token. The server sends the
-// same text for several causes.
+// adviseUnauthorized says what can be wrong with the token. The server sends the same text for
+// several causes.
 func (f *readFailure) adviseUnauthorized(detail string) string {
 	token := f.connection.client.Token
 	renew := " " + f.connection.renewToken
 	switch kind := token.Kind(); {
 	case strings.Contains(detail, "credentials were not provided"):
-		return "The provider sent the token, but Waldur did not receive it. A proxy or gateway may have removed the Authorization header: " +
-			"configure it to pass the header on."
+		return "The provider sent the token, but Waldur did not receive it. A proxy or gateway may have removed the Authorization header: configure it to " +
+			"pass the header on."
 	case strings.Contains(detail, "inactive or deleted"):
-		return "The user is deactivated in Waldur, so other tokens of this user do not work either. Ask the staff of this Waldur to activate the user, " +
-			"or use the token of another user." + renew
+		return "The user is deactivated in Waldur, so other tokens of this user do not work either. Ask the staff of this Waldur to activate the user, or " +
+			"use the token of another user." + renew
 	case strings.Contains(detail, "configuration is incomplete"), strings.Contains(detail, "identifier field"):
 		return "This server does not accept tokens of this identity provider. Ask its operator, or use a personal access token." + renew
 	case strings.Contains(strings.ToLower(detail), "introspection"):
-		return "Waldur could not check the token with its identity provider, which may be temporarily down. Run the command again later. " +
-			"If it fails again, ask the operator of the Waldur server, or use a personal access token." + renew
+		return "Waldur could not check the token with its identity provider, which may be temporarily down. Run the command again later. If it fails again, " +
+			"ask the operator of the Waldur server, or use a personal access token." + renew
 	case kind == waldur.PersonalAccessToken && strings.Contains(detail, "JWT"):
 		return "Personal access tokens may be switched off on this server. Ask its operator, or use the API token in the user's profile in Waldur." + renew
 	case kind == waldur.PersonalAccessToken && !token.Expiry().IsZero() && token.Expiry().Before(time.Now()):
 		return fmt.Sprintf("The personal access token expired on %s. "+
 			"Create a new one in the user's profile in Waldur.", token.Expiry().UTC().Format(time.RFC1123)) + renew
 	case kind == waldur.PersonalAccessToken:
-		return "The personal access token may have expired or been revoked, it may not be allowed from this network, " +
-			"or its user may be inactive or may not use such tokens. Check it in the user's profile in Waldur, or create a new one there." + renew
+		return "The personal access token may have expired or been revoked, it may not be allowed from this network, or its user may be inactive or may not " +
+			"use such tokens. Check it in the user's profile in Waldur, or create a new one there." + renew
 	case kind == waldur.OIDCToken:
 		return "The OIDC access token may have expired, or its user may be inactive. Get a new one from the identity provider." + renew
 	}
-	return "An API token expires 30 to 60 minutes after its last use by default. A new one is in the user's profile in Waldur. " +
-		"For pipelines, create a personal access token (w_…) there instead." + renew
+	return "An API token expires 30 to 60 minutes after its last use by default. A new one is in the user's profile in Waldur. For pipelines, create a " +
+		"personal access token (w_…) there instead." + renew
 }
 
 // adviseNoRows names only what can be the reason, the most likely one first.
@@ -328,26 +280,23 @@ func (f *readFailure) adviseNoRows(failed *waldur.Error, now time.Time) string {
 	switch {
 	case len(failed.Types) > 0: // there are rows without component_type
 		return adviseTypes(f.query.ComponentType, failed.Types)
-	case first.Compare(this) > 0 && !f.query.Latest:
+	case first.Compare(this) > 0:
 		return fmt.Sprintf("%s is in the future: this month is %s in UTC.", first, this)
 	case first == this && now.UTC().Day() == 1 && !f.query.Latest:
 		reasons = append(reasons, "Waldur sums up usage once a day, so the first day of a month has no rows until that job has run: "+
 			"billing_period = \"latest\" then reads last month.")
-	case !last.IsZero() && last.Compare(this) < 0 && !f.query.Latest:
+	case !last.IsZero() && last.Compare(this) < 0:
 		reasons = append(reasons, "Waldur has no rows for the months before its upgrade to 8.0.8, unless its operator has rebuilt them.")
 	}
-	for _, f := range []struct {
-		set    bool
-		reason string
-	}{
-		{f.query.CustomerUUID.Valid, "customer_uuid is the organization that provides the offerings, not one that consumes them."},
-		{f.query.ProjectUUID.Valid, "project_uuid is the project that the offering itself belongs to, not one that consumes it."},
-		{f.query.OfferingUUID.Valid, "The filter offering_uuid may be wrong."},
-		{f.query.OfferingType != "", "The filter offering_type may be wrong."},
-		{f.query.BillingType != "", "The filter billing_type may be wrong."},
+	for _, filter := range []struct{ argument, reason string }{
+		{"customer_uuid", "customer_uuid is the organization that provides the offerings, not one that consumes them."},
+		{"project_uuid", "project_uuid is the project that the offering itself belongs to, not one that consumes it."},
+		{"offering_uuid", "The filter offering_uuid may be wrong."},
+		{"offering_type", "The filter offering_type may be wrong."},
+		{"billing_type", "The filter billing_type may be wrong."},
 	} {
-		if f.set {
-			reasons = append(reasons, f.reason)
+		if f.isSet(filter.argument) {
+			reasons = append(reasons, filter.reason)
 		}
 	}
 	reasons = append(reasons, "The token's user may see no offerings: it needs a role in the organization of the offerings, or must be staff.")

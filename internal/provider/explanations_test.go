@@ -1,6 +1,3 @@
-// Copyright (c) The terraform-provider-waldur authors
-// SPDX-License-Identifier: MPL-2.0
-
 package provider
 
 import (
@@ -19,9 +16,9 @@ import (
 	"time"
 	"unicode"
 
-	"github.com/google/uuid"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-go/tftypes"
 
 	"terraform-provider-waldur/internal/waldur"
 )
@@ -86,8 +83,8 @@ func inOrder(text string, parts ...string) bool {
 	return true
 }
 
-// checkAnatomy checks that an error of a request has a title of three to six words, the cause,
-// what to do, and the request, and that no placeholder is left.
+// checkAnatomy checks that an error of a request has a title of three to six words, the cause, what
+// to do, and the request, and that no placeholder is left.
 func checkAnatomy(t *testing.T, title, detail string) {
 	t.Helper()
 	words, paragraphs := len(strings.Fields(title)), strings.Split(detail, "\n\n")
@@ -125,7 +122,7 @@ func TestEveryCauseIsExplained(t *testing.T) {
 	)
 	tests := map[waldur.Cause][]string{
 		waldur.Canceled:        {"Read from Waldur Canceled", "Run the command again."},
-		waldur.ReadTimedOut:    {timedOut, "No response within 5m0s, the limit of the whole read", "timeouts.read, now 5m0s. If the server is slow, raise it"},
+		waldur.ReadTimedOut:    {timedOut, "It failed.", "timeouts.read, now 5m0s. If the server is slow, raise it"},
 		waldur.NotSent:         {timedOut, "now 5m0s. All data blocks of a provider block share 4 requests", "-parallelism"},
 		waldur.HeldBack:        {timedOut, "again after that time, or raise timeouts.read (now 5m0s)"},
 		waldur.RequestTimedOut: {"Request to Waldur Timed Out", running, "raise request_timeout", "lower page_size"},
@@ -139,29 +136,26 @@ func TestEveryCauseIsExplained(t *testing.T) {
 		waldur.ProxyLogin:       {refusal, "requires a user and a password", "percent-encode", proxy},
 		waldur.ProxyOtherLogin:  {refusal, "only the login method Basic", "local proxy", proxy},
 		waldur.ProxyRefused:     {refusal, "It failed.\n\nThe proxy is " + proxy},
-		waldur.ProxyFailed:      {refusal, running, proxy},
+		waldur.ProxyFailed:      {"Proxy Cannot Reach Waldur", running, proxy},
 
-		waldur.NoTLS:            {"Wrong Scheme in Waldur Address", "Check the port in url in the provider block", "begin the address with http;"},
-		waldur.WantsTLS:         {"Wrong Scheme in Waldur Address", "Begin url in the provider block with https"},
-		waldur.TLSInterrupted:   {"TLS Handshake Interrupted", "may not speak TLS at this port", "Troubleshooting", running},
-		waldur.TLSUnusable:      {"TLS Handshake Failed", "does not fit", "Troubleshooting", running},
-		waldur.TLSRefused:       {"TLS Handshake Refused by Server", "may require a client certificate", "client_key_pem", "other versions of TLS"},
-		waldur.BadCertificate:   {"Server Certificate Not Readable", "in a valid form", "Troubleshooting"},
-		waldur.WrongHost:        {untrusted, "for another host. Correct url in the provider block"},
-		waldur.Expired:          {untrusted, "has expired: its owner must renew it", "correct the clock"},
-		waldur.NotYetValid:      {untrusted, "not valid yet. The clock"},
-		waldur.NoAuthorities:    {untrusted, "ca-certificates", authority, pem},
-		waldur.NoIntermediate:   {untrusted, "the intermediate certificate is missing", "full chain", authority, pem},
-		waldur.UnknownAuthority: {untrusted, "It failed.\n\nIf the certificate comes from a private authority", "inspects connections", pem},
-		waldur.WantsCertificate: {"Client Certificate Not Accepted", "Set client_cert_pem", "client_key_pem to its key"},
-		waldur.BadClientCert:    {"Client Certificate Not Accepted", "trusts the authority of the certificate in client_cert_pem", "not expired"},
+		waldur.NoTLS:             {"Wrong Scheme in Waldur Address", "Check the port in url in the provider block", "begin the address with http;"},
+		waldur.WantsTLS:          {"Wrong Scheme in Waldur Address", "Begin url in the provider block with https"},
+		waldur.TLSInterrupted:    {"TLS Handshake Interrupted", "may not speak TLS here", "Troubleshooting", running},
+		waldur.TLSUnusable:       {"TLS Handshake Failed", "TLS or certificate", "Troubleshooting", "operator"},
+		waldur.TLSRefused:        {"TLS Handshake Refused by Server", "may require a client certificate", "client_key_pem", "other versions of TLS"},
+		waldur.WrongHost:         {untrusted, "for another host. Correct url in the provider block"},
+		waldur.Expired:           {untrusted, "has expired: its owner must renew it", "correct the clock"},
+		waldur.NotYetValid:       {untrusted, "not valid yet. The clock"},
+		waldur.NoAuthorities:     {untrusted, "ca-certificates", authority, pem},
+		waldur.NoIntermediate:    {untrusted, "the intermediate certificate is missing", "full chain", authority, pem},
+		waldur.UnknownAuthority:  {untrusted, "It failed.\n\nIf the certificate comes from a private authority", "inspects connections", pem},
+		waldur.ClientCertificate: {"Client Certificate Not Accepted", "Set client_cert_pem", "not expired", "client_key_pem to its key", "must trust the authority"},
 
 		waldur.Unauthorized:    {"Token Refused by Waldur", "An API token expires", "The token came from a test."},
 		waldur.Forbidden:       {"Access Denied by Waldur", "its user may not read usage", "role"},
 		waldur.BadRequest:      {"Request Refused by Waldur", "This version of Waldur may not be supported"},
 		waldur.NotFound:        {"Waldur Usage Endpoint Not Found", "Either Waldur is older than 8.0.8", url},
-		waldur.RateLimited:     {"Rate Limited by Waldur", again + ", or raise max_retries in the provider block, or read less: narrow the filters."},
-		waldur.TooEarly:        {unexpected, again + ", or ask the operator"},
+		waldur.RateLimited:     {"Rate Limited by Waldur", again + ", or raise max_retries, or read less: narrow the filters."},
 		waldur.StatusTimeout:   {"Request to Waldur Timed Out", again + ", or lower page_size."},
 		waldur.ServerError:     {"Waldur Server Error", "The server, or a proxy in front of it, failed. " + again + ", or ask the operator", "lower page_size."},
 		waldur.OtherStatus:     {unexpected, "It failed.\n\n" + url},
@@ -179,7 +173,7 @@ func TestEveryCauseIsExplained(t *testing.T) {
 		waldur.ResponseTooLarge: {"Response from Waldur Too Large", "Lower page_size", "fields"},
 		waldur.BadEncoding:      {"Response in Unusable Encoding", "gzip", "Content-Encoding", url},
 		waldur.NotRows:          {unexpected, "not the list of rows", url},
-		waldur.BadRow:           {"Unexpected Row from Waldur", "cannot be trusted. Report it to the operator of the Waldur server.\n\n"},
+		waldur.BadRow:           {"Unexpected Row from Waldur", "cannot be trusted. Report it to the operator of the Waldur server. If you do not need the column, try to leave it out with fields."},
 		waldur.FilterIgnored:    {"Filters Ignored by Waldur", "may have removed the query", url},
 		waldur.NoCount:          {"No Usable X-Result-Count Header", "whether rows are missing", "pass it on", url},
 
@@ -210,32 +204,25 @@ func TestEveryCauseIsExplained(t *testing.T) {
 func TestAdvice(t *testing.T) {
 	t.Parallel()
 	const http, https, personal, jwt = "http://waldur.example.com", "https://waldur.example.com", waldur.Token("w_5ecre7"), waldur.Token("eyJhbGciOiJub25lIn0.e30.c2ln")
-	const replace, noTime, slow = "replace it", " The read had no time left for another attempt: raise timeouts.read (now 5m0s).", "the limit of the whole read"
-	const passed, until = "Run the command again after that time", "The server asked to wait until "
+	const replace, noTime = "replace it", " The read had no time left for another attempt: raise timeouts.read (now 5m0s)."
+	const again, asked = "Run the command again after ", ", as the server asked"
 	type failed = waldur.Error
 	said := func(detail string) failed { return failed{Cause: waldur.Unauthorized, Detail: detail} }
-	of := func(column string) failed { return failed{Cause: waldur.BadRow, Column: column} }
 	previous := &failed{Text: "it was busy"}
 	now := time.Now().UTC()
 	for name, test := range map[string]struct {
 		failed failed
 		url    string
 		token  waldur.Token
-		query  waldur.Query
+		set    string
 		parts  []string
 		absent string
 	}{
-		"after a failure":            {failed: failed{Cause: waldur.ReadTimedOut, Previous: previous}, parts: []string{"It failed; the previous attempt failed: it was busy.", "now 5m0s. Earlier attempts failed", "Check that the server is running"}, absent: slow},
-		"after rows":                 {failed: failed{Cause: waldur.ReadTimedOut, Partial: true}, parts: []string{"It failed.", "raise it"}, absent: slow},
-		"after a look for a month":   {failed: failed{Cause: waldur.ReadTimedOut}, query: waldur.Query{Latest: true}, parts: []string{"The request had no response when the limit of the whole read (timeouts.read), 5m0s, was reached."}},
-		"after other months":         {failed: failed{Cause: waldur.ReadTimedOut}, query: waldur.Query{WholeLimitPeriods: true}, parts: []string{"The request had no response when"}},
-		"small pages":                {failed: failed{Cause: waldur.TooManyPages}, query: waldur.Query{PageSize: 1}, parts: []string{"Raise page_size, or leave it out. Read less: "}},
-		"small pages, rows missing":  {failed: failed{Cause: waldur.RowsMissing}, query: waldur.Query{PageSize: 1}, parts: []string{"silently missing. Raise page_size, or leave it out. Read less: "}},
-		"a column to leave out":      {failed: of("limit_amount"), parts: []string{"operator of the Waldur server. If you do not need the column, leave it out with fields."}},
-		"a column that is needed":    {failed: of("component_type"), absent: "leave it out"},
-		"a column that is left out":  {failed: of("limit_amount"), query: waldur.Query{Fields: []*waldur.Column{waldur.ColumnByName("offering_name")}}, absent: "leave it out"},
-		"moved, unencrypted":         {failed: failed{Cause: waldur.Moved}, url: http, parts: []string{"not sent to the new address. But it was sent to the old address without encryption", replace + ". If Waldur has moved"}},
-		"redirected, unencrypted":    {failed: failed{Cause: waldur.Redirected}, url: http, parts: []string{replace + ". That address"}},
+		"after a failure":            {failed: failed{Cause: waldur.ReadTimedOut, Previous: previous}, parts: []string{"It failed; the previous attempt failed: it was busy.", "now 5m0s. Earlier attempts failed", "Check that the server is running"}, absent: "raise it"},
+		"small pages":                {failed: failed{Cause: waldur.TooManyPages}, set: "page_size", parts: []string{"Raise page_size, or leave it out. Read less: "}},
+		"small pages, rows missing":  {failed: failed{Cause: waldur.RowsMissing}, set: "page_size", parts: []string{"silently missing. Raise page_size, or leave it out. Read less: "}},
+		"moved, unencrypted":         {failed: failed{Cause: waldur.Moved}, url: http, parts: []string{"If Waldur has moved", "The token was sent without encryption", replace}},
+		"redirected, unencrypted":    {failed: failed{Cause: waldur.Redirected}, url: http, parts: []string{"That address", replace}},
 		"moved":                      {failed: failed{Cause: waldur.Moved}, absent: replace},
 		"another scheme":             {failed: failed{Cause: waldur.WantsTLS}, url: http, parts: []string{"correct its port. The token was sent without encryption", replace}},
 		"another scheme of loopback": {failed: failed{Cause: waldur.WantsTLS}, url: "http://127.0.0.1:80", absent: replace},
@@ -254,15 +241,15 @@ func TestAdvice(t *testing.T) {
 		"one of tomorrow":          {failed: said("Invalid token."), token: waldur.Token(fmt.Sprintf("w_%d_5ecre7", now.Add(24*time.Hour).Unix())), parts: []string{"expired or been revoked"}},
 		"an API token":             {failed: said("Token has expired."), parts: []string{"30 to 60 minutes after its last use", "For pipelines", "The token came from"}},
 
-		"a long wait":            {failed: failed{Cause: waldur.RateLimited, RetryAfter: time.Hour}, parts: []string{until + now.Add(time.Hour).Local().Format("Mon, 02 Jan 2006"), "which is longer than the provider waits. " + passed + "."}, absent: "max_retries"},
-		"a wait":                 {failed: failed{Cause: waldur.ServerError, RetryAfter: time.Second, Temporary: true}, parts: []string{"failed. " + until, passed + ", or ask the operator", "lower page_size."}},
-		"a wait without time":    {failed: failed{Cause: waldur.RateLimited, RetryAfter: time.Second, Temporary: true, OutOfTime: true}, parts: []string{until, passed + "." + noTime}, absent: "max_retries"},
-		"no time":                {failed: failed{Cause: waldur.TooEarly, Temporary: true, OutOfTime: true}, parts: []string{"Run the command again later." + noTime}, absent: "operator"},
+		"a long wait":            {failed: failed{Cause: waldur.RateLimited, RetryAfter: time.Hour}, parts: []string{again + now.Add(time.Hour).Local().Format("Mon, 02 Jan 2006"), asked + "."}, absent: "max_retries"},
+		"a wait":                 {failed: failed{Cause: waldur.ServerError, RetryAfter: time.Second, Temporary: true}, parts: []string{"failed. " + again, asked + ", or ask the operator", "lower page_size."}},
+		"a wait without time":    {failed: failed{Cause: waldur.RateLimited, RetryAfter: time.Second, Temporary: true, OutOfTime: true}, parts: []string{again, asked + "." + noTime}, absent: "max_retries"},
+		"no time":                {failed: failed{Cause: waldur.ServerError, Temporary: true, OutOfTime: true}, parts: []string{"Run the command again later." + noTime}, absent: "operator"},
 		"no time, another cause": {failed: failed{Cause: waldur.ConnectionFailed, Temporary: true, OutOfTime: true}, parts: []string{"check that too." + noTime}},
 		"a page of a read":       {failed: failed{Cause: waldur.RateLimited, Request: waldur.Request{Attempts: 3}}, parts: []string{"Request: GET https://waldur.example.com/api/ (3 attempts)"}},
 	} {
 		f := failureOf(map[string]string{"": https}[test.url]+test.url, test.token)
-		f.query = test.query
+		f.arguments = arguments(test.set)
 		got := f.explain(t, &test.failed)
 		if !inOrder(got.Detail(), test.parts...) || test.absent != "" && strings.Contains(got.Detail(), test.absent) || strings.Contains(got.Detail(), "5ecre7") {
 			t.Errorf("%s: want %q without %q, got %s", name, test.parts, test.absent, got.Detail())
@@ -291,28 +278,26 @@ func TestOtherReports(t *testing.T) {
 			t.Errorf("sentence(%q) is %q", text, got)
 		}
 	}
-	unsent := &waldur.Error{Cause: waldur.ReadTimedOut, Text: "it was not sent"}
-	if got := f.problem(unsent); got != "It was not sent." {
-		t.Errorf("got %s", got)
-	}
 }
 
-// TestRefusedFilters are reported at their arguments, if these are the user's.
+// arguments are those that are set.
+func arguments(set ...string) map[string]tftypes.Value {
+	values := map[string]tftypes.Value{"order_by": tftypes.NewValue(tftypes.String, nil)}
+	for _, name := range set {
+		values[name] = tftypes.NewValue(tftypes.String, "x")
+	}
+	return values
+}
+
+// TestRefusedFilters are reported at their arguments, if these are set.
 func TestRefusedFilters(t *testing.T) {
 	t.Parallel()
-	latest, whole := waldur.Query{Latest: true}, waldur.Query{WholeLimitPeriods: true}
-	for name, test := range map[string]struct {
-		parameter string
-		query     waldur.Query
-		at        string
-	}{
-		"a filter": {"offering_type", waldur.Query{}, "offering_type"}, "the columns": {"field", waldur.Query{}, "fields"},
-		"a start": {"start", waldur.Query{}, "start"}, "an end": {"end", waldur.Query{}, "end"},
-		"a start of the provider": {"start", whole, ""}, "an end of the provider": {"end", latest, ""}, "a filter with that": {"billing_type", latest, "billing_type"},
-		"no argument": {"accept", waldur.Query{}, ""}, "an argument that is not sent": {"order_by", waldur.Query{}, ""},
+	for name, test := range map[string]struct{ parameter, at string }{
+		"a filter": {"offering_type", "offering_type"}, "the columns": {"field", "fields"}, "a month of the provider": {"start", ""},
+		"no argument": {"accept", ""}, "an argument that is not set": {"order_by", ""},
 	} {
 		f := failureOf("https://waldur.example.com", "5ecre7")
-		f.query = test.query
+		f.arguments = arguments("offering_type", "fields")
 		got := f.explain(t, &waldur.Error{Cause: waldur.FilterRefused, Refused: map[string]string{test.parameter: "No."}})
 		title, advice := "Request Refused by Waldur", "may not be supported"
 		at, isAttribute := got.(diag.DiagnosticWithPath)
@@ -336,7 +321,6 @@ func TestRefusedFilters(t *testing.T) {
 func TestNoRowsNamesTheReasons(t *testing.T) {
 	t.Parallel()
 	const firstDay, rebuilt, role = "the first day of a month has no rows", "unless its operator has rebuilt them", "The token's user may see no offerings"
-	id := uuid.NullUUID{UUID: uuid.MustParse("5c6eb065-f4e7-58f7-957c-e351ad5bfcea"), Valid: true}
 	month := waldur.NewMonth
 	many := map[string]string{}
 	for i := range 21 {
@@ -364,10 +348,16 @@ func TestNoRowsNamesTheReasons(t *testing.T) {
 		"a range without an end": {waldur.Query{Start: month(2019, 3)}, 28, nil, []string{role}},
 		"a component's typo":     {waldur.Query{ComponentType: "gpu_hour"}, 1, types, []string{"there are rows of these components: cpu_k_hours, gpu_hours (did you mean gpu_hours?)."}},
 		"no components at all":   {waldur.Query{ComponentType: "gpu_hour"}, 28, nil, []string{role}},
-		"an organization":        {waldur.Query{CustomerUUID: id, OfferingType: "x", BillingType: "limit"}, 28, nil, []string{"customer_uuid is the organization that provides", "The filter offering_type may be wrong.", "The filter billing_type may be wrong.", role}},
-		"a project":              {waldur.Query{ProjectUUID: id, OfferingUUID: id}, 28, nil, []string{"project_uuid is the project that the offering itself", "The filter offering_uuid may be wrong.", role}},
+		"an organization":        {waldur.Query{}, 28, nil, []string{"customer_uuid is the organization that provides", "The filter offering_type may be wrong.", "The filter billing_type may be wrong.", role}},
+		"a project":              {waldur.Query{}, 28, nil, []string{"project_uuid is the project that the offering itself", "The filter offering_uuid may be wrong.", role}},
 	} {
 		f := readFailure{query: test.query}
+		switch name {
+		case "an organization":
+			f.arguments = arguments("customer_uuid", "offering_type", "billing_type")
+		case "a project":
+			f.arguments = arguments("project_uuid", "offering_uuid")
+		}
 		got := strings.Split(f.adviseNoRows(&waldur.Error{Types: test.types}, time.Date(2026, 11, test.day, 12, 0, 0, 0, time.UTC)), "\n\n")
 		if len(got) != len(test.want) {
 			t.Errorf("%s: got %q, want %q", name, got, test.want)

@@ -1,11 +1,9 @@
-// Copyright (c) The terraform-provider-waldur authors
-// SPDX-License-Identifier: MPL-2.0
-
 package provider
 
 import (
 	"context"
 
+	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/function"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
@@ -15,7 +13,7 @@ import (
 // providerFunction is a function of the provider. Each is in a file of its own.
 type providerFunction struct {
 	name       string
-	run        func(context.Context, function.RunRequest, *function.RunResponse)
+	run        func(context.Context, function.ArgumentsData) (attr.Value, *function.FuncError)
 	definition function.Definition
 }
 
@@ -28,15 +26,30 @@ func (f providerFunction) Definition(_ context.Context, _ function.DefinitionReq
 }
 
 func (f providerFunction) Run(ctx context.Context, req function.RunRequest, resp *function.RunResponse) {
-	f.run(ctx, req, resp)
+	var result attr.Value
+	if result, resp.Error = f.run(ctx, req.Arguments); resp.Error == nil {
+		resp.Result = function.NewResultData(result)
+	}
 }
 
-// numberResult returns a number, or null, as the result of a function. It is a string of
-// digits, as in encodeRows: the framework would send most numbers as binary floats of 53
-// bits, of which Terraform stores and prints fewer digits than they have.
-func numberResult(number *waldur.Decimal) function.ResultData {
-	if number == nil {
-		return function.NewResultData(types.StringNull())
+// parsed returns the parsed value of an argument. The first error of a call is set in failed.
+func parsed[T, V any](argument T, position int64, name string, parse func(T) (V, error), failed **function.FuncError) (value V) {
+	if *failed != nil {
+		return value
 	}
-	return function.NewResultData(types.StringValue(number.String()))
+	value, err := parse(argument)
+	if err != nil {
+		*failed = function.NewArgumentFuncError(position, name+" "+err.Error())
+	}
+	return value
+}
+
+// numberResult returns a number, or null, as the result of a function. It is a string of digits, as
+// in encodeRows: the framework would send most numbers as binary floats of 53 bits, of which
+// Terraform stores and prints fewer digits than they have.
+func numberResult(number *waldur.Decimal) attr.Value {
+	if number == nil {
+		return types.StringNull()
+	}
+	return types.StringValue(number.String())
 }

@@ -1,6 +1,3 @@
-// Copyright (c) The terraform-provider-waldur authors
-// SPDX-License-Identifier: MPL-2.0
-
 package provider
 
 import (
@@ -180,8 +177,7 @@ func shown(value tftypes.Value) string {
 	return strings.Join(texts, " ")
 }
 
-// TestSumsAreExact compares sums with fractions. Each equals its literal, and has as many
-// bits.
+// TestSumsAreExact compares sums with fractions. Each equals its literal, and has as many bits.
 func TestSumsAreExact(t *testing.T) {
 	t.Parallel()
 	c := newProtocolClient(t)
@@ -292,8 +288,8 @@ func skipWithoutFunctions(t *testing.T) {
 	}
 }
 
-// TestAccNumbersOfFunctions in a plan, in the apply of the saved plan, in the state and in
-// the next plan are equal to literals.
+// TestAccNumbersOfFunctions in a plan, in the apply of the saved plan, in the state and in the next
+// plan are equal to literals.
 func TestAccNumbersOfFunctions(t *testing.T) {
 	if os.Getenv("TF_ACC") != "" {
 		skipWithoutFunctions(t)

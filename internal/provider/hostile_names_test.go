@@ -1,6 +1,3 @@
-// Copyright (c) The terraform-provider-waldur authors
-// SPDX-License-Identifier: MPL-2.0
-
 package provider
 
 import (
@@ -17,17 +14,17 @@ import (
 	"terraform-provider-waldur/internal/waldurtest"
 )
 
-// hostileName is a name as a stranger may write it: with commands for a terminal, for the pipelines of
-// GitHub, Azure and GitLab and their bots, for a spreadsheet and for a browser. It is so long that
-// Terraform breaks the line if it can.
+// hostileName is a name as a stranger may write it: with commands for a terminal, for the pipelines
+// of GitHub, Azure and GitLab and their bots, for a spreadsheet and for a browser. It is so long
+// that Terraform breaks the line if it can.
 var hostileName = "=1+1;+2|@3,Lab\x1b[2J\n::stop-commands::x\r\n##vso[task.complete]::error::y\u009b2J\u202e \u2028" +
 	"\n```\n~~~\n<img src=x onerror=alert(1)> " + strings.Repeat("/approve ", 30) + "::"
 
 // marker is a part of hostileName that is harmless.
 const marker = "Lab"
 
-// dangers are what may not be in any text that is printed or written. Pipelines run commands after ::
-// at the beginning of a line and after ##[ or ##vso[ anywhere, and bots those after a / at the
+// dangers are what may not be in any text that is printed or written. Pipelines run commands after
+// :: at the beginning of a line and after ##[ or ##vso[ anywhere, and bots those after a / at the
 // beginning of a line. Three backticks or tildes end the block of code in which a bot posts a text.
 var dangers = regexp.MustCompile("[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\p{Cf}\\p{Zl}\\p{Zp}]|::|##|```|~~~|(?m:^/)")
 
@@ -41,8 +38,8 @@ var formats = map[string]*regexp.Regexp{
 
 var amount = regexp.MustCompile(`^-?\d+(\.\d+)?$`)
 
-// isHarmless checks a text that was printed or written. The functions of the provider have :: in their
-// own names, which Terraform prints with the line of a failed condition.
+// isHarmless checks a text that was printed or written. The functions of the provider have :: in
+// their own names, which Terraform prints with the line of a failed condition.
 func isHarmless(t *testing.T, text string) {
 	t.Helper()
 	if found := dangers.FindAllString(strings.ReplaceAll(text, "provider::waldur::", ""), -1); found != nil {
@@ -125,8 +122,9 @@ func documented(t *testing.T) (pages, examples map[string]string) {
 	return pages, examples
 }
 
-// TestAccDocumentedConfigurations validates every configuration of the documentation and the examples.
-// Those that read usage are applied to hostile names, and nothing that they print or write is a command.
+// TestAccDocumentedConfigurations validates every configuration of the documentation and the
+// examples. Those that read usage are applied to hostile names, and nothing that they print or
+// write is a command.
 func TestAccDocumentedConfigurations(t *testing.T) {
 	pages, examples := documented(t)
 	server := waldurtest.Start(t, hostileRows())

@@ -1,6 +1,3 @@
-// Copyright (c) The terraform-provider-waldur authors
-// SPDX-License-Identifier: MPL-2.0
-
 package provider
 
 import (
@@ -17,8 +14,8 @@ import (
 	"github.com/hashicorp/go-version"
 )
 
-// installation is the provider as users have it: a binary in a folder from which
-// Terraform installs plugins. It is built once for all tests that need it.
+// installation is the provider as users have it: a binary in a folder from which Terraform installs
+// plugins. It is built once for all tests that need it.
 var installation struct {
 	once sync.Once
 	root string
@@ -31,8 +28,8 @@ func removeInstallation() {
 	}
 }
 
-// installed returns a CLI configuration with which Terraform installs this binary,
-// and no other provider.
+// installed returns a CLI configuration with which Terraform installs this binary, and no other
+// provider.
 func installed(t *testing.T) (cliConfig string) {
 	t.Helper()
 	installation.once.Do(func() {
@@ -63,16 +60,16 @@ func install(root string) error {
 	return os.WriteFile(filepath.Join(root, "terraform.rc"), []byte(config), 0o600)
 }
 
-// terraform is a real Terraform or OpenTofu in a folder of its own, with the
-// provider installed there.
+// terraform is a real Terraform or OpenTofu in a folder of its own, with the provider installed
+// there.
 type terraform struct {
 	t   *testing.T
 	dir string
 	env []string
 }
 
-// newTerraform initializes a folder with a configuration. It skips the test
-// unless acceptance tests are enabled.
+// newTerraform initializes a folder with a configuration. It skips the test unless acceptance tests
+// are enabled.
 func newTerraform(t *testing.T, config string, env ...string) *terraform {
 	t.Helper()
 	if os.Getenv("TF_ACC") == "" {
@@ -92,8 +89,7 @@ func newTerraform(t *testing.T, config string, env ...string) *terraform {
 // binary is the Terraform or OpenTofu that the acceptance tests run.
 func binary() string { return cmp.Or(os.Getenv("TF_ACC_TERRAFORM_PATH"), "terraform") }
 
-// engine is the first line that the binary prints for its version, such as
-// "OpenTofu v1.12.6".
+// engine is the first line that the binary prints for its version, such as "OpenTofu v1.12.6".
 var engine = sync.OnceValue(func() string {
 	out, _ := exec.Command(binary(), "version").Output()
 	line, _, _ := strings.Cut(string(out), "\n")
@@ -113,8 +109,7 @@ func (tf *terraform) command(arguments ...string) *exec.Cmd {
 	return cmd
 }
 
-// run returns what a command prints, on one line so that line breaks do not
-// matter.
+// run returns what a command prints, on one line so that line breaks do not matter.
 func (tf *terraform) run(arguments ...string) (string, error) {
 	out, err := tf.command(append(arguments, "-no-color")...).CombinedOutput()
 	return strings.Join(strings.FieldsFunc(string(out), func(r rune) bool { return r <= ' ' || r == '│' }), " "), err

@@ -1,6 +1,3 @@
-// Copyright (c) The terraform-provider-waldur authors
-// SPDX-License-Identifier: MPL-2.0
-
 package provider
 
 import (
@@ -8,27 +5,25 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/function"
+	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"terraform-provider-waldur/internal/waldur"
 )
 
 var labelFunction = providerFunction{"label", runLabel, function.Definition{
 	Summary: "Names in one line that is safe to print",
-	MarkdownDescription: "Joins texts with `, ` into one line that is safe to print in a terminal, in the log of a pipeline and in a comment. " +
-		"Use it for names from Waldur, because other people write them. Null and blank texts are left out. " +
-		"Control characters and other invisible characters, `::`, `##`, ` ``` ` and `~~~` become spaces. " +
-		"White space and colons at both ends of each text are removed.",
+	MarkdownDescription: "Joins texts with `, ` into one line that is safe to print in a terminal, in the log of a pipeline and in a comment. Use it for " +
+		"names from Waldur, because other people write them. Null and blank texts are left out. Control characters and other invisible characters, `::`, " +
+		"`##`, ` ``` ` and `~~~` become spaces. White space and colons at both ends of each text are removed.",
 	VariadicParameter: function.StringParameter{Name: "texts", AllowNullValue: true, MarkdownDescription: "Texts to join. For a list, write `label(x...)`."},
 	Return:            function.StringReturn{},
 }}
 
-func runLabel(ctx context.Context, req function.RunRequest, resp *function.RunResponse) {
+func runLabel(ctx context.Context, arguments function.ArgumentsData) (attr.Value, *function.FuncError) {
 	var texts []*string
-	resp.Error = req.Arguments.Get(ctx, &texts)
-	if resp.Error != nil {
-		return
-	}
+	failed := arguments.Get(ctx, &texts)
 	var parts []string
 	for _, text := range texts {
 		if text == nil {
@@ -40,5 +35,5 @@ func runLabel(ctx context.Context, req function.RunRequest, resp *function.RunRe
 			parts = append(parts, part)
 		}
 	}
-	resp.Error = resp.Result.Set(ctx, strings.Join(parts, ", "))
+	return types.StringValue(strings.Join(parts, ", ")), failed
 }

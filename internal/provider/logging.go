@@ -1,6 +1,3 @@
-// Copyright (c) The terraform-provider-waldur authors
-// SPDX-License-Identifier: MPL-2.0
-
 package provider
 
 import (
@@ -10,8 +7,8 @@ import (
 	"github.com/hashicorp/terraform-plugin-log/tflog"
 )
 
-// logHandler writes the client's log records to Terraform's log, at debug level.
-// The client uses neither groups nor attributes of a logger.
+// logHandler writes the client's log records to Terraform's log, at debug level. The client uses
+// neither groups nor attributes of a logger.
 type logHandler struct{ slog.Handler }
 
 func (logHandler) Enabled(context.Context, slog.Level) bool { return true }

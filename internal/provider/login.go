@@ -1,6 +1,3 @@
-// Copyright (c) The terraform-provider-waldur authors
-// SPDX-License-Identifier: MPL-2.0
-
 package provider
 
 import (
@@ -44,8 +41,8 @@ type connection struct {
 	// renewToken says where the token came from and how to replace it.
 	renewToken string
 
-	// missing holds the errors of reads if the address or the token is not set. A provider
-	// that reads nothing needs neither.
+	// missing holds the errors of reads if the address or the token is not set. A provider that
+	// reads nothing needs neither.
 	missing diag.Diagnostics
 }
 
@@ -79,13 +76,13 @@ func (m *providerModel) login(c *connection, diags *diag.Diagnostics) {
 		c.useProfile(defaultProfile, "", diags)
 	}
 	if c.client.Token != "" && !c.client.Token.IsUsual() {
-		c.renewToken += " That token does not look like one of Waldur's, so it may be incomplete: an API token has 40 hexadecimal digits, " +
-			"a personal access token begins with w_, and an OIDC access token is a JWT."
+		c.renewToken += " That token does not look like one of Waldur's, so it may be incomplete: an API token has 40 hexadecimal digits, a personal access " +
+			"token begins with w_, and an OIDC access token is a JWT."
 	}
 }
 
-// keepTokenVariable reports an error if the token in the environment would go to another
-// server than the one in the environment. If no server is set there, it may go to any.
+// keepTokenVariable reports an error if the token in the environment would go to another server
+// than the one in the environment. If no server is set there, it may go to any.
 func (c *connection) keepTokenVariable(diags *diag.Diagnostics) {
 	own, err := waldur.ParseURL(os.Getenv(urlVariable))
 	if c.client.URL == nil || c.client.Token == "" || !isSet(urlVariable) || err == nil && own.String() == c.client.URL.String() {
@@ -100,8 +97,8 @@ func (c *connection) keepTokenVariable(diags *diag.Diagnostics) {
 		"in place of url. If the token is for the server in url, unset %s.", tokenVariable, urlVariable, difference, urlVariable))
 }
 
-// useProfile takes the address and the token from a profile that source names. Without a
-// source, only reads fail, because the user did not name the profile.
+// useProfile takes the address and the token from a profile that source names. Without a source,
+// only reads fail, because the user did not name the profile.
 func (c *connection) useProfile(name, source string, diags *diag.Diagnostics) {
 	p, err := readProfile(name)
 	switch {
@@ -125,8 +122,8 @@ func (c *connection) useProfile(name, source string, diags *diag.Diagnostics) {
 	}
 }
 
-const setLogin = "Log in with waldur-cli login, which saves the profile " + defaultProfile + ". " +
-	"Or set the environment variables " + urlVariable + " and " + tokenVariable + ", or url and token in the provider block."
+const setLogin = "Log in with waldur-cli login, which saves the profile " + defaultProfile + ". Or set the environment variables " + urlVariable + " and " +
+	"" + tokenVariable + ", or url and token in the provider block."
 
 // adviseMissing completes the advice for the values of variables that are not set.
 func adviseMissing(advice string, variables ...string) string {
@@ -140,8 +137,8 @@ func adviseMissing(advice string, variables ...string) string {
 
 func isSet(variable string) bool { return strings.TrimSpace(os.Getenv(variable)) != "" }
 
-// setting returns the address or the token, from its argument or, if that is not set,
-// from an environment variable. If neither is set, reads fail.
+// setting returns the address or the token, from its argument or, if that is not set, from an
+// environment variable. If neither is set, reads fail.
 func setting[T any](argument types.String, name, variable, title string, parse func(string) (T, error), c *connection, diags *diag.Diagnostics) (value T) {
 	if !argument.IsNull() {
 		return parseArgument(argument, path.Root(name), parse, diags)
@@ -162,8 +159,8 @@ func setting[T any](argument types.String, name, variable, title string, parse f
 	return value
 }
 
-// profile is a login that waldur-cli saved: a server and a token. Its fields are exported
-// so that package fmt prints the token as a placeholder.
+// profile is a login that waldur-cli saved: a server and a token. Its fields are exported so that
+// package fmt prints the token as a placeholder.
 type profile struct {
 	Name   string
 	File   string
@@ -198,9 +195,9 @@ func profileFile() (string, error) {
 	return filepath.Join(folder, "waldur-cli", "credentials.toml"), nil
 }
 
-// readProfile reads a profile of waldur-cli. The error is a sentence without its full
-// stop. It names the file and the profile, and shows no part of the file, which contains
-// tokens. It is errNoProfile if the profile is not there.
+// readProfile reads a profile of waldur-cli. The error is a sentence without its full stop. It
+// names the file and the profile, and shows no part of the file, which contains tokens. It is
+// errNoProfile if the profile is not there.
 func readProfile(name string) (*profile, error) {
 	file, err := profileFile()
 	if err != nil {
@@ -219,30 +216,34 @@ func readProfile(name string) (*profile, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the profile %.60q cannot be read: %w", name, err)
 	}
-	var content map[string]any
-	if err := toml.Unmarshal(text, &content); err != nil {
-		line := ""
+	var content struct{ Profiles map[string]toml.Primitive }
+	meta, err := toml.Decode(string(text), &content)
+	if err != nil {
+		problem := "has no tables of profiles"
 		if syntax, ok := errors.AsType[toml.ParseError](err); ok {
-			line = fmt.Sprintf(" in line %d", syntax.Position.Line)
+			problem = fmt.Sprintf("is not valid TOML in line %d", syntax.Position.Line)
 		}
-		return nil, fmt.Errorf("the profile %.60q cannot be read: %s is not valid TOML%s", name, file, line)
+		return nil, fmt.Errorf("the profile %.60q cannot be read: %s %s", name, file, problem)
 	}
-	profiles, _ := content["profiles"].(map[string]any)
-	values, isTable := profiles[name].(map[string]any)
-	switch _, saved := profiles[name]; {
-	case !saved:
-		names := slices.Sorted(maps.Keys(profiles))
+	saved, known := content.Profiles[name]
+	if !known {
+		names := slices.Sorted(maps.Keys(content.Profiles))
 		some := waldur.Printable(fmt.Sprintf("%.60q", names[:min(len(names), 10)]))
-		return nil, fmt.Errorf("the profile %.60q %w in %s, which has %d profiles: %s", name, errNoProfile, file, len(names), some)
-	case !isTable:
-		return nil, fmt.Errorf("the profile %.60q in %s cannot be used: it is not a table", name, file)
+		return nil, fmt.Errorf("the profile %.60q %w in %s, which has these profiles (%d): %s", name, errNoProfile, file, len(names), some)
+	}
+	var values struct {
+		URL   string `toml:"api_url"`
+		Token string
 	}
 	p := &profile{Name: name, File: file, Others: exposure(file, info)}
-	if p.URL, err = profileValue(values, "api_url", waldur.ParseURL); err == nil {
-		p.Token, err = profileValue(values, "token", waldur.ParseToken)
+	if meta.PrimitiveDecode(saved, &values) != nil {
+		return nil, fmt.Errorf("the %s cannot be used: it must be a table with the texts api_url and token", p)
 	}
-	if err != nil {
-		return nil, fmt.Errorf("the profile %.60q in %s cannot be used: %w", name, file, err)
+	if p.URL, err = waldur.ParseURL(values.URL); err != nil {
+		return nil, fmt.Errorf("the %s cannot be used: its api_url %w", p, err)
+	}
+	if p.Token, err = waldur.ParseToken(values.Token); err != nil {
+		return nil, fmt.Errorf("the %s cannot be used: its token %w", p, err)
 	}
 	return p, nil
 }
@@ -265,18 +266,4 @@ func exposure(file string, info fs.FileInfo) string {
 		return "read or change"
 	}
 	return "read"
-}
-
-// profileValue returns a parsed value of a profile.
-func profileValue[T any](values map[string]any, key string, parse func(string) (T, error)) (value T, err error) {
-	switch text := values[key].(type) {
-	case nil:
-		return value, fmt.Errorf("it has no %s", key)
-	case string:
-		if value, err = parse(text); err != nil {
-			return value, fmt.Errorf("its %s %w", key, err)
-		}
-		return value, nil
-	}
-	return value, fmt.Errorf("its %s is not a string", key)
 }

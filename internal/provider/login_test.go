@@ -1,6 +1,3 @@
-// Copyright (c) The terraform-provider-waldur authors
-// SPDX-License-Identifier: MPL-2.0
-
 package provider
 
 import (
@@ -97,7 +94,7 @@ func TestOneSourceGivesAddressAndToken(t *testing.T) {
 		"profile and token":   {arguments: values{"profile": "north", "token": token}, at: "profile", parts: []string{"profile and token cannot be set together."}},
 		"an empty profile":    {arguments: values{"profile": ""}, at: "profile", parts: []string{"profile must be the name of a profile that waldur-cli saved; to use none, leave it out or set it to null."}},
 		"a blank profile":     {arguments: values{"profile": " "}, at: "profile", parts: []string{"leave it out or set it to null"}},
-		"an unknown argument": {arguments: values{"profile": "nroth"}, at: "profile", parts: []string{`Unusable Waldur Profile: The profile "nroth" is not saved in ` + file + ", which has 3 profiles: [\"default\" \"north\" \"south\"].", "Correct the argument profile"}},
+		"an unknown argument": {arguments: values{"profile": "nroth"}, at: "profile", parts: []string{`Unusable Waldur Profile: The profile "nroth" is not saved in ` + file + ", which has these profiles (3): [\"default\" \"north\" \"south\"].", "Correct the argument profile"}},
 		"an unknown variable": {env: values{profileVariable: "nroth"}, at: "profile", parts: []string{`The profile "nroth" is not saved in ` + file, "Correct the environment variable WALDUR_PROFILE"}},
 		"an unknown capital":  {arguments: values{"profile": "North"}, at: "profile", parts: []string{`"North" is not saved`}},
 	} {
@@ -157,21 +154,21 @@ func TestBrokenProfiles(t *testing.T) {
 		"the token as a key":           {"[profiles.default]\n" + address + token + " \"\"\n", "is not valid TOML in line 3."},
 		"the token as a table":         {"[profiles.default]\n" + address + "[profiles.default." + token, "is not valid TOML in line 3."},
 		"a byte that is not UTF-8":     {"[profiles.default]\n" + address + "token = \"" + token + "\xff\"\n", "is not valid TOML"},
-		"no token":                     {"[profiles.default]\n" + address, unusable + "it has no token."},
-		"no address":                   {"[profiles.default]\ntoken = \"" + token + "\"\n", unusable + "it has no api_url."},
+		"no token":                     {"[profiles.default]\n" + address, unusable + "its token must not be empty."},
+		"no address":                   {"[profiles.default]\ntoken = \"" + token + "\"\n", unusable + "its api_url must not be empty."},
 		"an empty token":               {"[profiles.default]\n" + address + "token = \"\"\n", unusable + "its token must not be empty."},
-		"a token that is a number":     {"[profiles.default]\n" + address + "token = 57325273\n", unusable + "its token is not a string."},
-		"a token that is a list":       {"[profiles.default]\n" + address + "token = [\"" + token + "\"]\n", unusable + "its token is not a string."},
-		"an address that is a table":   {"[profiles.default]\ntoken = \"" + token + "\"\n[profiles.default.api_url]\n", unusable + "its api_url is not a string."},
-		"a profile that is a text":     {"[profiles]\ndefault = \"" + token + "\"\n", unusable + "it is not a table."},
-		"a profile that is a list":     {"[[profiles.default]]\n" + address + "token = \"" + token + "\"\n", unusable + "it is not a table."},
-		"profiles that are a text":     {"profiles = \"" + token + "\"\n", "is not saved in FILE, which has 0 profiles: []."},
-		"no profiles":                  {"", "is not saved in FILE, which has 0 profiles: []."},
-		"another profile, also broken": {"[profiles.\"my.prod\"]\n[profiles.lab]\n", "is not saved in FILE, which has 2 profiles: [\"lab\" \"my.prod\"]."},
+		"a token that is a number":     {"[profiles.default]\n" + address + "token = 57325273\n", unusable + "it must be a table with the texts api_url and token."},
+		"a token that is a list":       {"[profiles.default]\n" + address + "token = [\"" + token + "\"]\n", unusable + "it must be a table with the texts api_url and token."},
+		"an address that is a table":   {"[profiles.default]\ntoken = \"" + token + "\"\n[profiles.default.api_url]\n", unusable + "it must be a table with the texts api_url and token."},
+		"a profile that is a text":     {"[profiles]\ndefault = \"" + token + "\"\n", unusable + "it must be a table with the texts api_url and token."},
+		"a profile that is a list":     {"[[profiles.default]]\n" + address + "token = \"" + token + "\"\n", unusable + "it must be a table with the texts api_url and token."},
+		"profiles that are a text":     {"profiles = \"" + token + "\"\n", "is not saved in FILE, which has these profiles (0): []."},
+		"no profiles":                  {"", "is not saved in FILE, which has these profiles (0): []."},
+		"another profile, also broken": {"[profiles.\"my.prod\"]\n[profiles.lab]\n", "is not saved in FILE, which has these profiles (2): [\"lab\" \"my.prod\"]."},
 		"names that can run, and long": {"[profiles.\"::error::x\\u202e\"]\n[profiles.\"" + strings.Repeat("n", 70) + "\"]\n",
-			"which has 2 profiles: [\" error x\\u202e\" \"" + strings.Repeat("n", 60) + "\"]."},
+			"which has these profiles (2): [\" error x\\u202e\" \"" + strings.Repeat("n", 60) + "\"]."},
 		"twelve names": {"[profiles.p10]\n[profiles.p11]\n[profiles.p12]\n[profiles.p13]\n[profiles.p14]\n[profiles.p15]\n[profiles.p16]\n[profiles.p17]\n[profiles.p18]\n[profiles.p19]\n[profiles.p20]\n[profiles.p21]\n",
-			"which has 12 profiles: [\"p10\" \"p11\" \"p12\" \"p13\" \"p14\" \"p15\" \"p16\" \"p17\" \"p18\" \"p19\"]."},
+			"which has these profiles (12): [\"p10\" \"p11\" \"p12\" \"p13\" \"p14\" \"p15\" \"p16\" \"p17\" \"p18\" \"p19\"]."},
 	} {
 		t.Run(name, func(t *testing.T) {
 			file := saveProfiles(t, test.text)
@@ -345,8 +342,8 @@ func TestWhereALoginCameFrom(t *testing.T) {
 	}
 }
 
-// TestAccProfiles reads two servers with two blocks, and no token in Terraform. It runs
-// the binary, because one process for each block is what tells the blocks apart.
+// TestAccProfiles reads two servers with two blocks, and no token in Terraform. It runs the binary,
+// because one process for each block is what tells the blocks apart.
 func TestAccProfiles(t *testing.T) {
 	servers, tokens := map[string]*waldurtest.Server{}, map[string]string{"north": "a11ce", "south": "b0b"}
 	for name, token := range tokens {

@@ -1,6 +1,3 @@
-// Copyright (c) The terraform-provider-waldur authors
-// SPDX-License-Identifier: MPL-2.0
-
 package provider
 
 import (
@@ -18,8 +15,8 @@ import (
 
 const dataSourceType = "waldur_component_usage_monthly"
 
-// protocolClient calls the provider with Terraform's plugin protocol. Like
-// Terraform, it validates first.
+// protocolClient calls the provider with Terraform's plugin protocol. Like Terraform, it validates
+// first.
 type protocolClient struct {
 	tb     testing.TB
 	server tfprotov6.ProviderServer
@@ -41,15 +38,15 @@ func protocolClientOf(tb testing.TB, server tfprotov6.ProviderServer) *protocolC
 	return &protocolClient{tb: tb, server: server, schema: schema}
 }
 
-// configured returns a client whose provider reads from an in-memory Waldur
-// server, without retries by default.
+// configured returns a client whose provider reads from an in-memory Waldur server, without retries
+// by default.
 func configured(tb testing.TB, waldur *waldurtest.Server, arguments map[string]tftypes.Value) *protocolClient {
 	tb.Helper()
 	return newProtocolClient(tb).configuredFor(waldur, arguments)
 }
 
-// ways returns clients of the provider in its own server and in the framework's,
-// which receive rows in different ways.
+// ways returns clients of the provider in its own server and in the framework's, which receive rows
+// in different ways.
 func ways(tb testing.TB, waldur *waldurtest.Server) map[string]*protocolClient {
 	tb.Helper()
 	return map[string]*protocolClient{
@@ -70,8 +67,8 @@ func (c *protocolClient) configuredFor(waldur *waldurtest.Server, arguments map[
 
 func text(s string) tftypes.Value { return tftypes.NewValue(tftypes.String, s) }
 
-// config returns arguments as the configuration of a block with that schema;
-// the other arguments are null.
+// config returns arguments as the configuration of a block with that schema; the other arguments
+// are null.
 func (c *protocolClient) config(schema *tfprotov6.Schema, arguments map[string]tftypes.Value) *tfprotov6.DynamicValue {
 	c.tb.Helper()
 	object := schema.ValueType().(tftypes.Object)
@@ -163,8 +160,8 @@ func describe(diags []*tfprotov6.Diagnostic) string {
 	return strings.Join(lines, "\n")
 }
 
-// reported reports whether a diagnostic of that severity is at that argument
-// (at none if it is empty) and has all the parts in its text, in their order.
+// reported reports whether a diagnostic of that severity is at that argument (at none if it is
+// empty) and has all the parts in its text, in their order.
 func reported(diags []*tfprotov6.Diagnostic, severity tfprotov6.DiagnosticSeverity, argument string, parts ...string) bool {
 	for _, diag := range diags {
 		at := ""

@@ -1,8 +1,5 @@
-// Copyright (c) The terraform-provider-waldur authors
-// SPDX-License-Identifier: MPL-2.0
-
-// Package provider is Terraform's side of the Waldur usage provider: schemas,
-// validation, values and diagnostics. It reads Waldur only through package waldur.
+// Package provider is Terraform's side of the Waldur usage provider: schemas, validation, values
+// and diagnostics. It reads Waldur only through package waldur.
 package provider
 
 import (
@@ -35,8 +32,8 @@ const defaultMaxRetries = 4
 
 var _ provider.ProviderWithFunctions = &waldurProvider{}
 
-// New returns a constructor of the provider, for any provider server. The server
-// of [NewServer] is faster. The version becomes part of the user agent.
+// New returns a constructor of the provider, for any provider server. The server of [NewServer] is
+// faster. The version becomes part of the user agent.
 func New(version string) func() provider.Provider {
 	return func() provider.Provider { return &waldurProvider{version: version} }
 }
@@ -62,74 +59,54 @@ func (p *waldurProvider) Metadata(_ context.Context, _ provider.MetadataRequest,
 }
 
 func (p *waldurProvider) Schema(_ context.Context, _ provider.SchemaRequest, resp *provider.SchemaResponse) {
+	text := func(description string, valid validator.String) schema.StringAttribute {
+		return schema.StringAttribute{MarkdownDescription: description, Optional: true, Validators: []validator.String{valid}}
+	}
+	secret := func(description string, valid validator.String) schema.StringAttribute {
+		return schema.StringAttribute{MarkdownDescription: description, Optional: true, Sensitive: true, Validators: []validator.String{valid}}
+	}
 	resp.Schema = schema.Schema{
 		MarkdownDescription: "Reads the monthly usage and allocation of each offering's components from the marketplace of [Waldur](https://waldur.com): " +
 			"every row, exactly, in a stable order, or an error that says what to do.",
 		Attributes: map[string]schema.Attribute{
-			"url": schema.StringAttribute{
-				Optional: true, Validators: []validator.String{acceptedBy(waldur.ParseURL)},
-				MarkdownDescription: "Address of the Waldur server, such as `https://waldur.example.com`, with or without a trailing `/`, " +
-					"`/api` or the endpoint's path. A path prefix is kept. " +
-					"Environment variable: `" + urlVariable + "`.",
-			},
-			"token": schema.StringAttribute{
-				Optional: true, Sensitive: true, Validators: []validator.String{acceptedBy(waldur.ParseToken)},
-				MarkdownDescription: "Token of the user to read as. Environment variable: `" + tokenVariable + "`.",
-			},
-			"profile": schema.StringAttribute{
-				Optional: true, Validators: []validator.String{acceptedBy(parseProfile)},
-				MarkdownDescription: "Name of a profile that `waldur-cli login` saved, which gives both address and token. " +
-					"Conflicts with `url` and `token`. Default, if neither is set anywhere: the environment variable `" +
-					profileVariable + "`, otherwise `" + defaultProfile + "`.",
-			},
+			"url": text("Address of the Waldur server, such as `https://waldur.example.com`, with or without a trailing `/`, `/api` or the "+
+				"endpoint's path. A path prefix is kept. Environment variable: `"+urlVariable+"`.", acceptedBy(waldur.ParseURL)),
+			"token": secret("Token of the user to read as. Environment variable: `"+tokenVariable+"`.", acceptedBy(waldur.ParseToken)),
+			"profile": text("Name of a profile that `waldur-cli login` saved, which gives both address and token. Conflicts with `url` and `token`. "+
+				"Default, if neither is set anywhere: the environment variable `"+profileVariable+"`, otherwise "+
+				"`"+defaultProfile+"`.", acceptedBy(parseProfile)),
 			"headers": schema.MapAttribute{
 				Optional: true, Sensitive: true, ElementType: types.StringType, Validators: []validator.Map{headersValidator{}},
-				MarkdownDescription: "HTTP headers to send with every request, for a gateway in front of Waldur, " +
-					"such as Cloudflare Access, oauth2-proxy or IAP. " +
-					"`Authorization` and headers that HTTP or the provider itself needs cannot be set.",
+				MarkdownDescription: "HTTP headers to send with every request, for a gateway in front of Waldur, such as Cloudflare Access, oauth2-proxy or " +
+					"IAP. `Authorization` and headers that HTTP or the provider itself needs cannot be set.",
 			},
-			"client_cert_pem": schema.StringAttribute{
-				Optional: true, Validators: []validator.String{acceptedBy(parseCertificates)},
-				MarkdownDescription: "Client certificate in PEM format, followed by intermediate certificates if there are any. Requires `client_key_pem`.",
-			},
-			"client_key_pem": schema.StringAttribute{
-				Optional: true, Sensitive: true, Validators: []validator.String{acceptedBy(parseKey)},
-				MarkdownDescription: "Private key of `client_cert_pem` in PEM format, not encrypted.",
-			},
-			"ca_cert_pem": schema.StringAttribute{
-				Optional: true, Validators: []validator.String{acceptedBy(parseAuthorities)},
-				MarkdownDescription: "Certificates of private certificate authorities in PEM format, to trust in addition to the system's.",
-			},
-			"insecure": schema.BoolAttribute{
-				Optional: true, MarkdownDescription: "Skip certificate verification. Anyone who intercepts the connection can then read the token. " +
-					"For tests only. Default: `false`.",
-			},
-			"request_timeout": schema.StringAttribute{
-				Optional: true, Validators: []validator.String{acceptedBy(parseDuration)},
-				MarkdownDescription: "Time limit of one attempt of a request, as a duration such as `\"1m30s\"`. Waldur itself ends a request after " +
-					"30 seconds by default, so a longer limit often gains nothing. Default: `\"30s\"`.",
-			},
-			"max_retries": schema.NumberAttribute{
-				Optional: true, Validators: []validator.Number{wholeNumberBetween(0, 10)},
-				MarkdownDescription: "Maximum number of retries of a request, from 0 to 10: after a transient connection error, " +
-					"a 408, 425 or 429 response, or any 5xx response except 501. " +
-					"Waits start at about half a second and grow to at most 30 seconds. A `Retry-After` header takes precedence; if it asks for " +
-					"more than a minute, the read fails. Default: `4`.",
-			},
+			"client_cert_pem": text("Client certificate in PEM format, followed by intermediate certificates if there are any. "+
+				"Requires `client_key_pem`.", acceptedBy(parseCertificates)),
+			"client_key_pem": secret("Private key of `client_cert_pem` in PEM format, not encrypted.", acceptedBy(parseKey)),
+			"ca_cert_pem": text("Certificates of private certificate authorities in PEM format, to trust in addition to the system's.",
+				acceptedBy(parseAuthorities)),
+			"insecure": schema.BoolAttribute{Optional: true, MarkdownDescription: "Skip certificate verification. Anyone who intercepts the connection can " +
+				"then read the token. For tests only. Default: `false`."},
+			"request_timeout": text("Time limit of one attempt of a request, as a duration such as `\"1m30s\"`. Waldur itself ends a request after "+
+				"30 seconds by default, so a longer limit often gains nothing. Default: `\"30s\"`.", acceptedBy(parseDuration)),
+			"max_retries": schema.NumberAttribute{Optional: true, Validators: []validator.Number{wholeNumberBetween(0, 10)}, MarkdownDescription: "Maximum " +
+				"number of retries of a request, from 0 to 10: after a transient connection error, a 408 or 429 response, or " +
+				"any 5xx response except 501. Waits start at about half a second and grow to at most 30 seconds. A `Retry-After` header takes precedence; " +
+				"if it " +
+				"asks for more than a minute, the read fails. Default: `4`."},
 		},
 	}
 }
 
 func (p *waldurProvider) Configure(ctx context.Context, req provider.ConfigureRequest, resp *provider.ConfigureResponse) {
 	var config providerModel
-	refuseUnknown(req, resp)
-	if resp.Deferred == nil && !resp.Diagnostics.HasError() {
-		resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
+	diags := &resp.Diagnostics
+	if refuseUnknown(req, resp); resp.Deferred == nil && !diags.HasError() {
+		diags.Append(req.Config.Get(ctx, &config)...)
 	}
-	if resp.Deferred != nil || resp.Diagnostics.HasError() {
+	if resp.Deferred != nil || diags.HasError() {
 		return
 	}
-	diags := &resp.Diagnostics
 	client := &waldur.Client{
 		UserAgent:          fmt.Sprintf("Terraform/%s (+https://www.terraform.io) terraform-provider-waldur/%s", req.TerraformVersion, p.version),
 		Headers:            config.headers(ctx, diags),
@@ -174,11 +151,8 @@ func (m *providerModel) certificate(diags *diag.Diagnostics) *tls.Certificate {
 	switch {
 	case certificate.IsNull() && key.IsNull():
 		return nil
-	case key.IsNull():
-		addInvalidValue(diags, path.Root("client_cert_pem"), errors.New("must be set together with client_key_pem"))
-		return nil
-	case certificate.IsNull():
-		addInvalidValue(diags, path.Root("client_key_pem"), errors.New("must be set together with client_cert_pem"))
+	case certificate.IsNull() || key.IsNull():
+		addInvalidValue(diags, path.Root("client_cert_pem"), errors.New("and client_key_pem must be set together"))
 		return nil
 	}
 	pair, err := clientCertificate(certificate.ValueString(), key.ValueString())
@@ -188,9 +162,9 @@ func (m *providerModel) certificate(diags *diag.Diagnostics) *tls.Certificate {
 	return &pair
 }
 
-// refuseUnknown reports arguments whose values are known only after apply.
-// Terraform configures providers during plan, and reads data sources then, unless it can
-// defer the reads to a later plan.
+// refuseUnknown reports arguments whose values are known only after apply. Terraform configures
+// providers during plan, and reads data sources then, unless it can defer the reads to a later
+// plan.
 func refuseUnknown(req provider.ConfigureRequest, resp *provider.ConfigureResponse) {
 	diags := &resp.Diagnostics
 	arguments := map[string]tftypes.Value{}

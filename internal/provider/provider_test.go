@@ -1,6 +1,3 @@
-// Copyright (c) The terraform-provider-waldur authors
-// SPDX-License-Identifier: MPL-2.0
-
 package provider
 
 import (
@@ -25,8 +22,8 @@ func TestProviderSchemaIsValid(t *testing.T) {
 	}
 }
 
-// TestProviderArguments configures the provider with and without environment
-// variables, so it does not run in parallel.
+// TestProviderArguments configures the provider with and without environment variables, so it does
+// not run in parallel.
 func TestProviderArguments(t *testing.T) {
 	const goodURL, goodToken = "https://waldur.example.com", "c0ffee"
 	good := map[string]tftypes.Value{"url": text(goodURL), "token": text(goodToken)}

@@ -1,6 +1,3 @@
-// Copyright (c) The terraform-provider-waldur authors
-// SPDX-License-Identifier: MPL-2.0
-
 package provider
 
 import (
@@ -26,8 +23,8 @@ import (
 	"terraform-provider-waldur/internal/waldurtest"
 )
 
-// benchmarkRows are rows of a large Waldur server: 200 offerings of 4 components
-// each, over as many months as needed.
+// benchmarkRows are rows of a large Waldur server: 200 offerings of 4 components each, over as many
+// months as needed.
 func benchmarkRows(n int) []waldurtest.Row {
 	rows := make([]waldurtest.Row, n)
 	for i := range rows {
@@ -49,10 +46,10 @@ func benchmarkRows(n int) []waldurtest.Row {
 	return rows
 }
 
-// BenchmarkReadDataSource measures one ReadDataSource call of Terraform's protocol,
-// including server and network: this provider, a plain provider written as most
-// data sources are, and the floor, which only decodes the same pages into structs
-// and encodes these, one page after the other.
+// BenchmarkReadDataSource measures one ReadDataSource call of Terraform's protocol, including
+// server and network: this provider, a plain provider written as most data sources are, and the
+// floor, which only decodes the same pages into structs and encodes these, one page after the
+// other.
 func BenchmarkReadDataSource(b *testing.B) {
 	for _, n := range []int{1000, 10000, 30000} {
 		server := waldurtest.NewServer(benchmarkRows(n))
@@ -61,8 +58,8 @@ func BenchmarkReadDataSource(b *testing.B) {
 	}
 }
 
-// BenchmarkReadDataSourceOfSlowServer measures the same with 40 pages from a server that
-// takes 20 ms for each.
+// BenchmarkReadDataSourceOfSlowServer measures the same with 40 pages from a server that takes 20
+// ms for each.
 func BenchmarkReadDataSourceOfSlowServer(b *testing.B) {
 	server := waldurtest.NewServer(benchmarkRows(12000))
 	b.Cleanup(server.Close)
@@ -100,9 +97,8 @@ func benchmarkRead(b *testing.B, server *waldurtest.Server, provider tfprotov6.P
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/row")
 }
 
-// plainProvider reads the pages one after the other into structs, and sets the
-// summaries as in the framework's documentation: with a slice of structs and
-// State.Set.
+// plainProvider reads the pages one after the other into structs, and sets the summaries as in the
+// framework's documentation: with a slice of structs and State.Set.
 type plainProvider struct{ waldurProvider }
 
 func (p *plainProvider) DataSources(context.Context) []func() datasource.DataSource {

@@ -1,6 +1,3 @@
-// Copyright (c) The terraform-provider-waldur authors
-// SPDX-License-Identifier: MPL-2.0
-
 package provider
 
 import (
@@ -20,9 +17,9 @@ import (
 	"terraform-provider-waldur/internal/waldurtest"
 )
 
-// TestAccSecretsAreNowhere searches all files that a run writes, with all logs on, for
-// a header, the password of a proxy, the key of a client and the token of a profile.
-// The server repeats all but the key, and the token also on idle connections.
+// TestAccSecretsAreNowhere searches all files that a run writes, with all logs on, for a header,
+// the password of a proxy, the key of a client and the token of a profile. The server repeats all
+// but the key, and the token also on idle connections.
 func TestAccSecretsAreNowhere(t *testing.T) {
 	const token, header, password = "w_5ecre7-t0ken", `5ecre7 "h&eader"`, "5ecre7-p/assword"
 	basic := base64.StdEncoding.EncodeToString([]byte("bot:" + password))

@@ -1,6 +1,3 @@
-// Copyright (c) The terraform-provider-waldur authors
-// SPDX-License-Identifier: MPL-2.0
-
 package provider
 
 import (
@@ -31,8 +28,8 @@ func NewServer(version string) func() tfprotov6.ProviderServer {
 
 type server struct{ tfprotov6.ProviderServer }
 
-// ReadDataSource reads a data source with the framework, and puts the encoded rows
-// into its response.
+// ReadDataSource reads a data source with the framework, and puts the encoded rows into its
+// response.
 func (s *server) ReadDataSource(ctx context.Context, req *tfprotov6.ReadDataSourceRequest) (*tfprotov6.ReadDataSourceResponse, error) {
 	var rows encodedRows
 	resp, err := s.ProviderServer.ReadDataSource(context.WithValue(ctx, encodedRowsKey{}, &rows), req)
@@ -52,8 +49,8 @@ func (s *server) ReadDataSource(ctx context.Context, req *tfprotov6.ReadDataSour
 	return resp, nil
 }
 
-// CallFunction calls a function with the framework. OpenTofu sends a null argument as an
-// empty value, which the framework cannot decode.
+// CallFunction calls a function with the framework. OpenTofu sends a null argument as an empty
+// value, which the framework cannot decode.
 func (s *server) CallFunction(ctx context.Context, req *tfprotov6.CallFunctionRequest) (*tfprotov6.CallFunctionResponse, error) {
 	for _, argument := range req.Arguments {
 		if len(argument.MsgPack)+len(argument.JSON) == 0 {

@@ -1,6 +1,3 @@
-// Copyright (c) The terraform-provider-waldur authors
-// SPDX-License-Identifier: MPL-2.0
-
 package provider
 
 import (
@@ -39,8 +36,8 @@ func summaryType() types.ObjectType {
 // summariesDescription describes summaries and its columns, in Markdown.
 func summariesDescription() string {
 	var text strings.Builder
-	text.WriteString("One object for each month, offering and component, or for each group with `group_by`. " +
-		"There is none for a month in which the component was neither consumed nor allocated. The attributes of an object:\n")
+	text.WriteString("One object for each month, offering and component, or for each group with `group_by`. There is none for a month in which the " +
+		"component was neither consumed nor allocated. The attributes of an object:\n")
 	for _, column := range waldur.Columns {
 		kind := "String"
 		if isNumber(column) {
@@ -51,18 +48,18 @@ func summariesDescription() string {
 	return text.String()
 }
 
-// encodedRows are the computed attributes of the data source, as MessagePack in the
-// form of Terraform's protocol.
+// encodedRows are the computed attributes of the data source, as MessagePack in the form of
+// Terraform's protocol.
 type encodedRows map[string]msgpack.RawMessage
 
-// maxSummaries is the largest encoding of summaries. terraform-plugin-go sends messages of
-// up to 256 MiB; the rest is for the other attributes. Tests lower it.
+// maxSummaries is the largest encoding of summaries. terraform-plugin-go sends messages of up to
+// 256 MiB; the rest is for the other attributes. Tests lower it.
 var maxSummaries = 255 << 20
 
 var errTooLarge = errors.New("the encoded rows are larger than the plugin protocol's library sends")
 
-// encodeRows encodes rows as a list of objects. All numbers are encoded as strings of digits,
-// which the protocol allows. Terraform then calculates with them exactly as with numbers in a
+// encodeRows encodes rows as a list of objects. All numbers are encoded as strings of digits, which
+// the protocol allows. Terraform then calculates with them exactly as with numbers in a
 // configuration or in a state. The error is errTooLarge, or an error of the encoder.
 func encodeRows(rows []*waldur.ComponentUsage, total int) (encodedRows, error) {
 	var encoded bytes.Buffer
@@ -108,8 +105,8 @@ func encodeRow(encoder *msgpack.Encoder, row *waldur.ComponentUsage) error {
 // encodedRowsKey is the context key of an *encodedRows that receives the rows.
 type encodedRowsKey struct{}
 
-// setRows passes rows to the server of NewServer. With another server, it decodes
-// them into the state.
+// setRows passes rows to the server of NewServer. With another server, it decodes them into the
+// state.
 func setRows(ctx context.Context, state *tfsdk.State, rows []*waldur.ComponentUsage, total int) (diags diag.Diagnostics) {
 	encoded, err := encodeRows(rows, total)
 	if receiver, ok := ctx.Value(encodedRowsKey{}).(*encodedRows); ok && err == nil {

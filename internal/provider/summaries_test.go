@@ -1,6 +1,3 @@
-// Copyright (c) The terraform-provider-waldur authors
-// SPDX-License-Identifier: MPL-2.0
-
 package provider
 
 import (
@@ -38,8 +35,8 @@ func randomRow(t *rapid.T, i int) waldurtest.Row {
 	return row
 }
 
-// TestBothWaysHandOverTheSameRows compares what Terraform gets from the provider's
-// own server and from the framework's, for random rows and fields.
+// TestBothWaysHandOverTheSameRows compares what Terraform gets from the provider's own server and
+// from the framework's, for random rows and fields.
 func TestBothWaysHandOverTheSameRows(t *testing.T) {
 	t.Parallel()
 	server := waldurtest.Start(t, nil)
@@ -99,8 +96,8 @@ func TestDecimalsAreSentAsTheirDigits(t *testing.T) {
 	})
 }
 
-// TestAListTooLargeForTheProtocolIsReported before gRPC refuses it. It lowers the limit, so
-// it does not run in parallel.
+// TestAListTooLargeForTheProtocolIsReported before gRPC refuses it. It lowers the limit, so it does
+// not run in parallel.
 func TestAListTooLargeForTheProtocolIsReported(t *testing.T) {
 	server := recorded(t)
 	limit := maxSummaries

@@ -1,6 +1,3 @@
-// Copyright (c) The terraform-provider-waldur authors
-// SPDX-License-Identifier: MPL-2.0
-
 package provider
 
 import (
@@ -8,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"math"
 	"math/big"
 	"net/http"
 	"slices"
@@ -31,9 +27,9 @@ func (undescribed) MarkdownDescription(context.Context) string { return "" }
 // isKnown reports whether an argument is set to a known value.
 func isKnown(argument attr.Value) bool { return !argument.IsNull() && !argument.IsUnknown() }
 
-// acceptedBy returns a validator of a string, or of a list or a set of strings, that
-// parse accepts. A set must not be empty. An error of parse continues a sentence that
-// begins with the name of the argument.
+// acceptedBy returns a validator of a string, or of a list or a set of strings, that parse accepts.
+// A set must not be empty. An error of parse continues a sentence that begins with the name of the
+// argument.
 func acceptedBy[T any](parse func(string) (T, error)) parseValidator[T] {
 	return parseValidator[T]{parse: parse}
 }
@@ -44,9 +40,7 @@ type parseValidator[T any] struct {
 }
 
 func (v parseValidator[T]) ValidateString(_ context.Context, req validator.StringRequest, resp *validator.StringResponse) {
-	if !req.ConfigValue.IsUnknown() {
-		parseArgument(req.ConfigValue, req.Path, v.parse, &resp.Diagnostics)
-	}
+	parseArgument(req.ConfigValue, req.Path, v.parse, &resp.Diagnostics)
 }
 
 func (v parseValidator[T]) ValidateList(_ context.Context, req validator.ListRequest, resp *validator.ListResponse) {
@@ -62,27 +56,22 @@ func (v parseValidator[T]) ValidateSet(_ context.Context, req validator.SetReque
 
 func (v parseValidator[T]) validateElements(elements []attr.Value, at path.Path, diags *diag.Diagnostics) {
 	for _, element := range elements {
-		text, ok := element.(types.String)
-		switch {
-		case !ok || text.IsNull():
+		text, _ := element.(types.String)
+		if text.IsNull() {
 			addInvalidValue(diags, at, errors.New("must not contain null"))
-		case !text.IsUnknown():
-			parseArgument(text, at, v.parse, diags)
 		}
+		parseArgument(text, at, v.parse, diags)
 	}
 }
 
 // wholeNumberBetween returns a validator of whole numbers from least to most. The framework's own
 // types of whole numbers report a fraction as a bug in the provider.
-func wholeNumberBetween(least, most int64) validator.Number {
-	bounds := fmt.Sprintf("between %d and %d", least, most)
-	if most == math.MaxInt64 {
-		bounds = fmt.Sprintf("of at least %d", least)
-	}
+func wholeNumberBetween(least, most int64) numberValidator[int64] {
 	return numberValidator[int64]{parse: func(f *big.Float) (int64, error) {
 		n, _ := f.Int64() // the nearest bound of its type
 		if !f.IsInt() || n < least || n > most {
-			return 0, fmt.Errorf("must be a whole number %s; got %s", bounds, shortNumber(f))
+			size, _ := f.Float64()
+			return 0, fmt.Errorf("must be a whole number between %d and %d; got %g", least, most, size)
 		}
 		return n, nil
 	}}
@@ -103,16 +92,16 @@ func (v numberValidator[T]) ValidateNumber(_ context.Context, req validator.Numb
 	}
 }
 
-// reservedHeaders cannot be set: HTTP needs them for the connection, or the provider needs
-// them to read all rows.
+// reservedHeaders cannot be set: HTTP needs them for the connection, or the provider needs them to
+// read all rows.
 var reservedHeaders = []string{
 	"Authorization", "Proxy-Authorization", "Proxy-Connection", "Host", "Content-Length", "Content-Type", "Transfer-Encoding",
 	"Connection", "Keep-Alive", "Te", "Trailer", "Upgrade", "Expect", "Accept", "Accept-Encoding", "Cache-Control", "Range",
 	"If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since", "If-Range",
 }
 
-// headersValidator accepts names and values that can be sent as HTTP headers. Its
-// errors do not show values, which are secret.
+// headersValidator accepts names and values that can be sent as HTTP headers. Its errors do not
+// show values, which are secret.
 type headersValidator struct{ undescribed }
 
 func (headersValidator) ValidateMap(_ context.Context, req validator.MapRequest, resp *validator.MapResponse) {

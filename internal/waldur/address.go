@@ -1,6 +1,3 @@
-// Copyright (c) The terraform-provider-waldur authors
-// SPDX-License-Identifier: MPL-2.0
-
 package waldur
 
 import (
@@ -29,12 +26,12 @@ var (
 	bareIPv6 = regexp.MustCompile(`^([A-Za-z]+://)?[[:xdigit:]]*:[[:xdigit:]]*:`)
 )
 
-// ParseURL parses the address of a Waldur server and returns the root of its API.
-// The address may end in "/", "/api" or the path of the endpoint, and may have a path
-// prefix and surrounding white space. All addresses of a server lead to one result: its
-// host is in lower case and ASCII, as in certificates and proxy settings, without a dot at
-// the end and without the default port. The error continues a sentence that begins with
-// the name of the setting. It does not repeat what may be a password.
+// ParseURL parses the address of a Waldur server and returns the root of its API. The address may
+// end in "/", "/api" or the path of the endpoint, and may have a path prefix and surrounding white
+// space. All addresses of a server lead to one result: its host is in lower case and ASCII, as in
+// certificates and proxy settings, without a dot at the end and without the default port. The error
+// continues a sentence that begins with the name of the setting. It does not repeat what may be a
+// password.
 func ParseURL(address string) (*url.URL, error) {
 	address = trimInvisible(address)
 	u, err := url.Parse(address)

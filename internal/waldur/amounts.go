@@ -1,6 +1,3 @@
-// Copyright (c) The terraform-provider-waldur authors
-// SPDX-License-Identifier: MPL-2.0
-
 package waldur
 
 import (
@@ -16,14 +13,14 @@ var (
 	totalColumns  = columnsByName("total_consumed", "total_allocated")
 	percentColumn = ColumnByName("usage_percent")
 
-	// unitColumns are part of every group, because amounts of different units, or
-	// compared with limits of different periods, do not add up.
+	// unitColumns are part of every group, because amounts of different units, or compared with
+	// limits of different periods, do not add up.
 	unitColumns = columnsByName("measured_unit", "limit_period")
 )
 
-// limitPeriod returns the period of a limit that contains a month: its first month and its
-// number of months. Both are zero for the life of a resource, which includes all months.
-// Waldur's own limit_usage of a resource counts in the same periods.
+// limitPeriod returns the period of a limit that contains a month: its first month and its number
+// of months. Both are zero for the life of a resource, which includes all months. Waldur's own
+// limit_usage of a resource counts in the same periods.
 func limitPeriod(period *string, month Month) (start Month, months int64, err error) {
 	switch {
 	case period == nil, *period == "", *period == "month": // components from before Waldur 8.0.8 may have none
@@ -38,10 +35,10 @@ func limitPeriod(period *string, month Month) (start Month, months int64, err er
 	return Month{}, 0, fmt.Errorf("must be month, quarterly, annual or total; got %q", *period)
 }
 
-// ElapsedPercent returns how much of the period of a limit that contains a month is over at a
-// time, as a percentage from 0 to 100. It does not count time after that month, because the
-// consumption in a row of the month ends there. It is nil for the life of a resource. An unknown
-// period is an error, which continues a sentence that begins with the name of the setting.
+// ElapsedPercent returns how much of the period of a limit that contains a month is over at a time,
+// as a percentage from 0 to 100. It does not count time after that month, because the consumption
+// in a row of the month ends there. It is nil for the life of a resource. An unknown period is an
+// error, which continues a sentence that begins with the name of the setting.
 func ElapsedPercent(month Month, period *string, t time.Time) (*Decimal, error) {
 	start, months, err := limitPeriod(period, month)
 	if err != nil || months == 0 {
@@ -55,8 +52,8 @@ func ElapsedPercent(month Month, period *string, t time.Time) (*Decimal, error) 
 	return new(elapsed.PercentOf(Decimal{decimal.NewFromInt(int64(end.Sub(begin)))})), nil
 }
 
-// limitPeriodStarts returns the first month of each row whose limit period began before
-// the row's month, or else a row whose limit period is unknown.
+// limitPeriodStarts returns the first month of each row whose limit period began before the row's
+// month, or else a row whose limit period is unknown.
 func limitPeriodStarts(rows []*ComponentUsage) (starts map[*ComponentUsage]Month, unknown *ComponentUsage) {
 	starts = map[*ComponentUsage]Month{}
 	for _, row := range rows {
@@ -71,9 +68,9 @@ func limitPeriodStarts(rows []*ComponentUsage) (starts map[*ComponentUsage]Month
 	return starts, nil
 }
 
-// addEarlierMonths adds the consumption of earlier months to the rows of a month, from
-// the start of each row's limit period on. Then it calculates their percentages. An
-// earlier row is added to the row of the same offering and component.
+// addEarlierMonths adds the consumption of earlier months to the rows of a month, from the start of
+// each row's limit period on. Then it calculates their percentages. An earlier row is added to the
+// row of the same offering and component.
 func addEarlierMonths(month Month, starts map[*ComponentUsage]Month, earlier []*ComponentUsage) {
 	byKey := map[rowKey]*ComponentUsage{}
 	for row := range starts {
@@ -90,8 +87,8 @@ func addEarlierMonths(month Month, starts map[*ComponentUsage]Month, earlier []*
 	}
 }
 
-// setUsagePercent calculates the percentage from the amounts, as Waldur does: it is
-// null without a positive allocation.
+// setUsagePercent calculates the percentage from the amounts, as Waldur does: it is null without a
+// positive allocation.
 func (u *ComponentUsage) setUsagePercent() {
 	u.UsagePercent = nil
 	if u.TotalAllocated != nil && u.TotalAllocated.Sign() > 0 {
@@ -99,8 +96,8 @@ func (u *ComponentUsage) setUsagePercent() {
 	}
 }
 
-// GroupColumns returns the columns that have values in rows of groups, in the API's
-// order: those to group by, measured_unit and limit_period, and the amounts.
+// GroupColumns returns the columns that have values in rows of groups, in the API's order: those to
+// group by, measured_unit and limit_period, and the amounts.
 func GroupColumns(groupBy []*Column) []*Column {
 	return inOrder(slices.Concat(groupBy, unitColumns, totalColumns, []*Column{percentColumn}))
 }

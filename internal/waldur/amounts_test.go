@@ -1,6 +1,3 @@
-// Copyright (c) The terraform-provider-waldur authors
-// SPDX-License-Identifier: MPL-2.0
-
 package waldur_test
 
 import (
@@ -23,8 +20,7 @@ import (
 	"terraform-provider-waldur/internal/waldurtest"
 )
 
-// The answers of these tests come from fractions, and not from the client's
-// decimals.
+// The answers of these tests come from fractions, and not from the client's decimals.
 
 func rat(text string) *big.Rat {
 	r, ok := new(big.Rat).SetString(text)
@@ -34,8 +30,8 @@ func rat(text string) *big.Rat {
 	return r
 }
 
-// percent returns consumed as a percentage of allocated, in hundredths rounded half
-// to even, or nil without a positive allocation.
+// percent returns consumed as a percentage of allocated, in hundredths rounded half to even, or nil
+// without a positive allocation.
 func percent(consumed, allocated *big.Rat) any {
 	if allocated == nil || allocated.Sign() <= 0 {
 		return nil
@@ -68,8 +64,8 @@ func answerOf[Row any](row *Row, value func(*Row, string) any) answer {
 	return a
 }
 
-// inMonth returns the rows of a month and, with wholePeriods, the consumption of
-// the whole periods of their limits.
+// inMonth returns the rows of a month and, with wholePeriods, the consumption of the whole periods
+// of their limits.
 func inMonth(rows []waldurtest.Row, month string, wholePeriods bool) []answer {
 	var answers []answer
 	for i := range rows {
@@ -142,8 +138,8 @@ func grouped(rows []answer, groupBy []string) map[string]answer {
 	return answers
 }
 
-// drawAmounts returns rows of many months with random limits: gaps, nulls, negative
-// amounts and amounts of 18 digits.
+// drawAmounts returns rows of many months with random limits: gaps, nulls, negative amounts and
+// amounts of 18 digits.
 func drawAmounts(t *rapid.T, periods ...string) []waldurtest.Row {
 	amount := rapid.Custom(func(t *rapid.T) string {
 		digits := rapid.SampledFrom([]int64{1, 10, 999, 99_999, 999_999_999_999_999_999}).Draw(t, "digits")
@@ -234,8 +230,8 @@ func TestWholeLimitPeriodsAndGroups(t *testing.T) {
 	})
 }
 
-// TestRequestsOfWholeLimitPeriods: one more list, with the same filters, from the
-// earliest month that a row needs, and with no more columns than it needs.
+// TestRequestsOfWholeLimitPeriods: one more list, with the same filters, from the earliest month
+// that a row needs, and with no more columns than it needs.
 func TestRequestsOfWholeLimitPeriods(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -304,8 +300,8 @@ func TestAnUnknownLimitPeriodIsAnError(t *testing.T) {
 	}
 }
 
-// TestPercentOf compares percentages with fractions. Half of them are halfway between two
-// results, or as near to it as a decimal can be.
+// TestPercentOf compares percentages with fractions. Half of them are halfway between two results,
+// or as near to it as a decimal can be.
 func TestPercentOf(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
@@ -333,8 +329,8 @@ func drawDecimal(t *rapid.T, label string, least int64, leastExponent int32) dec
 	return digits.Shift(rapid.Int32Range(leastExponent, 40).Draw(t, label+" exponent"))
 }
 
-// TestElapsedPercent compares percentages with the calendar of package time: near the first
-// moments of months, quarters and years, and anywhere, in any zone.
+// TestElapsedPercent compares percentages with the calendar of package time: near the first moments
+// of months, quarters and years, and anywhere, in any zone.
 func TestElapsedPercent(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {

@@ -1,6 +1,3 @@
-// Copyright (c) The terraform-provider-waldur authors
-// SPDX-License-Identifier: MPL-2.0
-
 // Package waldur reads monthly component usage from Waldur, the marketplace and billing system of
 // research clouds (https://waldur.com), through its REST API: every row, exactly, in a stable
 // order, or an error. It knows nothing of Terraform.
@@ -34,53 +31,33 @@ const (
 	maxRetryWait          = 30 * time.Second
 )
 
-// Client reads from one Waldur server. Set its exported fields before the first
-// request, and do not change them afterwards. A client is safe for concurrent use;
-// its reads share a limit of 4 requests at a time.
+// Client reads from one Waldur server. Set its exported fields before the first request, and do not
+// change them afterwards. A client is safe for concurrent use; its reads share a limit of 4 requests
+// at a time.
 type Client struct {
-	// URL is the root of the API, as [ParseURL] returns it.
-	URL *url.URL
+	URL                *url.URL // root of the API, as [ParseURL] returns it
+	Token              Token    // sent with every request, like UserAgent and Headers
+	UserAgent          string
+	Headers            http.Header      // for gateways in front of Waldur
+	Proxy              *url.URL         // as [ProxyFromEnvironment] returns it; nil means none
+	Certificate        *tls.Certificate // for servers that require one from clients; nil means none
+	RootCAs            *x509.CertPool   // certificate authorities to trust; nil means the system's
+	InsecureSkipVerify bool             // accepts any certificate of the server
+	Logger             *slog.Logger     // of each attempt of a request and each read, at debug level; nil means none
 
-	// Token is sent with every request.
-	Token Token
-
-	// UserAgent is sent with every request.
-	UserAgent string
-
-	// RequestTimeout limits an attempt of a request, from connecting to the last
-	// byte of the response. 0 means 30 seconds.
+	// RequestTimeout limits an attempt of a request, from connecting to the last byte of the
+	// response. 0 means 30 seconds.
 	RequestTimeout time.Duration
 
-	// MaxRetries is the maximum number of retries of a request after a transient
-	// connection error, a 408, 425 or 429 response, or any 5xx response except 501.
+	// MaxRetries is the maximum number of retries of a request after a transient connection error,
+	// a 408 or 429 response, or any 5xx response except 501.
 	MaxRetries int
 
-	// RetryWait is the wait before the first retry. It doubles with each further retry,
-	// up to 30 seconds, and varies at random. A Retry-After header of up to a minute
-	// replaces it, and delays all requests of the client. 0 means half a second.
+	// RetryWait is the wait before the first retry. It doubles with each further retry, up to 30
+	// seconds, and varies at random. A Retry-After header of up to a minute replaces it, and delays
+	// all requests of the client. A list whose data changed is read again after half of RetryWait,
+	// which doubles with each further change, up to 16 times RetryWait. 0 means half a second.
 	RetryWait time.Duration
-
-	// ChangeWait is the wait before a list is read again because the data changed. It doubles with
-	// each further change, up to 32 times its value. 0 means 250 milliseconds.
-	ChangeWait time.Duration
-
-	// Headers are sent with every request, for gateways in front of Waldur.
-	Headers http.Header
-
-	// Proxy is the proxy to use, as [ProxyFromEnvironment] returns it. Nil means none.
-	Proxy *url.URL
-
-	// Certificate is the client's, for servers that require one. Nil means none.
-	Certificate *tls.Certificate
-
-	// RootCAs are the certificate authorities to trust. Nil means the system's.
-	RootCAs *x509.CertPool
-
-	// InsecureSkipVerify accepts any certificate.
-	InsecureSkipVerify bool
-
-	// Logger logs each attempt of a request and each read, at debug level. Nil means no logging.
-	Logger *slog.Logger
 
 	prepared  sync.Once // runs prepare
 	transport *http.Transport
@@ -92,19 +69,13 @@ type Client struct {
 	mu        sync.Mutex
 	heldUntil time.Time // no request is sent earlier, because of a Retry-After header
 
-	// fullDates is set once the server has refused a month written YYYY-MM and
-	// accepted it written YYYY-MM-01.
+	// fullDates is set once the server has refused a month written YYYY-MM and accepted it written
+	// YYYY-MM-01.
 	fullDates atomic.Bool
 }
 
-// Format prints the address of the server for any verb, and no secrets.
-func (c *Client) Format(f fmt.State, _ rune) { _, _ = fmt.Fprintf(f, "Waldur client of %s", c.URL) }
-
-// MarshalText returns what Format prints. Packages log/slog and encoding/json use it.
-func (c *Client) MarshalText() ([]byte, error) { return []byte(fmt.Sprint(c)), nil }
-
-// Get sends a GET request for a path below the root of the API, with retries. The
-// error is an [*Error].
+// Get sends a GET request for a path below the root of the API, with retries. The error is an
+// [*Error].
 func (c *Client) Get(ctx context.Context, path string, query url.Values) (*Response, error) {
 	c.prepared.Do(c.prepare)
 	address := c.URL.JoinPath(path)
@@ -153,8 +124,8 @@ func (c *Client) Get(ctx context.Context, path string, query url.Values) (*Respo
 	}
 }
 
-// acquire waits until the client may send a request, and takes a slot for it. previous
-// is the error of the attempt before, or nil.
+// acquire waits until the client may send a request, and takes a slot for it. previous is the error
+// of the attempt before, or nil.
 func (c *Client) acquire(ctx context.Context, previous *Error) *Error {
 	var err error
 	select {
@@ -196,8 +167,8 @@ func (c *Client) heldFor() time.Duration {
 	return time.Until(c.heldUntil)
 }
 
-// attempt sends a request once and reads its response. previous is the error of the
-// attempt before, or nil.
+// attempt sends a request once and reads its response. previous is the error of the attempt before,
+// or nil.
 func (c *Client) attempt(ctx context.Context, address *url.URL, path string, previous *Error) (*Response, *Error) {
 	limit := cmp.Or(c.RequestTimeout, defaultRequestTimeout)
 	attemptCtx, cancel := context.WithTimeout(ctx, limit)
@@ -253,22 +224,22 @@ func (c *Client) attempt(ctx context.Context, address *url.URL, path string, pre
 	return &Response{Header: resp.Header, Body: body, redactor: c.redactor}, nil
 }
 
-// exponential returns waits that double from first. Each varies at random by up to
-// the fraction jitter. None is longer than longest.
+// exponential returns waits that double from first. Each varies at random by up to the fraction
+// jitter. None is longer than longest.
 func exponential(first, longest time.Duration, jitter float64) *backoff.ExponentialBackOff {
 	return &backoff.ExponentialBackOff{
 		InitialInterval: first, MaxInterval: time.Duration(float64(longest) / (1 + jitter)), Multiplier: 2, RandomizationFactor: jitter,
 	}
 }
 
-// jitter returns a random part of a wait, up to a tenth, so that requests that wait
-// for the same time are not sent at the same time.
+// jitter returns a random part of a wait, up to a tenth, so that requests that wait for the same
+// time are not sent at the same time.
 func jitter(wait time.Duration) time.Duration {
 	return rand.N(wait/10 + 1) //nolint:gosec // not a secret
 }
 
-// sleep waits. It returns an error at once if the context's deadline comes before the end
-// of the wait. If the context is canceled during the wait, it returns the context's error.
+// sleep waits. It returns an error at once if the context's deadline comes before the end of the
+// wait. If the context is canceled during the wait, it returns the context's error.
 func sleep(ctx context.Context, wait time.Duration) error {
 	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= wait {
 		return context.DeadlineExceeded

@@ -1,6 +1,3 @@
-// Copyright (c) The terraform-provider-waldur authors
-// SPDX-License-Identifier: MPL-2.0
-
 package waldur
 
 import (
@@ -11,9 +8,9 @@ import (
 	"github.com/shopspring/decimal"
 )
 
-// Bounds of the decimals that are read. Waldur stores 20 digits, 2 of them after
-// the point. The bounds leave room for later versions, and keep a text such as
-// 1e999999999 from becoming a number with that many digits.
+// Bounds of the decimals that are read. Waldur stores 20 digits, 2 of them after the point. The
+// bounds leave room for later versions, and keep a text such as 1e999999999 from becoming a number
+// with that many digits.
 const (
 	maxDecimalDigits   = 40
 	maxDecimalExponent = 40
@@ -30,12 +27,12 @@ func (d Decimal) Cmp(other Decimal) int { return d.Decimal.Cmp(other.Decimal) }
 // Add returns the exact sum.
 func (d Decimal) Add(other Decimal) Decimal { return Decimal{d.Decimal.Add(other.Decimal)} }
 
-// PercentOf returns d as a percentage of whole, which is not 0, rounded half to even
-// to two decimal places. Waldur rounds in this way, with Python's Decimal.
+// PercentOf returns d as a percentage of whole, which is not 0, rounded half to even to two decimal
+// places. Waldur rounds in this way, with Python's Decimal.
 //
-// It rounds twice, which is wrong only if the first rounding turns a percentage that is not
-// a tie into one. A tie is m/200 for an odd m. It differs from 100*d/whole by 0, or by at
-// least 10^-maxDecimalExponent/(200*whole), which quotientPlaces do not round away.
+// It rounds twice, which is wrong only if the first rounding turns a percentage that is not a tie
+// into one. A tie is m/200 for an odd m. It differs from 100*d/whole by 0, or by at least
+// 10^-maxDecimalExponent/(200*whole), which quotientPlaces do not round away.
 func (d Decimal) PercentOf(whole Decimal) Decimal {
 	return Decimal{d.Shift(2).DivRound(whole.Decimal, quotientPlaces).RoundBank(2)}
 }
@@ -43,9 +40,9 @@ func (d Decimal) PercentOf(whole Decimal) Decimal {
 // quotientPlaces are enough for decimals within the bounds and for sums of 10^8 of them.
 const quotientPlaces = 2 + maxDecimalExponent + (maxDecimalDigits + maxDecimalExponent + 8)
 
-// UnmarshalJSONFrom reads a decimal exactly, with an exponent or without, from a
-// JSON string, as Waldur writes it, or from a JSON number. It is an error if the
-// text is not a decimal or is out of bounds.
+// UnmarshalJSONFrom reads a decimal exactly, with an exponent or without, from a JSON string, as
+// Waldur writes it, or from a JSON number. It is an error if the text is not a decimal or is out of
+// bounds.
 func (d *Decimal) UnmarshalJSONFrom(decoder *jsontext.Decoder) error {
 	text, err := decoder.ReadValue()
 	if err != nil {
@@ -55,8 +52,8 @@ func (d *Decimal) UnmarshalJSONFrom(decoder *jsontext.Decoder) error {
 	return err
 }
 
-// ParseDecimal reads a decimal exactly. It is an error if the text is not a
-// decimal, has more than 40 digits, or has an exponent beyond ±40.
+// ParseDecimal reads a decimal exactly. It is an error if the text is not a decimal, has more than
+// 40 digits, or has an exponent beyond ±40.
 func ParseDecimal(text string) (Decimal, error) {
 	if len(text) <= maxDecimalText {
 		d, err := decimal.NewFromString(text)

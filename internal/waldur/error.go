@@ -1,6 +1,3 @@
-// Copyright (c) The terraform-provider-waldur authors
-// SPDX-License-Identifier: MPL-2.0
-
 package waldur
 
 import (
@@ -30,31 +27,29 @@ type Cause string
 // The causes.
 const (
 	// Without a response.
-	Canceled         Cause = "canceled"
-	ReadTimedOut     Cause = "read timed out"     // the deadline of the context passed
-	NotSent          Cause = "not sent"           // the deadline passed while the request waited for others, or soon after
-	HeldBack         Cause = "held back"          // another response's Retry-After header delays the request beyond the deadline
-	RequestTimedOut  Cause = "request timed out"  // an attempt took longer than [Client.RequestTimeout]
-	ConnectionFailed Cause = "connection failed"  // without any response
-	UnknownHost      Cause = "unknown host"       // no server has that name
-	ConnectionClosed Cause = "connection closed"  // without any response, as servers do that expect TLS
-	ProxyUnreachable Cause = "proxy unreachable"  // or it is not a proxy
-	ProxyNoTLS       Cause = "proxy without TLS"  // the handshake with an https proxy failed
-	ProxyUntrusted   Cause = "proxy untrusted"    // an https proxy has a certificate that is not trusted
-	NoTLS            Cause = "no TLS"             // the address begins with https, but the server does not speak TLS
-	WantsTLS         Cause = "wants TLS"          // the address begins with http, but the server speaks TLS
-	TLSRefused       Cause = "TLS refused"        // by an alert of the server
-	TLSInterrupted   Cause = "TLS interrupted"    // the connection ended in the handshake
-	TLSUnusable      Cause = "TLS unusable"       // package crypto/tls does not accept the server's handshake
-	BadCertificate   Cause = "bad certificate"    // package crypto/tls cannot read the server's certificate
-	WrongHost        Cause = "wrong host"         // the certificate is for another host
-	Expired          Cause = "expired"            // the certificate has expired
-	NotYetValid      Cause = "not yet valid"      // the certificate is not valid yet
-	NoAuthorities    Cause = "no authorities"     // the system has no certificate authorities
-	NoIntermediate   Cause = "no intermediate"    // an unknown authority issued the certificate, and the server sent no other
-	UnknownAuthority Cause = "unknown authority"  // an unknown authority issued the certificate
-	WantsCertificate Cause = "wants certificate"  // the server requires a client certificate, and none is set
-	BadClientCert    Cause = "client certificate" // the server did not accept the client certificate
+	Canceled          Cause = "canceled"
+	ReadTimedOut      Cause = "read timed out"     // the deadline of the context passed
+	NotSent           Cause = "not sent"           // the deadline passed while the request waited for others, or soon after
+	HeldBack          Cause = "held back"          // another response's Retry-After header delays the request beyond the deadline
+	RequestTimedOut   Cause = "request timed out"  // an attempt took longer than [Client.RequestTimeout]
+	ConnectionFailed  Cause = "connection failed"  // without any response
+	UnknownHost       Cause = "unknown host"       // no server has that name
+	ConnectionClosed  Cause = "connection closed"  // without any response, as servers do that expect TLS
+	ProxyUnreachable  Cause = "proxy unreachable"  // or it is not a proxy
+	ProxyNoTLS        Cause = "proxy without TLS"  // the handshake with an https proxy failed
+	ProxyUntrusted    Cause = "proxy untrusted"    // an https proxy has a certificate that is not trusted
+	NoTLS             Cause = "no TLS"             // the address begins with https, but the server does not speak TLS
+	WantsTLS          Cause = "wants TLS"          // the address begins with http, but the server speaks TLS
+	TLSRefused        Cause = "TLS refused"        // by an alert of the server
+	TLSInterrupted    Cause = "TLS interrupted"    // the connection ended in the handshake
+	TLSUnusable       Cause = "TLS unusable"       // package crypto/tls does not accept the server's handshake or certificate
+	WrongHost         Cause = "wrong host"         // the certificate is for another host
+	Expired           Cause = "expired"            // the certificate has expired
+	NotYetValid       Cause = "not yet valid"      // the certificate is not valid yet
+	NoAuthorities     Cause = "no authorities"     // the system has no certificate authorities
+	NoIntermediate    Cause = "no intermediate"    // an unknown authority issued the certificate, and the server sent no other
+	UnknownAuthority  Cause = "unknown authority"  // an unknown authority issued the certificate
+	ClientCertificate Cause = "client certificate" // the server requires one, or did not accept the one that is set
 
 	// By a response.
 	ProxyLogin       Cause = "proxy login"        // 407 with the Basic method, or from a SOCKS proxy
@@ -68,7 +63,6 @@ const (
 	BadRequest       Cause = "bad request"        // any other 400 of the API
 	RateLimited      Cause = "rate limited"       // 429
 	StatusTimeout    Cause = "status timeout"     // 408
-	TooEarly         Cause = "too early"          // 425
 	ServerError      Cause = "server error"       // 5xx
 	OtherStatus      Cause = "other status"       // any other except 200
 	PageDenied       Cause = "page denied"        // 401 or 403 that is not of the API
@@ -110,12 +104,10 @@ type Error struct {
 	Types      map[string]string // with [NoRows]: names of the component types that exist without that filter
 	RetryAfter time.Duration     // from the Retry-After header, or 0
 
-	// Partial reports that the read had received rows before.
-	Partial bool
 	// Temporary reports that another attempt may succeed.
 	Temporary bool
-	// OutOfTime reports that there was no other attempt because the deadline of the
-	// context would have passed before it.
+	// OutOfTime reports that there was no other attempt because the deadline of the context would
+	// have passed before it.
 	OutOfTime bool
 	// Previous is the error of the attempt before, or nil.
 	Previous *Error
@@ -151,7 +143,7 @@ func ended(err error, previous *Error) *Error {
 	if errors.Is(err, context.Canceled) {
 		return &Error{Cause: Canceled, Text: "the read was canceled", Previous: previous, Err: err}
 	}
-	return &Error{Cause: ReadTimedOut, Text: "no time was left for the request", Previous: previous, Err: err}
+	return &Error{Cause: ReadTimedOut, Text: "no response came in time", Previous: previous, Err: err}
 }
 
 // readEnded reports whether the deadline of a read ended a request, or would have.

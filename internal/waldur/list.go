@@ -1,6 +1,3 @@
-// Copyright (c) The terraform-provider-waldur authors
-// SPDX-License-Identifier: MPL-2.0
-
 package waldur
 
 import (
@@ -25,15 +22,14 @@ const (
 	maxIdle    = 4  // passes in a row that find no row, before a reading can fail
 	maxPages   = 10_000
 
-	firstChangeWait     = 250 * time.Millisecond
-	maxChangeWaitFactor = 32 // so the longest wait is 8 s
+	maxChangeWaitFactor = 32
 )
 
 // maxListBytes is the largest size of the responses whose rows are kept. Tests lower it.
 var maxListBytes = 1 << 30
 
-// ListComponentUsageMonthly returns the rows of the query, and the number of rows that
-// its filters select, before all other steps. The error is an [*Error].
+// ListComponentUsageMonthly returns the rows of the query, and the number of rows that its filters
+// select, before all other steps. The error is an [*Error].
 func (c *Client) ListComponentUsageMonthly(ctx context.Context, q Query) (rows []*ComponentUsage, total int, err error) {
 	if q.Latest {
 		if q.BillingPeriod, err = c.latestMonth(ctx); err != nil {
@@ -70,10 +66,10 @@ func (c *Client) ListComponentUsageMonthly(ctx context.Context, q Query) (rows [
 	return rows, total, nil
 }
 
-// latestMonth returns this month in UTC, or last month if that has rows and this month has
-// none yet. It looks at all rows that the user may see: filters that select nothing this
-// month must not select old rows. If there are rows of a later month, this machine's clock
-// is behind, and the newest month is returned.
+// latestMonth returns this month in UTC, or last month if that has rows and this month has none
+// yet. It looks at all rows that the user may see: filters that select nothing this month must not
+// select old rows. If there are rows of a later month, this machine's clock is behind, and the
+// newest month is returned.
 func (c *Client) latestMonth(ctx context.Context) (Month, error) {
 	this := MonthOf(time.Now())
 	last := this.Add(-1)
@@ -90,8 +86,8 @@ func (c *Client) latestMonth(ctx context.Context) (Month, error) {
 	return this, nil
 }
 
-// noRows returns the error of a query without rows. If the query has a component type, one
-// more list tells which types exist without that filter.
+// noRows returns the error of a query without rows. If the query has a component type, one more
+// list tells which types exist without that filter.
 func (c *Client) noRows(ctx context.Context, q *Query, request Request) error {
 	var filters []string
 	for _, f := range q.filters() {
@@ -112,9 +108,9 @@ func (c *Client) noRows(ctx context.Context, q *Query, request Request) error {
 	return failed
 }
 
-// consumeWholeLimitPeriods replaces the consumption of the rows' month with that of the
-// whole period of each row's limit up to that month. It reads the months before, unless
-// each period begins in the rows' month.
+// consumeWholeLimitPeriods replaces the consumption of the rows' month with that of the whole
+// period of each row's limit up to that month. It reads the months before, unless each period
+// begins in the rows' month.
 func (c *Client) consumeWholeLimitPeriods(ctx context.Context, q *Query, rows []*ComponentUsage, request Request) error {
 	starts, unknown := limitPeriodStarts(rows)
 	if unknown != nil {
@@ -141,8 +137,8 @@ func (c *Client) consumeWholeLimitPeriods(ctx context.Context, q *Query, rows []
 	return err
 }
 
-// selectRows returns all rows that the filters of a query select, each once, in any
-// order, and the last request.
+// selectRows returns all rows that the filters of a query select, each once, in any order, and the
+// last request.
 //
 // A pass reads all pages once. A reading merges passes until it has as many rows as the server
 // counts. Up to Waldur 8.1.2, one pass is not always enough: the server's order is not total, so
@@ -157,12 +153,12 @@ func (c *Client) consumeWholeLimitPeriods(ctx context.Context, q *Query, rows []
 // the second reading, unless it disappeared and came back unchanged in between. That count is the
 // number of rows of the list. So these were all rows at that moment.
 //
-// This holds for one database. A cache, or replicas that answer in turn, could give
-// both readings the same mixture of moments. So the second reading requests other
-// pages than the first, every request forbids stored responses, and cookies are sent
-// back, so that a load balancer can keep the client at one replica.
+// This holds for one database. A cache, or replicas that answer in turn, could give both readings
+// the same mixture of moments. So the second reading requests other pages than the first, every
+// request forbids stored responses, and cookies are sent back, so that a load balancer can keep the
+// client at one replica.
 func (c *Client) selectRows(ctx context.Context, q *Query) ([]*ComponentUsage, Request, error) {
-	firstWait := cmp.Or(c.ChangeWait, firstChangeWait)
+	firstWait := cmp.Or(c.RetryWait, firstRetryWait) / 2
 	waits := exponential(firstWait, maxChangeWaitFactor*firstWait, 0.2)
 	var last *reading // that received a page, if any did
 	for changes := 0; ; {
@@ -209,8 +205,8 @@ type dataChangedError string
 
 func (e dataChangedError) Error() string { return string(e) }
 
-// incomplete returns the error of a reading that failed. It states the number of rows if
-// rows are missing, or if time ran out after the first page.
+// incomplete returns the error of a reading that failed. It states the number of rows if rows are
+// missing, or if time ran out after the first page.
 func (r *reading) incomplete(err error, changes int) error {
 	failed, ok := errors.AsType[*Error](err)
 	switch {
@@ -222,14 +218,13 @@ func (r *reading) incomplete(err error, changes int) error {
 	if changes > 0 && failed.Previous == nil {
 		failed.Cause = DataChanges
 	}
-	failed.Partial = true
 	failed.Text = fmt.Sprintf("received %d rows; the server counts %d (passes: %d, changes of the data: %d): %s",
 		len(r.rows), r.count, r.passes, changes, failed.Text)
 	return failed
 }
 
-// read makes passes until it has as many rows as the server counts. It fails after eight
-// passes, unless one of the last four found a row.
+// read makes passes until it has as many rows as the server counts. It fails after eight passes,
+// unless one of the last four found a row.
 func (r *reading) read(ctx context.Context) error {
 	r.rows, r.list, r.bytes = nil, nil, 0
 	for passes, idle := 0, 0; passes < minPasses || idle < maxIdle; passes++ {
@@ -250,8 +245,8 @@ func (r *reading) read(ctx context.Context) error {
 	return errors.New("the pages repeat some rows and leave out others, even when they are read again")
 }
 
-// serverOrders are the orders that passes request in turn. Rows that sort equally
-// in one order rarely do in another.
+// serverOrders are the orders that passes request in turn. Rows that sort equally in one order
+// rarely do in another.
 var serverOrders = []string{
 	"",
 	"usage_percent,total_consumed,total_allocated,billing_period",
@@ -259,10 +254,10 @@ var serverOrders = []string{
 	"total_consumed,total_allocated,billing_period",
 }
 
-// pageSize returns the page size of a pass, counted from 0. Each pass doubles the size and
-// adds one, up to the server's largest size, because larger pages have fewer borders. Then
-// each pass takes a sixteenth off, but never uses the first size again. So no border stays
-// where it was, and no pass soon repeats another.
+// pageSize returns the page size of a pass, counted from 0. Each pass doubles the size and adds
+// one, up to the server's largest size, because larger pages have fewer borders. Then each pass
+// takes a sixteenth off, but never uses the first size again. So no border stays where it was, and
+// no pass soon repeats another.
 func pageSize(first, pass int) int {
 	size := first
 	for ; pass > 0 && size < MaxPageSize; pass-- {
@@ -274,8 +269,8 @@ func pageSize(first, pass int) int {
 	return size
 }
 
-// pass reads all pages once. The number of pages is calculated from the distinct rows on
-// the first page, which may be fewer than requested.
+// pass reads all pages once. The number of pages is calculated from the distinct rows on the first
+// page, which may be fewer than requested.
 func (r *reading) pass(ctx context.Context) error {
 	request := pageRequest{
 		number: 1, size: pageSize(cmp.Or(r.query.PageSize, MaxPageSize), r.passes), order: serverOrders[r.passes%len(serverOrders)],
@@ -318,8 +313,8 @@ func (r *reading) pass(ctx context.Context) error {
 	return group.Wait()
 }
 
-// add adds the rows of a page. The error is a dataChangedError, or an [*Error] if the
-// responses are too large.
+// add adds the rows of a page. The error is a dataChangedError, or an [*Error] if the responses are
+// too large.
 func (r *reading) add(p *listPage) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()

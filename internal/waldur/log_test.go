@@ -1,6 +1,3 @@
-// Copyright (c) The terraform-provider-waldur authors
-// SPDX-License-Identifier: MPL-2.0
-
 package waldur_test
 
 import (
@@ -39,8 +36,8 @@ func TestHeadersOfRequests(t *testing.T) {
 	}
 }
 
-// TestTheTokenIsInNoErrorAndNoLog reads from servers that repeat it, in all the
-// places that an error shows.
+// TestTheTokenIsInNoErrorAndNoLog reads from servers that repeat it, in all the places that an
+// error shows.
 func TestTheTokenIsInNoErrorAndNoLog(t *testing.T) {
 	t.Parallel()
 	secrets := map[string]string{

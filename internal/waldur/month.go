@@ -1,6 +1,3 @@
-// Copyright (c) The terraform-provider-waldur authors
-// SPDX-License-Identifier: MPL-2.0
-
 package waldur
 
 import (
@@ -9,11 +6,11 @@ import (
 	"time"
 )
 
-// Month is a billing period: Waldur bills by calendar months, in UTC. The zero
-// Month means no month, so that a [Query] can leave its months out.
+// Month is a billing period: Waldur bills by calendar months, in UTC. The zero Month means no
+// month, so that a [Query] can leave its months out.
 type Month struct {
-	// count is the number of months since January of the year 0. The first month
-	// that can be written is January of the year 1, so 0 is free for "none".
+	// count is the number of months since January of the year 0. The first month that can be
+	// written is January of the year 1, so 0 is free for "none".
 	count int64
 }
 
@@ -22,8 +19,8 @@ const (
 	firstDayLayout = "2006-01-02"
 )
 
-// NewMonth returns the month of a year from 1 to 9999. Months after December
-// are in the following years, as in [time.Date].
+// NewMonth returns the month of a year from 1 to 9999. Months after December are in the following
+// years, as in [time.Date].
 func NewMonth(year int, month time.Month) Month {
 	return Month{count: int64(year)*12 + int64(month) - 1}
 }
@@ -34,9 +31,9 @@ func MonthOf(t time.Time) Month {
 	return NewMonth(t.Year(), t.Month())
 }
 
-// ParseMonth parses a month written YYYY-MM, or as its first day, YYYY-MM-01. The
-// years are 0001 to 9999, the range that the server can store. The error continues
-// a sentence that begins with the name of the setting.
+// ParseMonth parses a month written YYYY-MM, or as its first day, YYYY-MM-01. The years are 0001 to
+// 9999, the range that the server can store. The error continues a sentence that begins with the
+// name of the setting.
 func ParseMonth(text string) (Month, error) {
 	layout := monthLayout
 	if len(text) == len(firstDayLayout) {
@@ -68,16 +65,16 @@ func (m Month) InRange() bool { return m.count >= 12 && m.count < 10000*12 }
 // Add returns the month that lies n months later, or earlier if n is negative.
 func (m Month) Add(n int64) Month { return Month{count: m.count + n} }
 
-// Compare returns -1, 0 or 1 as m is before, the same as or after other. The zero
-// Month is before all others.
+// Compare returns -1, 0 or 1 as m is before, the same as or after other. The zero Month is before
+// all others.
 func (m Month) Compare(other Month) int { return cmp.Compare(m.count, other.count) }
 
-// firstOf returns the first month of the period of n months that contains m. Such
-// periods begin in January.
+// firstOf returns the first month of the period of n months that contains m. Such periods begin in
+// January.
 func (m Month) firstOf(n int64) Month { return Month{count: m.count - m.count%n} }
 
-// String returns the month as YYYY-MM, the form of Waldur's filters. It returns "" for the
-// zero Month.
+// String returns the month as YYYY-MM, the form of Waldur's filters. It returns "" for the zero
+// Month.
 func (m Month) String() string {
 	if m.IsZero() {
 		return ""

@@ -1,6 +1,3 @@
-// Copyright (c) The terraform-provider-waldur authors
-// SPDX-License-Identifier: MPL-2.0
-
 package waldur
 
 import (
@@ -25,8 +22,12 @@ type listPage struct {
 func (c *Client) page(ctx context.Context, q *Query, r pageRequest) (*listPage, error) {
 	fullDates := c.fullDates.Load()
 	resp, err := c.Get(ctx, componentUsageMonthlyPath, q.values(r, fullDates))
-	if !fullDates && refusesMonths(err, q) {
-		resp, err = c.getWithFullDates(ctx, q, r, err)
+	if !fullDates && refusesMonths(err) {
+		// The published schema of the API declares months as dates. Stay with what the server accepts.
+		if again, err2 := c.Get(ctx, componentUsageMonthlyPath, q.values(r, true)); !refusesMonths(err2) {
+			resp, err = again, err2
+			c.fullDates.Store(err == nil)
+		}
 	}
 	if err != nil {
 		return nil, err
@@ -49,25 +50,10 @@ func (c *Client) page(ctx context.Context, q *Query, r pageRequest) (*listPage, 
 	return p, nil
 }
 
-// getWithFullDates requests a page with months written YYYY-MM-01, after the server
-// has refused YYYY-MM. If the server accepts them, the client continues to write
-// months in that way: the published schema of the API declares them as dates. If the
-// server refuses them too, the error is the first refusal.
-func (c *Client) getWithFullDates(ctx context.Context, q *Query, r pageRequest, refusal error) (*Response, error) {
-	resp, err := c.Get(ctx, componentUsageMonthlyPath, q.values(r, true))
-	if refusesMonths(err, q) {
-		return nil, refusal
-	}
-	if err == nil {
-		c.fullDates.Store(true)
-	}
-	return resp, err
-}
-
-// refusesMonths reports whether an error refuses a month of the query.
-func refusesMonths(err error, q *Query) bool {
+// refusesMonths reports whether an error refuses the months of a query.
+func refusesMonths(err error) bool {
 	failed, ok := errors.AsType[*Error](err)
-	return ok && slices.ContainsFunc(q.filters(), func(f filter) bool { return failed.Refused[f.parameter] != "" && !f.month.IsZero() })
+	return ok && failed.Refused["billing_period"]+failed.Refused["start"]+failed.Refused["end"] != ""
 }
 
 // distinct returns the number of distinct rows on the page.
@@ -79,8 +65,8 @@ func (p *listPage) distinct() int {
 	return len(keys)
 }
 
-// pages returns the number of pages of the list if all have as many distinct rows as
-// this one, and 1 if this one is empty.
+// pages returns the number of pages of the list if all have as many distinct rows as this one, and
+// 1 if this one is empty.
 func (p *listPage) pages() int {
 	if distinct := p.distinct(); distinct > 0 {
 		return (p.count + distinct - 1) / distinct

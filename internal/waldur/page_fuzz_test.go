@@ -1,6 +1,3 @@
-// Copyright (c) The terraform-provider-waldur authors
-// SPDX-License-Identifier: MPL-2.0
-
 package waldur
 
 import (
@@ -13,9 +10,8 @@ import (
 	"terraform-provider-waldur/internal/waldurtest"
 )
 
-// FuzzPage decodes any text as the body of a page. The result is rows with all
-// required columns or one of the errors of bodies, and takes memory in proportion
-// to the text.
+// FuzzPage decodes any text as the body of a page. The result is rows with all required columns or
+// one of the errors of bodies, and takes memory in proportion to the text.
 func FuzzPage(f *testing.F) {
 	rows, err := json.Marshal(waldurtest.ContractRows()[:2])
 	if err != nil {

@@ -1,6 +1,3 @@
-// Copyright (c) The terraform-provider-waldur authors
-// SPDX-License-Identifier: MPL-2.0
-
 package waldur
 
 import (
@@ -10,8 +7,8 @@ import (
 	"terraform-provider-waldur/internal/waldurtest"
 )
 
-// TestPassesHaveOtherPages, whatever the size of the first: a server may place equal rows in
-// the same way in equal requests, so that these always leave out the same rows.
+// TestPassesHaveOtherPages, whatever the size of the first: a server may place equal rows in the
+// same way in equal requests, so that these always leave out the same rows.
 func TestPassesHaveOtherPages(t *testing.T) {
 	t.Parallel()
 	type pages struct{ size, order int }

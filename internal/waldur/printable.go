@@ -1,6 +1,3 @@
-// Copyright (c) The terraform-provider-waldur authors
-// SPDX-License-Identifier: MPL-2.0
-
 package waldur
 
 import (
@@ -11,28 +8,28 @@ import (
 	"unicode/utf8"
 )
 
-// unprintable matches what is not safe to print. Control characters and other invisible
-// ones can change what a terminal shows. A pipeline runs lines with :: or ##[ as commands,
-// and three backticks or tildes end a code block in a comment. A colon at either end could
-// become :: beside another one.
+// unprintable matches what is not safe to print. Control characters and other invisible ones can
+// change what a terminal shows. A pipeline runs lines with :: or ##[ as commands, and three
+// backticks or tildes end a code block in a comment. A colon at either end could become :: beside
+// another one.
 var unprintable = regexp.MustCompile("[\\pC\\p{Zl}\\p{Zp}]|::|##|```|~~~|^:|:$")
 
-// Printable returns a text that others wrote as one line that is safe to print in a terminal,
-// in the log of a pipeline and in a comment. A space replaces each character or sequence that
-// is not safe.
+// Printable returns a text that others wrote as one line that is safe to print in a terminal, in
+// the log of a pipeline and in a comment. A space replaces each character or sequence that is not
+// safe.
 func Printable(text string) string { return unprintable.ReplaceAllLiteralString(text, " ") }
 
 // isInvisible reports whether a character is invisible. The ASCII space counts as visible.
 func isInvisible(r rune) bool { return !unicode.IsPrint(r) }
 
-// trimInvisible trims white space and other invisible characters, such as a byte order mark
-// or a zero-width space. People copy them along with a text.
+// trimInvisible trims white space and other invisible characters, such as a byte order mark or a
+// zero-width space. People copy them along with a text.
 func trimInvisible(text string) string {
 	return strings.TrimFunc(text, func(r rune) bool { return r == ' ' || isInvisible(r) })
 }
 
-// invisibleError names the first invisible character of a text that has one. It shows no
-// part of a secret.
+// invisibleError names the first invisible character of a text that has one. It shows no part of a
+// secret.
 func invisibleError(text string, secret bool) error {
 	i := strings.IndexFunc(text, isInvisible)
 	before := fmt.Sprintf("%q", text[strings.LastIndex(strings.TrimRight(text[:i], "/"), "/")+1:i])

@@ -1,6 +1,3 @@
-// Copyright (c) The terraform-provider-waldur authors
-// SPDX-License-Identifier: MPL-2.0
-
 package waldur
 
 import (
@@ -13,56 +10,45 @@ import (
 	"github.com/google/uuid"
 )
 
-// Query describes the rows to return. Its fields are in the order of its steps: the
-// filters select rows, and each later step works on the rows of the step before. The
-// zero Query selects what the server returns without a filter: the current month in
-// UTC, with all columns, in the default order.
+// Query describes the rows to return. Its fields are in the order of its steps: the filters select
+// rows, and each later step works on the rows of the step before. The zero Query selects what the
+// server returns without a filter: the current month in UTC, with all columns, in the default
+// order.
 type Query struct {
 	BillingPeriod Month // this month only
 	Latest        bool  // this month, or last month if the server has no rows at all yet for this one
 	Start, End    Month // from and up to this month
-
-	OfferingUUID uuid.NullUUID
-	CustomerUUID uuid.NullUUID // the offering's service provider
-	ProjectUUID  uuid.NullUUID // the project that the offering itself belongs to
-
+	OfferingUUID  uuid.NullUUID
+	CustomerUUID  uuid.NullUUID // the offering's service provider
+	ProjectUUID   uuid.NullUUID // the project that the offering itself belongs to
 	OfferingType  string
 	ComponentType string
 	BillingType   string
+	RequireRows   bool // fail with the cause [NoRows] if the filters select no row
 
-	// RequireRows makes the query fail with the cause [NoRows] if the filters select no row.
-	RequireRows bool
-
-	// WholeLimitPeriods replaces the consumption of each row's month with that of the
-	// whole period of its limit up to that month. The filters must select one month,
-	// so Start and End must not be set.
+	// WholeLimitPeriods replaces the consumption of each row's month with that of the whole period
+	// of its limit up to that month. The filters must select one month: without Start and End.
 	WholeLimitPeriods bool
 
-	// GroupBy makes one row of all rows that are equal in these columns, in
-	// measured_unit and in limit_period. They can be columns of text and months.
+	// GroupBy makes one row of all rows that are equal in these columns, in measured_unit and in
+	// limit_period. They can be columns of text and months.
 	GroupBy []*Column
 
-	// MinUsagePercent leaves out rows with a lower percentage, and those without one.
-	// Nil keeps all rows.
-	MinUsagePercent *Decimal
+	MinUsagePercent *Decimal // leaves out rows with a lower percentage or none; nil keeps all rows
 
-	// OrderBy is the order of the list. Ties, and all rows if it is empty, are in the
-	// default order: newest month, offering name, component name, and then offering UUID
-	// and component type, or for groups the columns that their rows share.
+	// OrderBy is the order of the list. Ties, and all rows if it is empty, are in the default order:
+	// newest month, offering name, component name, and then offering UUID and component type, or for
+	// groups the columns that their rows share.
 	OrderBy []Ordering
 
-	// Limit is the maximum number of rows. 0 means no limit.
-	Limit int
+	Limit  int       // maximum number of rows; 0 means no limit
+	Fields []*Column // to return, all if it is empty; the other columns are nil
 
-	// Fields are the columns to return, all if it is empty. The other columns are nil.
-	Fields []*Column
-
-	// Consistent requires a list that the server held at one moment, even if the
-	// data changes during the read. All pages are then read at least twice.
+	// Consistent requires a list that the server held at one moment, even if the data changes during
+	// the read. All pages are then read at least twice.
 	Consistent bool
 
-	// PageSize is the number of rows to request per page, [MaxPageSize] if it is 0.
-	PageSize int
+	PageSize int // rows to request per page, [MaxPageSize] if it is 0
 
 	columns []*Column // to read; the client sets them
 }
@@ -151,8 +137,8 @@ func (q *Query) hasMonths() bool {
 	return slices.ContainsFunc(q.filters(), func(f filter) bool { return !f.month.IsZero() })
 }
 
-// keyAndFilterColumns returns the columns that every request needs: those of the key, and
-// those that show whether the server obeyed the filters.
+// keyAndFilterColumns returns the columns that every request needs: those of the key, and those
+// that show whether the server obeyed the filters.
 func (q *Query) keyAndFilterColumns() []*Column {
 	columns := slices.Clone(keyColumns)
 	for _, f := range q.filters() {
@@ -161,8 +147,8 @@ func (q *Query) keyAndFilterColumns() []*Column {
 	return columns
 }
 
-// columnsToRead returns the columns that the filters and the steps of the query need, in
-// the API's order.
+// columnsToRead returns the columns that the filters and the steps of the query need, in the API's
+// order.
 func (q *Query) columnsToRead() []*Column {
 	if len(q.Fields) == 0 && len(q.GroupBy) == 0 {
 		return Columns
@@ -199,23 +185,12 @@ func (q *Query) keepFields(rows []*ComponentUsage) {
 	}
 }
 
-// CanLeaveOut reports whether the query reads a column only to return it, so that
-// other Fields would leave it out.
-func (q *Query) CanLeaveOut(column *Column) bool {
-	if len(q.Fields) > 0 && !slices.Contains(q.Fields, column) || len(q.GroupBy) > 0 {
-		return false
-	}
-	others := *q
-	others.Fields = columnsByName("offering_uuid") // which is always read
-	return !slices.Contains(others.columnsToRead(), column)
-}
-
 // defaultColumns are those of the server's default order, which is not total.
 var defaultColumns = columnsByName("billing_period", "offering_name", "component_name")
 
-// order returns the order of the list: the query's, then the server's default, then the
-// columns of the key or of the group. It is total, because no two rows have the same
-// key, and no two groups the same columns.
+// order returns the order of the list: the query's, then the server's default, then the columns of
+// the key or of the group. It is total, because no two rows have the same key, and no two groups
+// the same columns.
 func (q *Query) order() []Ordering {
 	last := keyColumns
 	if len(q.GroupBy) > 0 {

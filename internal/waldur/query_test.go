@@ -1,6 +1,3 @@
-// Copyright (c) The terraform-provider-waldur authors
-// SPDX-License-Identifier: MPL-2.0
-
 package waldur_test
 
 import (
@@ -148,8 +145,8 @@ func TestUUIDsOfRows(t *testing.T) {
 	}
 }
 
-// TestFormsOfMonths: a server that refuses YYYY-MM is asked for YYYY-MM-01, and only for that
-// once it has accepted it.
+// TestFormsOfMonths: a server that refuses YYYY-MM is asked for YYYY-MM-01, and only for that once
+// it has accepted it.
 func TestFormsOfMonths(t *testing.T) {
 	t.Parallel()
 	refusal := waldurtest.Status(400, nil, `{"start":["No."]}`)
@@ -197,8 +194,8 @@ func TestFormsOfMonths(t *testing.T) {
 	}
 }
 
-// TestLatest is this month, or last month if there is no row at all yet for this one. If the
-// server has rows of a later month, this machine's clock is behind.
+// TestLatest is this month, or last month if there is no row at all yet for this one. If the server
+// has rows of a later month, this machine's clock is behind.
 func TestLatest(t *testing.T) {
 	t.Parallel()
 	this := waldur.MonthOf(time.Now())
@@ -247,8 +244,8 @@ func TestLatest(t *testing.T) {
 	}
 }
 
-// TestRequiredRows are those that the filters select, before all other steps. If the query
-// has a component type, one more request tells which ones there are.
+// TestRequiredRows are those that the filters select, before all other steps. If the query has a
+// component type, one more request tells which ones there are.
 func TestRequiredRows(t *testing.T) {
 	t.Parallel()
 	ram := testRow(1, 1, "2026-12-01")

@@ -1,6 +1,3 @@
-// Copyright (c) The terraform-provider-waldur authors
-// SPDX-License-Identifier: MPL-2.0
-
 package waldur
 
 import (
@@ -18,13 +15,13 @@ import (
 )
 
 const (
-	// minSecret is the number of characters of the shortest secret to remove, and of the
-	// shortest beginning of one at the end of a text, where the text may have been cut.
-	// Shorter ones occur in words.
+	// minSecret is the number of characters of the shortest secret to remove, and of the shortest
+	// beginning of one at the end of a text, where the text may have been cut. Shorter ones occur
+	// in words.
 	minSecret = 4
 
-	// minHeaderPart is the length of the shortest part of a header to remove by itself.
-	// Shorter ones, such as Bearer, are words.
+	// minHeaderPart is the length of the shortest part of a header to remove by itself. Shorter
+	// ones, such as Bearer, are words.
 	minHeaderPart = 7
 
 	// maxExcerpt is the maximum length in bytes of a server's text in an error.
@@ -34,8 +31,8 @@ const (
 	maxSource = 4 << 10
 )
 
-// redactor removes secrets from texts of the server, which may repeat them. It is
-// used by reference, so that printing what holds it does not print the secrets.
+// redactor removes secrets from texts of the server, which may repeat them. It is used by
+// reference, so that printing what holds it does not print the secrets.
 type redactor struct{ secrets []redaction } // the longest first
 
 // redaction is a text to remove, and what to write instead.
@@ -46,8 +43,8 @@ type redaction struct {
 	placeholder string
 }
 
-// newRedactor returns a redactor of a token, of the values of headers and of the
-// credentials for a proxy.
+// newRedactor returns a redactor of a token, of the values of headers and of the credentials for a
+// proxy.
 func newRedactor(token Token, headers http.Header, proxy *url.URL) *redactor {
 	placeholders := map[string]string{} // by secret
 	add := func(placeholder string, secrets ...string) {
@@ -147,8 +144,8 @@ func expression(secret string) *regexp.Regexp {
 }
 
 // encodings returns an expression for a character as it is, and as JSON, URLs, HTML and
-// strconv.Quote write it, also one after the other. Nothing encodes letters and digits of
-// ASCII. Any character reference of HTML is taken for the character.
+// strconv.Quote write it, also one after the other. Nothing encodes letters and digits of ASCII.
+// Any character reference of HTML is taken for the character.
 func encodings(c rune, canBeCut bool) string {
 	result, flags := string(c), ""
 	if !strings.Contains(alphanumerics, result) {
@@ -171,8 +168,8 @@ func encodings(c rune, canBeCut bool) string {
 	return "(?" + flags + ":" + result + ")"
 }
 
-// redact replaces the secrets in a text with placeholders. At the end, where the
-// text may have been cut, it also replaces the beginning of a secret.
+// redact replaces the secrets in a text with placeholders. At the end, where the text may have been
+// cut, it also replaces the beginning of a secret.
 func (r *redactor) redact(text string) string { return r.replace(r.secrets, text) }
 
 // replace replaces secrets of the redactor, and all that invisible characters divide.
@@ -199,8 +196,8 @@ func (r *redactor) replace(secrets []redaction, text string) string {
 	return text
 }
 
-// excerpt returns the beginning of a server's text without secrets, on one line that is
-// safe to print.
+// excerpt returns the beginning of a server's text without secrets, on one line that is safe to
+// print.
 func (r *redactor) excerpt(text string) string {
 	text = strings.TrimSpace(text)
 	text = strings.ToValidUTF8(r.redact(text[:min(len(text), maxSource)]), "�")

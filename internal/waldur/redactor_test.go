@@ -1,14 +1,7 @@
-// Copyright (c) The terraform-provider-waldur authors
-// SPDX-License-Identifier: MPL-2.0
-
 package waldur_test
 
 import (
-	"bytes"
-	"crypto/tls"
-	"encoding/json"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"net/url"
 	"slices"
@@ -40,8 +33,8 @@ func TestHeadersReachTheGateway(t *testing.T) {
 	}
 }
 
-// TestHeadersAreInNoErrorAndNoLog, however the server repeats them. Each form is written
-// out here, because the code under test must not say what is right.
+// TestHeadersAreInNoErrorAndNoLog, however the server repeats them. Each form is written out here,
+// because the code under test must not say what is right.
 func TestHeadersAreInNoErrorAndNoLog(t *testing.T) {
 	t.Parallel()
 	const secret = `k3y+/="<&'> \é` // nothing before the first + is long enough to be secret by itself
@@ -93,8 +86,8 @@ func TestHeadersAreInNoErrorAndNoLog(t *testing.T) {
 	}
 }
 
-// TestPartsOfHeadersAreSecret: a gateway may repeat what follows Bearer, or the value of
-// a cookie. A proxy's user name without a password may be a token.
+// TestPartsOfHeadersAreSecret: a gateway may repeat what follows Bearer, or the value of a cookie.
+// A proxy's user name without a password may be a token.
 func TestPartsOfHeadersAreSecret(t *testing.T) {
 	t.Parallel()
 	server := waldurtest.Start(t, nil)
@@ -112,8 +105,7 @@ func TestPartsOfHeadersAreSecret(t *testing.T) {
 	}
 }
 
-// refused returns the error of a read with these headers that the server refuses with a
-// text.
+// refused returns the error of a read with these headers that the server refuses with a text.
 func refused(t *testing.T, text string, headers http.Header) error {
 	t.Helper()
 	server := waldurtest.Start(t, nil)
@@ -169,41 +161,5 @@ func TestAShortProxyPasswordIsRemovedWithItsUser(t *testing.T) {
 	_, _, err := c.ListComponentUsageMonthly(t.Context(), allMonths)
 	if waldur.CauseOf(err) != waldur.ProxyLogin || !strings.HasSuffix(err.Error(), "responded with 407 (proxy credentials) refused") {
 		t.Fatalf("got %v", err)
-	}
-}
-
-// TestPrintingAClientShowsNoSecret, however it is printed and whether or not it was used.
-func TestPrintingAClientShowsNoSecret(t *testing.T) {
-	t.Parallel()
-	server := waldurtest.StartTLS(t, nil)
-	c, _ := proxied(t, server, func(int64) string { return "" })
-	c.Proxy.User = url.UserPassword("bot", "s3cret-password")
-	c.Headers = http.Header{"X-Key": {"s3cret-header"}}
-	c.Certificate = &tls.Certificate{Certificate: [][]byte{[]byte("s3cret-certificate")}, PrivateKey: []byte("s3cret-key")}
-	for range 2 {
-		encoded, err := json.Marshal(map[string]any{"client": c})
-		if err != nil {
-			t.Fatal(err)
-		}
-		var log bytes.Buffer
-		slog.New(slog.NewJSONHandler(&log, nil)).Info("printed", "client", c)
-		slog.New(slog.NewTextHandler(&log, nil)).Info("printed", "client", c)
-		holder := struct {
-			Client *waldur.Client
-			hidden *waldur.Client
-		}{c, c}
-		printed := fmt.Sprintf("%s %v %+v %#v %q %x %d", c, c, c, c, c, c, c) + fmt.Sprintf("%v %+v %#v", holder, holder, holder)
-		for _, text := range []string{printed, string(encoded), log.String()} {
-			if !strings.Contains(text, "Waldur client of https://waldur.example.com/api/") {
-				t.Errorf("got %s", text)
-			}
-			for _, secret := range []string{"s3cret", fmt.Sprintf("%x", "s3cret"), "115 51 99 114", waldurtest.Token} {
-				if strings.Contains(text, secret) {
-					t.Errorf("a secret shows: %s", text)
-				}
-			}
-		}
-		c.MaxRetries = 0
-		_, _, _ = c.ListComponentUsageMonthly(t.Context(), allMonths) // used from now on
 	}
 }

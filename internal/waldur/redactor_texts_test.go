@@ -1,6 +1,3 @@
-// Copyright (c) The terraform-provider-waldur authors
-// SPDX-License-Identifier: MPL-2.0
-
 package waldur
 
 import (
@@ -217,8 +214,8 @@ func TestExcerptsAreSafeToPrint(t *testing.T) {
 	}
 }
 
-// encodingsOf returns what JSON, URLs, HTML and Go's quotes may write for a character, or for
-// a byte that is not UTF-8.
+// encodingsOf returns what JSON, URLs, HTML and Go's quotes may write for a character, or for a
+// byte that is not UTF-8.
 func encodingsOf(c string) []string {
 	r, _ := utf8.DecodeRuneInString(c)
 	if r < utf8.RuneSelf && !strings.ContainsAny(url.QueryEscape(c), "%-_.~+") {
@@ -254,8 +251,8 @@ func encodingsOf(c string) []string {
 	return results
 }
 
-// FuzzRedactor: a secret is removed wherever it is and however its characters are encoded,
-// and a text that ends otherwise than the secret is left as it is.
+// FuzzRedactor: a secret is removed wherever it is and however its characters are encoded, and a
+// text that ends otherwise than the secret is left as it is.
 func FuzzRedactor(f *testing.F) {
 	for _, secret := range []string{`+/="<&'> \é`, "5ecret\xe9\xe8tail", "😀日本\u00a0", `""""`, `\\\\`, "%41&amp;\\u0041\t\u200b", "a\u0301\U000e0001", "-_.~ \n"} {
 		f.Add(secret, []byte("\x00"), "", "")

@@ -1,6 +1,3 @@
-// Copyright (c) The terraform-provider-waldur authors
-// SPDX-License-Identifier: MPL-2.0
-
 package waldur
 
 import (
@@ -39,8 +36,8 @@ type Response struct {
 	redactor *redactor
 }
 
-// Count returns the number of rows on all pages of a list, by its X-Result-Count header,
-// which is needed to tell whether the list is complete.
+// Count returns the number of rows on all pages of a list, by its X-Result-Count header, which is
+// needed to tell whether the list is complete.
 func (r *Response) Count() (int, *Error) {
 	value := strings.Join(slices.Compact(slices.Clone(r.Header.Values("X-Result-Count"))), ", ")
 	count, err := strconv.ParseUint(value, 10, 63)
@@ -60,8 +57,8 @@ func tooMany(request Request, cause Cause, count, limit string) *Error {
 	return &Error{Request: request, Cause: cause, Text: fmt.Sprintf("the server counts %s rows, but the limit is %s", count, limit)}
 }
 
-// readBody reads the body of a 200 response. The error is that of the connection, or an
-// [*Error] if the body cannot be used, was cut or was damaged.
+// readBody reads the body of a 200 response. The error is that of the connection, or an [*Error] if
+// the body cannot be used, was cut or was damaged.
 func readBody(resp *http.Response, redactor *redactor) ([]byte, error) {
 	encoding := resp.Header.Get("Content-Encoding") // net/http removes a gzip that it decodes
 	if encoding != "" && !strings.EqualFold(encoding, "identity") {
@@ -93,10 +90,10 @@ func isCorrupt(err error) bool {
 	return corrupt || errors.Is(err, gzip.ErrHeader) || errors.Is(err, gzip.ErrChecksum)
 }
 
-// decodeRows decodes the JSON array of rows in a response. Each row must have the columns,
-// except those that are nullable. The JSON is read strictly: duplicate keys and bytes that
-// are not UTF-8 are errors, and keys are case-sensitive. Texts are put into Unicode's form
-// NFC, as Terraform does, so that texts that are equal there are equal here.
+// decodeRows decodes the JSON array of rows in a response. Each row must have the columns, except
+// those that are nullable. The JSON is read strictly: duplicate keys and bytes that are not UTF-8
+// are errors, and keys are case-sensitive. Texts are put into Unicode's form NFC, as Terraform
+// does, so that texts that are equal there are equal here.
 func decodeRows(resp *Response, columns []*Column) ([]*ComponentUsage, *Error) {
 	if isHTML(resp.Header, resp.Body) {
 		title := ""
@@ -155,8 +152,8 @@ func position(pointer jsontext.Pointer) (row int, field string) {
 	return row + 1, field
 }
 
-// badRow returns the error of a row that does not have the format of Waldur's API.
-// number is its position on the page, from 1.
+// badRow returns the error of a row that does not have the format of Waldur's API. number is its
+// position on the page, from 1.
 func badRow(number int, column, problem string) *Error {
 	return &Error{Cause: BadRow, Text: fmt.Sprintf("row %d: %s", number, strings.TrimSpace(column+" "+problem)), Column: column}
 }

@@ -1,6 +1,3 @@
-// Copyright (c) The terraform-provider-waldur authors
-// SPDX-License-Identifier: MPL-2.0
-
 package waldur_test
 
 import (
@@ -183,8 +180,8 @@ func damagedGzip(damage func(body []byte) []byte) waldurtest.Fault {
 	}
 }
 
-// TestARequestIsRetriedAfterADamagedResponse: gzip itself shows the damage, or the
-// checksum at its end.
+// TestARequestIsRetriedAfterADamagedResponse: gzip itself shows the damage, or the checksum at its
+// end.
 func TestARequestIsRetriedAfterADamagedResponse(t *testing.T) {
 	t.Parallel()
 	for want, damage := range map[string]func(body []byte) []byte{

@@ -1,6 +1,3 @@
-// Copyright (c) The terraform-provider-waldur authors
-// SPDX-License-Identifier: MPL-2.0
-
 package waldur
 
 import (
@@ -35,8 +32,8 @@ type ComponentUsage struct {
 	UsagePercent        *Decimal `json:"usage_percent"`
 }
 
-// Columns are the fields of a row, in the API's order. Decoding, grouping, ordering
-// and descriptions all come from this table.
+// Columns are the fields of a row, in the API's order. Decoding, grouping, ordering and
+// descriptions all come from this table.
 var Columns = []*Column{
 	column("offering_uuid", required, "UUID of the offering, 32 hexadecimal digits without dashes.",
 		func(u *ComponentUsage) **string { return &u.OfferingUUID }, strings.Compare),
@@ -96,18 +93,12 @@ type Column struct {
 	Kind        Kind
 	Nullable    bool // the field may be null or missing in a response
 
-	// Value returns a pointer to the field's value in a row, of Kind's type. The
-	// pointer is nil if the field is.
-	Value func(*ComponentUsage) any
+	Value  func(*ComponentUsage) any      // a pointer of Kind's type, nil if the field is
+	IsNull func(*ComponentUsage) bool     // whether the field is nil
+	copy   func(to, from *ComponentUsage) // sets the field to the value of another row
 
-	// IsNull reports whether the field is nil in a row.
-	IsNull func(*ComponentUsage) bool
-
-	// copy sets the field of a row to the value of another row.
-	copy func(to, from *ComponentUsage)
-
-	// compare returns a negative number if a comes before b, a positive number if a
-	// comes after b, and 0 if both have the same value. Nil comes last in both directions.
+	// compare returns a negative number if a comes before b, a positive number if a comes after b,
+	// and 0 if both have the same value. Nil comes last in both directions.
 	compare func(a, b *ComponentUsage, descending bool) int
 }
 

@@ -1,6 +1,3 @@
-// Copyright (c) The terraform-provider-waldur authors
-// SPDX-License-Identifier: MPL-2.0
-
 package waldur
 
 import (
@@ -32,36 +29,30 @@ const (
 
 // retriesStatus reports whether a response with this status is requested again.
 func retriesStatus(code int) bool {
-	switch code {
-	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
-		return true
-	}
-	return code/100 == 5 && code != http.StatusNotImplemented
+	return code == http.StatusRequestTimeout || code == http.StatusTooManyRequests || code/100 == 5 && code != http.StatusNotImplemented
 }
 
-// statusCauses are the causes of statuses that say enough by themselves: for a response of
-// Waldur's API, whose body is JSON, and for any other response.
+// statusCauses are the causes of statuses that say enough by themselves: for a response of Waldur's
+// API, whose body is JSON, and for any other response.
 var statusCauses = map[int]struct{ api, other Cause }{
 	http.StatusBadRequest:                  {BadRequest, HostRefused},
 	http.StatusUnauthorized:                {Unauthorized, PageDenied},
 	http.StatusForbidden:                   {Forbidden, PageDenied},
 	http.StatusNotFound:                    {NotFound, PageNotFound},
-	http.StatusProxyAuthRequired:           {ProxyLogin, ProxyLogin},
 	http.StatusRequestTimeout:              {StatusTimeout, StatusTimeout},
 	http.StatusMisdirectedRequest:          {HostRefused, HostRefused},
-	http.StatusTooEarly:                    {TooEarly, TooEarly},
 	http.StatusTooManyRequests:             {RateLimited, RateLimited},
 	http.StatusRequestHeaderFieldsTooLarge: {HeadersTooLarge, HeadersTooLarge},
 }
 
-// wantsTLS matches the texts of servers that get plain HTTP at a port for TLS: Go and
-// Caddy, nginx, Apache, and Tomcat.
+// wantsTLS matches the texts of servers that get plain HTTP at a port for TLS: Go and Caddy, nginx,
+// Apache, and Tomcat.
 var wantsTLS = regexp.MustCompile(`(HTTP request (was sent )?to|speaking plain HTTP to|host and port requires) (an )?(HTTPS|SSL|TLS)`)
 
 const wantsTLSText = "the address begins with http, but the server speaks TLS at this port"
 
-// statusError returns the error of a response with a status other than 200. path is the
-// path of the request below the root of the API.
+// statusError returns the error of a response with a status other than 200. path is the path of the
+// request below the root of the API.
 func (c *Client) statusError(resp *http.Response, path string) *Error {
 	if resp.StatusCode/100 == 3 && resp.Header.Get("Location") != "" {
 		return c.redirectError(resp, path)
@@ -123,8 +114,8 @@ func (c *Client) statusError(resp *http.Response, path string) *Error {
 	return failed
 }
 
-// explainLogin sets the cause of a 407 response. Its text names the methods that the
-// proxy offers, if there are any.
+// explainLogin sets the cause of a 407 response. Its text names the methods that the proxy offers,
+// if there are any.
 func (c *Client) explainLogin(failed *Error, header http.Header) {
 	var methods []string
 	for _, offer := range header.Values("Proxy-Authenticate") {
@@ -152,8 +143,8 @@ func (e *Error) refuse(refused map[string]string, redactor *redactor) {
 	e.set(FilterRefused, "the server refused "+strings.Join(problems, "; "))
 }
 
-// redirectError returns the error of a redirect. Redirects are never followed, so that
-// the token is sent only to the configured address.
+// redirectError returns the error of a redirect. Redirects are never followed, so that the token is
+// sent only to the configured address.
 func (c *Client) redirectError(resp *http.Response, path string) *Error {
 	failed := &Error{Cause: Redirected, Text: fmt.Sprintf("the server responded with %s, a redirect to %s",
 		c.redactor.excerpt(resp.Status), c.redactor.excerpt(resp.Header.Get("Location")))}
@@ -172,10 +163,10 @@ func (c *Client) redirectError(resp *http.Response, path string) *Error {
 	return failed
 }
 
-// parseProblem parses the body of an error of the Django REST framework: an object whose
-// members are texts or lists of texts. Only lists are about parameters, as in {"PARAMETER":
-// ["…"], …}. It returns these by parameter, and all other texts, such as {"detail": "…"},
-// as one detail. If the body has any other form, the whole body is the detail.
+// parseProblem parses the body of an error of the Django REST framework: an object whose members
+// are texts or lists of texts. Only lists are about parameters, as in {"PARAMETER": ["…"], …}. It
+// returns these by parameter, and all other texts, such as {"detail": "…"}, as one detail. If the
+// body has any other form, the whole body is the detail.
 func parseProblem(body []byte) (detail string, problems map[string]string) {
 	var object map[string]jsontext.Value
 	if json.Unmarshal(body, &object) != nil {
@@ -201,8 +192,8 @@ func parseProblem(body []byte) (detail string, problems map[string]string) {
 	return strings.TrimSpace(strings.Join(details, " ")), problems
 }
 
-// movedTo returns the address to configure if a redirect points to the same path of
-// an API with another root, otherwise "".
+// movedTo returns the address to configure if a redirect points to the same path of an API with
+// another root, otherwise "".
 func movedTo(location, root *url.URL, path string) string {
 	if root.Scheme == "https" && location.Scheme == "http" { // never to less security
 		return ""
@@ -215,9 +206,9 @@ func movedTo(location, root *url.URL, path string) string {
 	return moved
 }
 
-// parseRetryAfter returns the wait in a Retry-After header, which has seconds or a date
-// (RFC 9110, section 10.2.3). A date is compared with the response's Date header, since the
-// server's clock may differ. It returns 0 without a valid header.
+// parseRetryAfter returns the wait in a Retry-After header, which has seconds or a date (RFC 9110,
+// section 10.2.3). A date is compared with the response's Date header, since the server's clock may
+// differ. It returns 0 without a valid header.
 func parseRetryAfter(header http.Header) time.Duration {
 	value := header.Get("Retry-After")
 	if seconds, err := strconv.ParseUint(value, 10, 32); err == nil || errors.Is(err, strconv.ErrRange) {

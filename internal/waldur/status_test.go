@@ -1,6 +1,3 @@
-// Copyright (c) The terraform-provider-waldur authors
-// SPDX-License-Identifier: MPL-2.0
-
 package waldur_test
 
 import (
@@ -21,8 +18,8 @@ func page(status int, title string) waldurtest.Fault {
 	return waldurtest.Status(status, http.Header{"Content-Type": {"text/html"}}, "<html><head><title>"+title+"</title></head></html>")
 }
 
-// TestStatuses other than 200 are told apart by the status, and by whether an HTML page comes
-// with it. Those that may pass are requested again.
+// TestStatuses other than 200 are told apart by the status, and by whether an HTML page comes with
+// it. Those that may pass are requested again.
 func TestStatuses(t *testing.T) {
 	t.Parallel()
 	status := waldurtest.Status
@@ -64,7 +61,6 @@ func TestStatuses(t *testing.T) {
 		"421, a page":             {page(421, "Misdirected"), waldur.HostRefused, `421 Misdirected Request: "Misdirected"`, false},
 		"418":                     {status(418, nil, "No coffee."), waldur.OtherStatus, `418 I'm a teapot: "No coffee."`, false},
 		"408":                     {status(408, nil, ""), waldur.StatusTimeout, "408 Request Timeout", true},
-		"425":                     {status(425, nil, ""), waldur.TooEarly, "425 Too Early", true},
 		"429":                     {status(429, nil, `{"detail":"Slow down."}`), waldur.RateLimited, `429 Too Many Requests: "Slow down."`, true},
 		"500":                     {status(500, nil, ""), waldur.ServerError, "500 Internal Server Error", true},
 		"501":                     {status(501, nil, ""), waldur.ServerError, "501 Not Implemented", false},

@@ -1,6 +1,3 @@
-// Copyright (c) The terraform-provider-waldur authors
-// SPDX-License-Identifier: MPL-2.0
-
 package waldur
 
 import (
@@ -13,8 +10,8 @@ import (
 	"time"
 )
 
-// Token is a secret that authenticates a user. Packages fmt, log/slog and
-// encoding/json print a placeholder.
+// Token is a secret that authenticates a user. Packages fmt, log/slog and encoding/json print a
+// placeholder.
 type Token string
 
 const redactedToken = "(token)"
@@ -26,22 +23,22 @@ func (Token) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redactedToke
 func (Token) MarshalText() ([]byte, error) { return []byte(redactedToken), nil }
 
 var (
-	// tokenForm is the form of all of Waldur's tokens. No escape of JSON, URLs or HTML
-	// changes these characters, so a server cannot repeat the token in another form.
+	// tokenForm is the form of all of Waldur's tokens. No escape of JSON, URLs or HTML changes
+	// these characters, so a server cannot repeat the token in another form.
 	tokenForm = regexp.MustCompile(`^[A-Za-z0-9._~-]+$`)
 
 	apiToken = regexp.MustCompile(`^[0-9a-f]{40}$`)
 
-	// jwt is the form of a JSON Web Token (RFC 7519): three parts in base64url. The
-	// first part encodes a JSON object, which begins with `{"`.
+	// jwt is the form of a JSON Web Token (RFC 7519): three parts in base64url. The first part
+	// encodes a JSON object, which begins with `{"`.
 	jwt = regexp.MustCompile(`^ey[\w-]+\.[\w-]+\.[\w-]*$`)
 )
 
 // maxTokenBytes is longer than any token. Servers refuse headers of that size.
 const maxTokenBytes = 16 << 10
 
-// ParseToken parses a token and trims invisible characters. The error continues a sentence
-// that begins with the name of the setting. It does not show the token.
+// ParseToken parses a token and trims invisible characters. The error continues a sentence that
+// begins with the name of the setting. It does not show the token.
 func ParseToken(text string) (Token, error) {
 	token := trimInvisible(text)
 	scheme, _, several := strings.Cut(token, " ")
@@ -87,8 +84,8 @@ func (t Token) Kind() TokenKind {
 // hexadecimal digits.
 func (t Token) IsUsual() bool { return t.Kind() != APIToken || apiToken.MatchString(string(t)) }
 
-// Expiry returns the time in a personal access token, w_<Unix time>_…, after which Waldur
-// does not accept it. It is the zero time for all other tokens.
+// Expiry returns the time in a personal access token, w_<Unix time>_…, after which Waldur does not
+// accept it. It is the zero time for all other tokens.
 func (t Token) Expiry() time.Time {
 	parts := strings.SplitN(string(t), "_", 3)
 	if seconds, err := strconv.ParseInt(parts[min(1, len(parts)-1)], 10, 64); err == nil && len(parts) == 3 && parts[0] == "w" {

@@ -1,6 +1,3 @@
-// Copyright (c) The terraform-provider-waldur authors
-// SPDX-License-Identifier: MPL-2.0
-
 package waldur
 
 import (
@@ -29,8 +26,8 @@ func (c *Client) newTransport() *http.Transport {
 	// The context of a request does not end its dial and handshake. These limits do.
 	timeout := min(cmp.Or(c.RequestTimeout, defaultRequestTimeout), 24*time.Hour)
 	dialer := newDialer(timeout)
-	// HTTP/1.1 only: few requests at a time gain nothing from HTTP/2, whose connections
-	// can be dead for longer than all retries last.
+	// HTTP/1.1 only: few requests at a time gain nothing from HTTP/2, whose connections can be dead
+	// for longer than all retries last.
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
 	transport := &http.Transport{
@@ -44,8 +41,8 @@ func (c *Client) newTransport() *http.Transport {
 		MaxResponseHeaderBytes: 256 << 10,
 		TLSClientConfig: &tls.Config{
 			RootCAs: c.RootCAs,
-			// By default, package crypto/tls sends no certificate of an authority that the
-			// server does not name. The server's error would then say less.
+			// By default, package crypto/tls sends no certificate of an authority that the server
+			// does not name. The server's error would then say less.
 			GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
 				return cmp.Or(c.Certificate, &tls.Certificate{}), nil
 			},
@@ -63,9 +60,9 @@ func (c *Client) newTransport() *http.Transport {
 // maxDialTime is the longest time for a connection, without the TLS handshake.
 const maxDialTime = 10 * time.Second
 
-// newDialer returns a dialer for requests with a time limit. Package net divides the limit of
-// a dial among the addresses of a host, because the first may not respond, and gives each at
-// least 2 seconds.
+// newDialer returns a dialer for requests with a time limit. Package net divides the limit of a
+// dial among the addresses of a host, because the first may not respond, and gives each at least 2
+// seconds.
 func newDialer(timeout time.Duration) *net.Dialer {
 	return &net.Dialer{Timeout: min(timeout*2/3, maxDialTime)}
 }
@@ -156,18 +153,19 @@ func (c *Client) connectionError(err error, reached *progress) *Error {
 			failed.Text = "the server speaks only HTTP/2"
 		}
 	case isUntrusted:
-		failed.set(untrustedCause(untrusted, c.RootCAs), failed.Text+"; "+c.redactor.excerpt(describeChain(untrusted.UnverifiedCertificates)))
+		chain := untrusted.UnverifiedCertificates
+		failed.set(untrustedCause(untrusted, c.RootCAs), failed.Text+"; "+c.redactor.excerpt(fmt.Sprintf(
+			"the certificate is for %q, and the last certificate that the server sent was issued by %q",
+			cmp.Or(chain[0].Subject.String(), strings.Join(chain[0].DNSNames, ", ")), chain[len(chain)-1].Issuer)))
 	case strings.Contains(alert, "certificate") || alert == "access denied": // the words of package crypto/tls for alerts about the client's
-		failed.set(WantsCertificate, fmt.Sprintf("the server requires a client certificate: %q", alert))
+		failed.set(ClientCertificate, fmt.Sprintf("the server requires a client certificate: %q", alert))
 		if c.Certificate != nil {
-			failed.set(BadClientCert, fmt.Sprintf("the server did not accept the client certificate: %q", alert))
+			failed.Text = fmt.Sprintf("the server did not accept the client certificate: %q", alert)
 		}
 	case alert != "":
 		failed.Cause, failed.Temporary = TLSRefused, alert == "internal error"
 	case reached.handshake.Load() && noTLS:
 		failed.set(NoTLS, "the address begins with https, but the server does not speak TLS at this port")
-	case reached.handshake.Load() && strings.HasPrefix(err.Error(), "tls: ") && strings.Contains(text, "certificate"):
-		failed.set(BadCertificate, failed.Text)
 	case reached.handshake.Load() && strings.HasPrefix(err.Error(), "tls: "): // of package crypto/tls itself
 		failed.set(TLSUnusable, failed.Text)
 	case reached.handshake.Load():
@@ -180,8 +178,8 @@ func (c *Client) connectionError(err error, reached *progress) *Error {
 	return failed
 }
 
-// socksCause returns the cause of an error of a SOCKS proxy, from the words of package
-// net/http, and whether it is temporary.
+// socksCause returns the cause of an error of a SOCKS proxy, from the words of package net/http,
+// and whether it is temporary.
 func socksCause(text string) (cause Cause, temporary bool) {
 	switch {
 	case strings.Contains(text, "auth") || strings.Contains(text, "password"):
@@ -207,7 +205,7 @@ func untrustedCause(err *tls.CertificateVerificationError, authorities *x509.Cer
 	case isInvalid && invalid.Reason == x509.Expired:
 		return Expired
 	case isInvalid:
-		return BadCertificate
+		return TLSUnusable
 	}
 	if system, poolErr := x509.SystemCertPool(); authorities == nil && (poolErr != nil || system.Equal(x509.NewCertPool())) {
 		return NoAuthorities
@@ -216,12 +214,6 @@ func untrustedCause(err *tls.CertificateVerificationError, authorities *x509.Cer
 		return NoIntermediate
 	}
 	return UnknownAuthority
-}
-
-// describeChain names the server's certificate, and the issuer of the last certificate sent.
-func describeChain(chain []*x509.Certificate) string {
-	return fmt.Sprintf("the certificate is for %q, and the last certificate that the server sent was issued by %q",
-		cmp.Or(chain[0].Subject.String(), strings.Join(chain[0].DNSNames, ", ")), chain[len(chain)-1].Issuer)
 }
 
 // ProxyFromEnvironment returns the proxy for a server, or nil for none. As in package net/http,

@@ -1,6 +1,3 @@
-// Copyright (c) The terraform-provider-waldur authors
-// SPDX-License-Identifier: MPL-2.0
-
 package waldur_test
 
 import (
@@ -96,8 +93,8 @@ func TestProxyFromEnvironment(t *testing.T) {
 // proxyPassword has characters that URLs, JSON and HTML escape.
 const proxyPassword = `s3c/r%t "&'=`
 
-// startProxy returns the address of a proxy that responds to CONNECT, or connects to the
-// address of a server if the response is "". It speaks TLS if it has a config.
+// startProxy returns the address of a proxy that responds to CONNECT, or connects to the address of
+// a server if the response is "". It speaks TLS if it has a config.
 func startProxy(t *testing.T, config *tls.Config, server string, respond func(r *http.Request) string) string {
 	t.Helper()
 	proxy := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -122,8 +119,8 @@ func startProxy(t *testing.T, config *tls.Config, server string, respond func(r 
 	return proxy.Listener.Addr().String()
 }
 
-// proxied returns a client of https://waldur.example.com behind a proxy that responds
-// to CONNECT, or connects to the server, and a counter of these requests.
+// proxied returns a client of https://waldur.example.com behind a proxy that responds to CONNECT,
+// or connects to the server, and a counter of these requests.
 func proxied(t *testing.T, server *waldurtest.Server, respond func(n int64) string) (*waldur.Client, *atomic.Int64) {
 	t.Helper()
 	var connects atomic.Int64
@@ -153,8 +150,8 @@ func through(client net.Conn, buffered *bufio.ReadWriter, address string) {
 	_, _ = io.Copy(client, server)
 }
 
-// listen returns the address of a server that sends each reply after it has read what the
-// client sent, and then closes the connection.
+// listen returns the address of a server that sends each reply after it has read what the client
+// sent, and then closes the connection.
 func listen(t *testing.T, replies ...string) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -237,8 +234,8 @@ func TestConnectionsThatFail(t *testing.T) {
 		"cut headers":                  {"http", listen(t, "HTTP/1.1 200 OK\r\nX-Result-Count: 1"), failed{waldur.ResponseCut, true, "the response ended within its headers: net/http: HTTP/1.x transport connection broken: unexpected EOF"}},
 		"an alert":                     {"https", listen(t, "\x15\x03\x03\x00\x02\x02\x28"), failed{waldur.TLSRefused, false, "the connection failed: remote error: tls: handshake failure"}},
 		"an alert that may pass":       {"https", listen(t, "\x15\x03\x03\x00\x02\x02\x50"), failed{waldur.TLSRefused, true, "the connection failed: remote error: tls: internal error"}},
-		"an alert about a certificate": {"https", listen(t, "\x15\x03\x03\x00\x02\x02\x2a"), failed{waldur.WantsCertificate, false, `the server requires a client certificate: "bad certificate"`}},
-		"an alert about access":        {"https", listen(t, "\x15\x03\x03\x00\x02\x02\x31"), failed{waldur.WantsCertificate, false, `the server requires a client certificate: "access denied"`}},
+		"an alert about a certificate": {"https", listen(t, "\x15\x03\x03\x00\x02\x02\x2a"), failed{waldur.ClientCertificate, false, `the server requires a client certificate: "bad certificate"`}},
+		"an alert about access":        {"https", listen(t, "\x15\x03\x03\x00\x02\x02\x31"), failed{waldur.ClientCertificate, false, `the server requires a client certificate: "access denied"`}},
 		"a broken handshake":           {"https", listen(t, "\x16\x03\x03\x00\x04\x0e\x00\x00\x00"), failed{waldur.TLSUnusable, false, "tls: received unexpected handshake message of type *tls.serverHelloDoneMsg when waiting for *tls.serverHelloMsg"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -374,8 +371,8 @@ func pool(certificate *tls.Certificate) *x509.CertPool {
 	return pool
 }
 
-// startTLS returns a client of a server with a TLS configuration, which offers HTTP/2 as well,
-// and the requests to it.
+// startTLS returns a client of a server with a TLS configuration, which offers HTTP/2 as well, and
+// the requests to it.
 func startTLS(t *testing.T, config *tls.Config) (c *waldur.Client, requests chan *http.Request) {
 	t.Helper()
 	requests = make(chan *http.Request, 9)
@@ -420,9 +417,9 @@ func TestServersThatAreNotTrusted(t *testing.T) {
 		"another host":             {issue(t, root, elsewhere), pool(root), failed{waldur.WrongHost, false, `issued by "CN=Root"`}},
 		"expired":                  {issue(t, root, expired), pool(root), failed{waldur.Expired, false, `issued by "CN=Root"`}},
 		"not valid yet":            {issue(t, root, later), pool(root), failed{waldur.NotYetValid, false, `issued by "CN=Root"`}},
-		"for clients":              {issue(t, root, client), pool(root), failed{waldur.BadCertificate, false, `issued by "CN=Root"`}},
+		"for clients":              {issue(t, root, client), pool(root), failed{waldur.TLSUnusable, false, `issued by "CN=Root"`}},
 		"without a subject":        {issue(t, root, unnamed), pool(root), failed{waldur.Expired, false, `the certificate is for "waldur.example.com", and the last certificate that the server sent was issued by "CN=Root"`}},
-		"a negative serial number": {negative, nil, failed{waldur.BadCertificate, false, "tls: failed to parse certificate from server: x509: negative serial number"}},
+		"a negative serial number": {negative, nil, failed{waldur.TLSUnusable, false, "tls: failed to parse certificate from server: x509: negative serial number"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -485,8 +482,8 @@ func TestClientCertificates(t *testing.T) {
 			failed
 		}{
 			"right":             {right, failed{}},
-			"none":              {nil, failed{waldur.WantsCertificate, false, `the server requires a client certificate: "certificate required"`}},
-			"another authority": {stranger, failed{waldur.BadClientCert, false, `the server did not accept the client certificate: "unknown certificate authority"`}},
+			"none":              {nil, failed{waldur.ClientCertificate, false, `the server requires a client certificate: "certificate required"`}},
+			"another authority": {stranger, failed{waldur.ClientCertificate, false, `the server did not accept the client certificate: "unknown certificate authority"`}},
 		} {
 			t.Run(version+", "+name, func(t *testing.T) {
 				c := &waldur.Client{URL: c.URL, RootCAs: pool(own), Certificate: test.certificate}
@@ -505,8 +502,7 @@ func TestClientCertificates(t *testing.T) {
 	}
 }
 
-// TestSettingsForTheServerAreNotForAProxy: the client's certificate, and the choice to
-// verify none.
+// TestSettingsForTheServerAreNotForAProxy: the client's certificate, and the choice to verify none.
 func TestSettingsForTheServerAreNotForAProxy(t *testing.T) {
 	t.Parallel()
 	own, other := issue(t, nil, named("Proxy")), issue(t, nil, named("Server"))

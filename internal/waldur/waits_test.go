@@ -1,6 +1,3 @@
-// Copyright (c) The terraform-provider-waldur authors
-// SPDX-License-Identifier: MPL-2.0
-
 package waldur
 
 import (
@@ -21,12 +18,12 @@ import (
 	"time"
 )
 
-// The tests of this file run in synctest bubbles: all waits have their real lengths, and
-// pass at once. The time in a bubble begins at midnight.
+// The tests of this file run in synctest bubbles: all waits have their real lengths, and pass at
+// once. The time in a bubble begins at midnight.
 var midnight = time.Date(2000, time.January, 1, 0, 0, 0, 0, time.UTC)
 
-// pipes is a listener whose connections are in memory, since a bubble cannot see that a
-// connection of the network waits.
+// pipes is a listener whose connections are in memory, since a bubble cannot see that a connection
+// of the network waits.
 type pipes chan net.Conn
 
 func (p pipes) Accept() (net.Conn, error) {
@@ -158,8 +155,8 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
-// TestRetryAfterHoldsBackAllRequests of a client until the latest time that a response
-// asked for. They then continue at different times.
+// TestRetryAfterHoldsBackAllRequests of a client until the latest time that a response asked for.
+// They then continue at different times.
 func TestRetryAfterHoldsBackAllRequests(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -195,8 +192,8 @@ func TestRetryAfterHoldsBackAllRequests(t *testing.T) {
 	})
 }
 
-// TestReadsAfterARefusal are held back only by a Retry-After header that the client obeys, and
-// say so if they have less time than that.
+// TestReadsAfterARefusal are held back only by a Retry-After header that the client obeys, and say
+// so if they have less time than that.
 func TestReadsAfterARefusal(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -275,9 +272,9 @@ func TestARequestThatWaitsForOthers(t *testing.T) {
 	}{
 		"for all its time":      {others: 20 * time.Second, cause: NotSent, problem: "the request was not sent, because 4 others were in progress"},
 		"for most of its time":  {others: 6 * time.Second, attempts: 1, cause: NotSent, problem: "no response came in the time that was left after the request waited 6s for others"},
-		"for some of its time":  {others: 4 * time.Second, attempts: 1, cause: ReadTimedOut, problem: "no time was left for the request"},
-		"with a second attempt": {fails: true, others: 20 * time.Second, attempts: 1, cause: ReadTimedOut, problem: "no time was left for the request; the previous attempt failed: the server responded with 500 Internal Server Error"},
-		"with a later second":   {fails: true, others: 6 * time.Second, attempts: 2, cause: ReadTimedOut, problem: "no time was left for the request; the previous attempt failed: the server responded with 500 Internal Server Error"},
+		"for some of its time":  {others: 4 * time.Second, attempts: 1, cause: ReadTimedOut, problem: "no response came in time"},
+		"with a second attempt": {fails: true, others: 20 * time.Second, attempts: 1, cause: ReadTimedOut, problem: "no response came in time; the previous attempt failed: the server responded with 500 Internal Server Error"},
+		"with a later second":   {fails: true, others: 6 * time.Second, attempts: 2, cause: ReadTimedOut, problem: "no response came in time; the previous attempt failed: the server responded with 500 Internal Server Error"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -342,8 +339,8 @@ func TestReadsThatEnd(t *testing.T) {
 		"at a proxy":                    {silent: true, proxy: true, cause: ProxyUnreachable, problem: timeout, attempts: 1, least: 30 * time.Second},
 		"behind a proxy":                {proxy: true, cause: RequestTimedOut, problem: timeout, attempts: 1, least: 30 * time.Second},
 		"at a proxy that accepts":       {silent: true, proxy: true, accepts: true, cause: ProxyFailed, problem: timeout, attempts: 1, least: 30 * time.Second},
-		"with the read's time":          {retries: 1, deadline: 9 * time.Second, cause: ReadTimedOut, problem: "no time was left for the request", attempts: 1, least: 9 * time.Second},
-		"after a failure":               {retries: 1, failures: 1, deadline: 9 * time.Second, cause: ReadTimedOut, problem: "no time was left for the request" + previous, attempts: 2, least: 9 * time.Second},
+		"with the read's time":          {retries: 1, deadline: 9 * time.Second, cause: ReadTimedOut, problem: "no response came in time", attempts: 1, least: 9 * time.Second},
+		"after a failure":               {retries: 1, failures: 1, deadline: 9 * time.Second, cause: ReadTimedOut, problem: "no response came in time" + previous, attempts: 2, least: 9 * time.Second},
 		"without time for a wait":       {retries: 1, retryWait: time.Minute, failures: 1, deadline: 9 * time.Second, cause: ServerError, problem: refused, attempts: 1},
 		"without time for Retry-After":  {retries: 1, failures: 1, after: "9", deadline: 9 * time.Second, cause: ServerError, problem: refused, attempts: 1},
 		"canceled":                      {retries: 1, cancel: time.Second, cause: Canceled, problem: "the read was canceled", attempts: 1, least: time.Second},
@@ -383,7 +380,7 @@ func TestReadsThatEnd(t *testing.T) {
 				}
 				err := list(ctx, c, test.deadline)
 				failed, ok := errors.AsType[*Error](err)
-				if !ok || failed.Cause != test.cause || failed.Problem() != test.problem || failed.Request.Attempts != test.attempts || failed.Partial {
+				if !ok || failed.Cause != test.cause || failed.Problem() != test.problem || failed.Request.Attempts != test.attempts {
 					t.Fatalf("got %s, %v", CauseOf(err), err)
 				}
 				if failed.OutOfTime != strings.HasPrefix(name, "without time") {
@@ -403,7 +400,7 @@ func TestReadsThatEnd(t *testing.T) {
 // TestReadsThatEndWithinAList have its numbers. The requests of the other pages end at once.
 func TestReadsThatEndWithinAList(t *testing.T) {
 	t.Parallel()
-	const received, late = "received 1 rows; the server counts %d (passes: 1, changes of the data: 0): ", "no time was left for the request"
+	const received, late = "received 1 rows; the server counts %d (passes: 1, changes of the data: 0): ", "no response came in time"
 	for name, test := range map[string]struct {
 		rows     int           // each on a page of its own
 		failures int           // of page 2, before it hangs
@@ -451,7 +448,7 @@ func TestReadsThatEndWithinAList(t *testing.T) {
 				}
 				err := list(ctx, c, 10*time.Second)
 				failed, ok := errors.AsType[*Error](err)
-				if !ok || failed.Cause != test.cause || failed.Problem() != test.problem || failed.Partial != strings.HasPrefix(test.problem, "received") {
+				if !ok || failed.Cause != test.cause || failed.Problem() != test.problem {
 					t.Fatalf("got %s, %v", CauseOf(err), err)
 				}
 				mu.Lock()
@@ -468,11 +465,11 @@ func TestReadsThatEndWithinAList(t *testing.T) {
 func TestDataThatChanges(t *testing.T) {
 	t.Parallel()
 	const numbers = "received %d rows; the server counts 1 (passes: %d, changes of the data: %d): "
-	const changed, late = numbers + "two consecutive reads returned different rows", numbers + "no time was left for the request"
+	const changed, late = numbers + "two consecutive reads returned different rows", numbers + "no response came in time"
 	for name, test := range map[string]struct {
 		writes      time.Duration // how long the data changes
 		failsAt     time.Duration // when a request fails, and all later ones hang
-		changeWait  time.Duration
+		retryWait   time.Duration
 		deadline    time.Duration
 		cause       Cause
 		problem     string
@@ -480,7 +477,7 @@ func TestDataThatChanges(t *testing.T) {
 	}{
 		"for a while":          {writes: 20 * time.Second, least: 20 * time.Second, most: 40 * time.Second},
 		"for good":             {writes: time.Hour, cause: DataChanges, problem: fmt.Sprintf(changed, 1, 2, 10), least: 27 * time.Second, most: 42 * time.Second},
-		"longer than the read": {writes: time.Hour, changeWait: time.Hour, deadline: time.Minute, cause: DataChanges, problem: fmt.Sprintf(changed, 1, 2, 1), most: time.Second},
+		"longer than the read": {writes: time.Hour, retryWait: 2 * time.Hour, deadline: time.Minute, cause: DataChanges, problem: fmt.Sprintf(changed, 1, 2, 1), most: time.Second},
 		"until the read ends":  {writes: time.Hour, deadline: 950 * time.Millisecond, cause: DataChanges, problem: fmt.Sprintf(late, 0, 1, 1), least: 950 * time.Millisecond, most: 950 * time.Millisecond},
 		"until a reading ends": {writes: time.Hour, deadline: 750 * time.Millisecond, cause: DataChanges, problem: fmt.Sprintf(late, 1, 2, 1), least: 750 * time.Millisecond, most: 750 * time.Millisecond},
 		"until a failure": {writes: time.Hour, failsAt: 500 * time.Millisecond, deadline: 5 * time.Second, cause: ReadTimedOut, least: 5 * time.Second, most: 5 * time.Second,
@@ -490,7 +487,7 @@ func TestDataThatChanges(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				failed := false
-				c := inBubble(t, &Client{ChangeWait: test.changeWait, MaxRetries: 1}, func(w http.ResponseWriter, r *http.Request) {
+				c := inBubble(t, &Client{RetryWait: test.retryWait, MaxRetries: 1}, func(w http.ResponseWriter, r *http.Request) {
 					switch time.Sleep(200 * time.Millisecond); {
 					case failed:
 						hang(r)
@@ -504,7 +501,7 @@ func TestDataThatChanges(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), cmp.Or(test.deadline, time.Hour))
 				defer cancel()
 				_, _, err := c.ListComponentUsageMonthly(ctx, Query{Start: NewMonth(1900, 1), Consistent: true})
-				if got, ok := errors.AsType[*Error](err); CauseOf(err) != test.cause || ok && (got.Problem() != test.problem || !got.Partial) {
+				if got, ok := errors.AsType[*Error](err); CauseOf(err) != test.cause || ok && got.Problem() != test.problem {
 					t.Errorf("got %s, %v", CauseOf(err), err)
 				}
 				if took := time.Since(midnight); took < test.least || took > test.most {

@@ -1,6 +1,3 @@
-// Copyright (c) The terraform-provider-waldur authors
-// SPDX-License-Identifier: MPL-2.0
-
 // Package waldurtest is an in-memory Waldur server for tests, benchmarks and the demo.
 // It serves one endpoint, /api/marketplace-component-usage-monthly/, and behaves like
 // the recordings in testdata/contract. Permissions are not imitated: each accepted token
