@@ -14,14 +14,12 @@ import (
 )
 
 var billingPeriodFunction = providerFunction{"billing_period", runBillingPeriod, function.Definition{
-	Summary: "Billing period of a timestamp",
-	MarkdownDescription: "Returns the month of a timestamp in UTC as `YYYY-MM`, plus the sum of the offsets in months. For example, " +
-		"`billing_period(plantimestamp(), -1)` is last month.",
+	Summary:             "Billing period of a timestamp",
+	MarkdownDescription: "Returns the month of a timestamp in UTC as `YYYY-MM`, plus offsets in months: `billing_period(plantimestamp(), -1)` is last month.",
 	Parameters: []function.Parameter{
 		function.StringParameter{
-			Name: "timestamp",
-			MarkdownDescription: "RFC 3339 timestamp, such as `2026-10-31T23:30:00-02:00`. Use `plantimestamp()`, which is known during plan. `timestamp()` " +
-				"is known only during apply.",
+			Name:                "timestamp",
+			MarkdownDescription: "RFC 3339 timestamp, such as `2026-10-31T23:30:00-02:00`. `plantimestamp()` is known during plan, `timestamp()` is not.",
 		},
 	},
 	VariadicParameter: function.NumberParameter{Name: "offset_months", MarkdownDescription: "Number of months to add. Negative for earlier months."},

@@ -67,18 +67,14 @@ func (d *componentUsageMonthlyDataSource) Metadata(_ context.Context, req dataso
 func (d *componentUsageMonthlyDataSource) Schema(_ context.Context, _ datasource.SchemaRequest, resp *datasource.SchemaResponse) {
 	month, id, text := acceptedBy(parseMonth), acceptedBy(parseUUID), acceptedBy(parseFilterText)
 	resp.Schema = schema.Schema{
-		MarkdownDescription: "Reads the monthly usage and allocation of each offering's components, as Waldur sums it up: every row that the token's user " +
-			"may see, exactly, in a stable order.",
+		MarkdownDescription: "Reads monthly usage and allocation, as Waldur sums it up: every row that the token's user may see, exactly, in a stable order.",
 		Attributes: map[string]schema.Attribute{
-			"billing_period": optionalString("Month to read, as `YYYY-MM` or `YYYY-MM-01`. `\"latest\"` is the current month, or last month while Waldur has "+
-				"no rows at all for the current one. Months are in UTC. Conflicts with `start` and `end`. Default: the current month, unless `start` or "+
-				"`end` is set.", acceptedBy(parseBillingPeriod)),
-			"start": optionalString("First month to read, as `YYYY-MM` or `YYYY-MM-01`. Without `end`, all later months are read.", month),
-			"end":   optionalString("Last month to read, as `YYYY-MM` or `YYYY-MM-01`. Without `start`, all earlier months are read.", month),
-			"offering_uuid": optionalString("UUID of the offering to read, with or without dashes. It is also in the address of the offering's page in "+
-				"Waldur's web interface.", id),
-			"customer_uuid": optionalString("UUID of the organization that **provides** the offerings to read (`service_provider_uuid` in the rows), "+
-				"not of one that consumes them.", id),
+			"billing_period": optionalString("Month to read, as `YYYY-MM` or `YYYY-MM-01`, in UTC. `\"latest\"` is the current month, or last month while "+
+				"there are no rows at all for the current one. Conflicts with `start` and `end`. Default: the current month.", acceptedBy(parseBillingPeriod)),
+			"start":         optionalString("First month to read, as `YYYY-MM` or `YYYY-MM-01`. Without `end`, all later months are read.", month),
+			"end":           optionalString("Last month to read, as `YYYY-MM` or `YYYY-MM-01`. Without `start`, all earlier months are read.", month),
+			"offering_uuid": optionalString("UUID of the offering to read, with or without dashes. The address of the offering's page in Waldur has it.", id),
+			"customer_uuid": optionalString("UUID of the organization that **provides** the offerings (`service_provider_uuid`), not of a consumer.", id),
 			"project_uuid": optionalString("UUID of the project that the offerings themselves belong to, not of one that consumes them. "+
 				"No column shows this project, so the provider cannot check that the filter had an effect.", id),
 			"offering_type":  optionalString("Plugin of the offerings to read, such as `Marketplace.Slurm`.", text),
@@ -86,13 +82,11 @@ func (d *componentUsageMonthlyDataSource) Schema(_ context.Context, _ datasource
 			"billing_type": optionalString("Billing type of the components to read: `fixed`, `usage`, `one`, `few` or `limit`.",
 				acceptedBy(oneOf("fixed", "usage", "one", "few", "limit"))),
 			"require_rows": schema.BoolAttribute{
-				Optional: true, MarkdownDescription: "Fail if the filters select no rows, instead of returning an empty list. `min_usage_percent` is not " +
-					"one of these filters. Default: `false`.",
+				Optional: true, MarkdownDescription: "Fail if the filters select no rows. `min_usage_percent` is not one of these filters. Default: `false`.",
 			},
 			"usage_period": optionalString("Period of `total_consumed` and `usage_percent`. `\"month\"`: the month of the row. `\"limit_period\"`: the period "+
 				"of the row's limit, up to that month: the month, the calendar quarter, the calendar year, or all months. Conflicts with `start` and `end`. "+
-				"Default: `\"month\"`.",
-				acceptedBy(oneOf("month", wholeLimitPeriod))),
+				"Default: `\"month\"`.", acceptedBy(oneOf("month", wholeLimitPeriod))),
 			"group_by": schema.SetAttribute{
 				MarkdownDescription: "Columns to group by, as in SQL: text columns or `billing_period`. Rows that are equal in these columns become one " +
 					"row. `measured_unit` and `limit_period` are always part of the group, so different units are never added. `total_consumed` and " +
@@ -103,9 +97,8 @@ func (d *componentUsageMonthlyDataSource) Schema(_ context.Context, _ datasource
 			"min_usage_percent": optionalNumber("Keep only rows with at least this `usage_percent`: `80` means 80 %. Rows without a percentage are left out. "+
 				"The value is rounded to ten decimal places, so that `0.6 * 100` means 60.", numberValidator[waldur.Decimal]{parse: parsePercent}),
 			"order_by": schema.ListAttribute{
-				MarkdownDescription: "Columns to order `summaries` by. A `-` before a name means descending. Nulls come last in both directions. Text is " +
-					"ordered by its Unicode code points. Ties, and all rows by default, are ordered by month, newest first, then by `offering_name`, " +
-					"`component_name`, `offering_uuid` and `component_type`.",
+				MarkdownDescription: "Columns to order `summaries` by. `-` before a name means descending. Nulls come last. Text is ordered by code points. " +
+					"Ties, and all rows by default: newest month first, then `offering_name`, `component_name`, `offering_uuid`, `component_type`.",
 				Optional: true, ElementType: types.StringType, Validators: []validator.List{acceptedBy(parseOrdering)},
 			},
 			"limit": optionalNumber("Maximum number of rows to return: the first ones by `order_by`.", wholeNumberBetween(1, math.MaxInt32)),
@@ -114,15 +107,13 @@ func (d *componentUsageMonthlyDataSource) Schema(_ context.Context, _ datasource
 				Optional:            true, ElementType: types.StringType, Validators: []validator.Set{acceptedBy(parseColumn)},
 			},
 			"consistent_read": schema.BoolAttribute{
-				Optional: true, MarkdownDescription: "Return only a list that Waldur held at one moment, even if usage is written during the read. See the " +
-					"guide *Large and exact*. Default: `false`.",
+				Optional: true, MarkdownDescription: "Return only a list that Waldur held at one moment. See the guide *Large and exact*. Default: `false`.",
 			},
 			"page_size": optionalNumber("Number of rows to request per page, from 1 to 300. All pages are always read. Lower it only if large pages "+
 				"time out: small pages take more requests and more passes over the list. While rows are missing, pages grow up to 300 rows. Default: `300`.",
 				wholeNumberBetween(1, waldur.MaxPageSize)),
 			"total_count": schema.Int64Attribute{
-				Computed: true, MarkdownDescription: "Number of rows that the filters select, before `group_by`, `min_usage_percent` and `limit`. If it is " +
-					"0, there was nothing to check.",
+				Computed: true, MarkdownDescription: "Number of rows that the filters select, before `group_by`, `min_usage_percent` and `limit`.",
 			},
 			"summaries": schema.ListAttribute{
 				Computed: true, ElementType: summaryType(), MarkdownDescription: summariesDescription(),
@@ -130,8 +121,7 @@ func (d *componentUsageMonthlyDataSource) Schema(_ context.Context, _ datasource
 		},
 		Blocks: map[string]schema.Block{
 			"timeouts": schema.SingleNestedBlock{Attributes: map[string]schema.Attribute{
-				"read": optionalString("Time limit of the whole read, with all pages and retries, as a duration such as `\"30s\"`. "+
-					"Default: `\"5m\"`.", acceptedBy(parseDuration)),
+				"read": optionalString("Time limit of the whole read, with all pages and retries. Default: `\"5m\"`.", acceptedBy(parseDuration)),
 			}},
 		},
 	}
@@ -170,8 +160,7 @@ func (m *componentUsageMonthlyModel) validate(ctx context.Context, diags *diag.D
 			addConflict(diags, "billing_period", name, "Set billing_period for one month, or start and end for several.")
 		}
 		if m.UsagePeriod.ValueString() == wholeLimitPeriod {
-			addConflict(diags, "usage_period", name, "usage_period = \"limit_period\" adds the earlier months of the limit's period to one month. "+
-				"Set billing_period to that month.")
+			addConflict(diags, "usage_period", name, "usage_period = \"limit_period\" adds earlier months by itself. Set billing_period to the last one.")
 		}
 	}
 	start, startErr := waldur.ParseMonth(m.Start.ValueString())

@@ -38,9 +38,8 @@ type explanation struct{ title, advice string }
 // explanations has all causes of failed reads. Advice that depends on more than the cause is in
 // advise.
 var explanations = map[waldur.Cause]explanation{
-	waldur.Canceled: {"Read from Waldur Canceled", "Run the command again."},
-	waldur.ReadTimedOut: {"Read from Waldur Timed Out", timeLimit + "If the server is slow, raise it, as in timeouts { read = \"15m\" }. Or read less: " +
-		"narrow the filters, or set fields."},
+	waldur.Canceled:     {"Read from Waldur Canceled", "Run the command again."},
+	waldur.ReadTimedOut: {"Read from Waldur Timed Out", timeLimit + "If the server is slow, raise it, as in timeouts { read = \"15m\" }. Or read less."},
 	waldur.NotSent: {"Read from Waldur Timed Out", timeLimit + "All data blocks of a provider block share 4 requests at a time, and the limit includes the " +
 		"wait for the others: raise timeouts.read, or lower Terraform's -parallelism."},
 	waldur.HeldBack:        {"Read from Waldur Timed Out", "Run the command again after that time, or raise timeouts.read (now {timeout})."},
@@ -60,8 +59,7 @@ var explanations = map[waldur.Cause]explanation{
 	waldur.ProxyRefused: {"Proxy Refused to Connect", checkProxy},
 	waldur.ProxyFailed:  {"Proxy Cannot Reach Waldur", checkRunning + " " + checkProxy},
 
-	waldur.NoTLS: {"Wrong Scheme in Waldur Address", "Check the port in {url}. If the server has no TLS, begin the address with http; the token is then " +
-		"sent unencrypted."},
+	waldur.NoTLS:          {"Wrong Scheme in Waldur Address", "Check the port in {url}. Or begin the address with http, which sends the token unencrypted."},
 	waldur.WantsTLS:       {"Wrong Scheme in Waldur Address", "Begin {url} with https, or correct its port."},
 	waldur.TLSInterrupted: {"TLS Handshake Interrupted", "The server may not speak TLS here, or an old firewall cut it off. " + troubles + checkRunning},
 	waldur.TLSUnusable:    {"TLS Handshake Failed", "The provider does not accept the server's TLS or certificate. " + troubles + "Or ask the operator."},
@@ -72,8 +70,8 @@ var explanations = map[waldur.Cause]explanation{
 	waldur.NotYetValid: {untrusted, "The certificate is not valid yet. The clock of this machine may be behind: check it."},
 	waldur.NoAuthorities: {untrusted, "This machine has no certificate authorities. Install them: in most images, they are the package ca-certificates. If " +
 		"the certificate comes from a private authority, " + setAuthority},
-	waldur.NoIntermediate: {untrusted, "The server sent its own certificate alone. If a public authority issued it, the intermediate certificate is missing: " +
-		"the server must send that as well (the full chain). If a private authority issued it, or a proxy that inspects connections, " + setAuthority},
+	waldur.NoIntermediate: {untrusted, "The server sent its own certificate alone. If a public authority issued it, the intermediate certificate is " +
+		"missing: the server must send that as well (the full chain). If a private authority issued it, or a proxy that inspects connections, " + setAuthority},
 	waldur.UnknownAuthority: {untrusted, "If the certificate comes from a private authority, or from a proxy that inspects connections, " + setAuthority},
 	waldur.ClientCertificate: {"Client Certificate Not Accepted", "Set client_cert_pem in the provider block to a certificate that has not expired, and " +
 		"client_key_pem to its key. The server, or the gateway in front of it, must trust the authority of the certificate."},
@@ -90,8 +88,7 @@ var explanations = map[waldur.Cause]explanation{
 	waldur.OtherStatus: {"Unexpected Response from Waldur", checkURL},
 	waldur.PageDenied: {"Access Denied by a Proxy", "The response is not JSON, so it does not come from Waldur's API, but from a proxy or firewall in front " +
 		"of it. " + checkGateway},
-	waldur.PageNotFound: {noEndpoint, "Either the address is wrong, or Waldur is older than 8.0.8, the first version with this endpoint. Leave out the path " +
-		"of a page of the web interface. " + checkURL},
+	waldur.PageNotFound: {noEndpoint, "The address is wrong, or Waldur is older than 8.0.8. Leave out the path of a page of the web interface. " + checkURL},
 	waldur.HostRefused: {"Request Refused Before Waldur", "The response does not come from Waldur's API, but from a web server, proxy or firewall in front " +
 		"of it. It may not accept the host in the address: use a name that the server knows (in Django, ALLOWED_HOSTS). Or it requires what the quoted text " +
 		"says, such as a client certificate (client_cert_pem in the provider block). " + checkGateway},
@@ -100,14 +97,12 @@ var explanations = map[waldur.Cause]explanation{
 	waldur.HTMLPage: {"HTML Page Instead of Waldur API", "This may be a web front end, which returns a page for any address, or a gateway. " + checkGateway},
 
 	waldur.Moved: {"Redirect Not Followed", notSentThere + "If Waldur has moved there, set {url} to \"{address}\"."},
-	waldur.RedirectLoop: {"Redirect to Itself", "The server redirects to the address that was requested. TLS may end at a proxy that does not tell Waldur " +
-		"about it: let the proxy set the header X-Forwarded-Proto. Or a gateway strips the slash at the end of the path, or waits for a cookie: configure " +
-		"it to pass on path and cookies."},
+	waldur.RedirectLoop: {"Redirect to Itself", "The server redirects to the address that was requested. If TLS ends at a proxy, let that set the header " +
+		"X-Forwarded-Proto. Or a gateway strips the slash at the end of the path, or waits for a cookie: configure it to pass on path and cookies."},
 	waldur.Redirected: {"Redirect Not Followed", notSentThere + "That address is not the Waldur API; it may be a login page. " + checkGateway},
 	waldur.NotHTTP: {"Unreadable Response from Waldur", "The provider speaks HTTP/1.1. The server, or a proxy in front of it, responds with something else, " +
 		"or with headers that the provider does not accept. " + checkURL},
-	waldur.ResponseCut: {"Incomplete Response from Waldur", "Run the command again. If it fails again, check the proxy or load balancer in front of Waldur, " +
-		"or lower page_size."},
+	waldur.ResponseCut:      {"Incomplete Response from Waldur", "Run the command again. If it fails again, check the proxies, or lower page_size."},
 	waldur.ResponseTooLarge: {"Response from Waldur Too Large", "A page of 300 rows usually has 200 KB. Lower page_size, or leave out columns with fields."},
 	waldur.BadEncoding: {"Response in Unusable Encoding", "The provider requests JSON that is plain or compressed with gzip. A proxy may have changed the " +
 		"body or the Content-Encoding header. " + checkURL},
@@ -121,9 +116,8 @@ var explanations = map[waldur.Cause]explanation{
 	waldur.TooManyRows:  {"Too Many Rows to Read", readLess},
 	waldur.TooManyPages: {"Too Many Rows to Read", readLess},
 	waldur.RowsMissing:  {"Incomplete List from Waldur", stopped + readLess},
-	waldur.DataChanges: {"Waldur Data Keeps Changing", stopped + "Waldur may be writing usage: run the command again later, or raise timeouts.read " +
-		"(now {timeout})."},
-	waldur.NoRows: {"No Rows in Waldur", ""},
+	waldur.DataChanges:  {"Waldur Data Keeps Changing", stopped + "Waldur may be writing usage: try again later, or raise timeouts.read (now {timeout})."},
+	waldur.NoRows:       {"No Rows in Waldur", ""},
 	waldur.UnknownLimitPeriod: {"Unknown Limit Period", "The provider cannot tell which months to add up for this limit, and a guess could give a wrong " +
 		"number. Leave out usage_period, or select other components with the filters. If your Waldur has this limit period, please report it."},
 }
@@ -198,8 +192,7 @@ func (f *readFailure) advise(failed *waldur.Error) string {
 		}
 	case waldur.Forbidden:
 		if strings.Contains(failed.Detail, "active session") {
-			advice = "Log in to Waldur in a browser once with this user, then run the command again. Waldur accepts an OIDC access token only for a user " +
-				"who has logged in before."
+			advice = "Log in to Waldur in a browser once with this user, then run the command again. Waldur accepts OIDC access tokens only after that."
 		}
 	case waldur.Unauthorized:
 		advice = f.adviseUnauthorized(failed.Detail)
@@ -242,11 +235,9 @@ func (f *readFailure) adviseUnauthorized(detail string) string {
 	renew := " " + f.connection.renewToken
 	switch kind := token.Kind(); {
 	case strings.Contains(detail, "credentials were not provided"):
-		return "The provider sent the token, but Waldur did not receive it. A proxy or gateway may have removed the Authorization header: configure it to " +
-			"pass the header on."
+		return "The provider sent the token, but Waldur did not receive it: let the proxy or gateway in front of Waldur pass the Authorization header on."
 	case strings.Contains(detail, "inactive or deleted"):
-		return "The user is deactivated in Waldur, so other tokens of this user do not work either. Ask the staff of this Waldur to activate the user, or " +
-			"use the token of another user." + renew
+		return "The user is deactivated in Waldur. Ask the staff of this Waldur to activate the user, or use the token of another user." + renew
 	case strings.Contains(detail, "configuration is incomplete"), strings.Contains(detail, "identifier field"):
 		return "This server does not accept tokens of this identity provider. Ask its operator, or use a personal access token." + renew
 	case strings.Contains(strings.ToLower(detail), "introspection"):
@@ -283,8 +274,7 @@ func (f *readFailure) adviseNoRows(failed *waldur.Error, now time.Time) string {
 	case first.Compare(this) > 0:
 		return fmt.Sprintf("%s is in the future: this month is %s in UTC.", first, this)
 	case first == this && now.UTC().Day() == 1 && !f.query.Latest:
-		reasons = append(reasons, "Waldur sums up usage once a day, so the first day of a month has no rows until that job has run: "+
-			"billing_period = \"latest\" then reads last month.")
+		reasons = append(reasons, "Waldur sums up usage once a day, so the first day of a month has no rows until then. \"latest\" then reads last month.")
 	case !last.IsZero() && last.Compare(this) < 0:
 		reasons = append(reasons, "Waldur has no rows for the months before its upgrade to 8.0.8, unless its operator has rebuilt them.")
 	}

@@ -76,8 +76,7 @@ func (m *providerModel) login(c *connection, diags *diag.Diagnostics) {
 		c.useProfile(defaultProfile, "", diags)
 	}
 	if c.client.Token != "" && !c.client.Token.IsUsual() {
-		c.renewToken += " That token does not look like one of Waldur's, so it may be incomplete: an API token has 40 hexadecimal digits, a personal access " +
-			"token begins with w_, and an OIDC access token is a JWT."
+		c.renewToken += " That token does not look like one of Waldur's (40 hexadecimal digits, w_… or a JWT), so it may be incomplete."
 	}
 }
 
@@ -88,13 +87,9 @@ func (c *connection) keepTokenVariable(diags *diag.Diagnostics) {
 	if c.client.URL == nil || c.client.Token == "" || !isSet(urlVariable) || err == nil && own.String() == c.client.URL.String() {
 		return
 	}
-	difference := fmt.Sprintf("%s is %s, but url is %s", urlVariable, own, c.client.URL)
-	if err != nil {
-		difference = fmt.Sprintf("%s %s, so it cannot be compared with url", urlVariable, err)
-	}
-	diags.AddAttributeError(path.Root("url"), "Token for Another Waldur Server", fmt.Sprintf("The token in the environment variable %s "+
-		"belongs to the server in %s, so it was not sent to the one in url. %s.\n\nSet token beside url in the provider block, or set profile "+
-		"in place of url. If the token is for the server in url, unset %s.", tokenVariable, urlVariable, difference, urlVariable))
+	diags.AddAttributeError(path.Root("url"), "Token for Another Waldur Server", fmt.Sprintf("The token in the environment variable %s belongs to the "+
+		"server in %s, which is not %s, so it was not sent there.\n\nSet token beside url in the provider block, or set profile in place of url. If "+
+		"the token is for the server in url, unset %s.", tokenVariable, urlVariable, c.client.URL, urlVariable))
 }
 
 // useProfile takes the address and the token from a profile that source names. Without a source,

@@ -81,9 +81,9 @@ func TestOneSourceGivesAddressAndToken(t *testing.T) {
 		"token alone":                   {arguments: values{"token": token}, parts: []string{"Missing Waldur Address: The Waldur address is not set.", "Set the environment variable WALDUR_API_URL, or url in the provider block."}},
 		"a variable's token alone":      {env: values{tokenVariable: token}, parts: []string{"Missing Waldur Address: "}},
 		"url of another server than the variables": {arguments: values{"url": url}, env: values{urlVariable: servers["north"].URL, tokenVariable: tokens["north"]}, at: "url",
-			parts: []string{"Token for Another Waldur Server: ", "so it was not sent", "WALDUR_API_URL is " + servers["north"].URL + "/api/, but url is " + url + "/api/.", "Set token beside url", "profile", "unset WALDUR_API_URL"}},
+			parts: []string{"Token for Another Waldur Server: ", "the server in WALDUR_API_URL, which is not " + url + "/api/, so it was not sent there.", "Set token beside url", "profile", "unset WALDUR_API_URL"}},
 		"url and a variable that is no address": {arguments: values{"url": url}, env: values{urlVariable: "waldur.example.com", tokenVariable: token}, at: "url",
-			parts: []string{"Token for Another Waldur Server: ", "WALDUR_API_URL must begin with https://", "so it cannot be compared with url.", "Set token beside url"}},
+			parts: []string{"Token for Another Waldur Server: ", "Set token beside url"}},
 		"url of the variables in another form": {arguments: values{"url": url + "/api/"}, env: values{urlVariable: url + "/", tokenVariable: token}, reads: "other"},
 		"url and token, and other variables":   {arguments: values{"url": url, "token": token}, env: values{urlVariable: servers["north"].URL, tokenVariable: tokens["north"]}, reads: "other"},
 		"token, and other variables":           {arguments: values{"token": token}, env: values{urlVariable: url, tokenVariable: tokens["north"]}, reads: "other"},
@@ -302,7 +302,7 @@ func TestWhereALoginCameFrom(t *testing.T) {
 	usual := strings.Repeat("5ecde7ab", 5)
 	file := saveProfiles(t, fmt.Sprintf("[profiles.prod]\napi_url = %q\ntoken = %q\n", address, usual))
 	const block, blockToken = "url in the provider block", "The token came from the provider block: set the new one there."
-	const doubt = " That token does not look like one of Waldur's, so it may be incomplete: an API token has 40 hexadecimal digits, "
+	const doubt = " That token does not look like one of Waldur's (40 hexadecimal digits, w_… or a JWT), so it may be incomplete."
 	for name, test := range map[string]struct {
 		model                 providerModel
 		env                   map[string]string

@@ -72,9 +72,8 @@ func (p *waldurProvider) Schema(_ context.Context, _ provider.SchemaRequest, res
 			"url": text("Address of the Waldur server, such as `https://waldur.example.com`, with or without a trailing `/`, `/api` or the "+
 				"endpoint's path. A path prefix is kept. Environment variable: `"+urlVariable+"`.", acceptedBy(waldur.ParseURL)),
 			"token": secret("Token of the user to read as. Environment variable: `"+tokenVariable+"`.", acceptedBy(waldur.ParseToken)),
-			"profile": text("Name of a profile that `waldur-cli login` saved, which gives both address and token. Conflicts with `url` and `token`. "+
-				"Default, if neither is set anywhere: the environment variable `"+profileVariable+"`, otherwise "+
-				"`"+defaultProfile+"`.", acceptedBy(parseProfile)),
+			"profile": text("Name of a profile that `waldur-cli login` saved, which gives address and token. Conflicts with `url` and `token`. Default, if "+
+				"neither is set anywhere: `"+profileVariable+"`, otherwise `"+defaultProfile+"`.", acceptedBy(parseProfile)),
 			"headers": schema.MapAttribute{
 				Optional: true, Sensitive: true, ElementType: types.StringType, Validators: []validator.Map{headersValidator{}},
 				MarkdownDescription: "HTTP headers to send with every request, for a gateway in front of Waldur, such as Cloudflare Access, oauth2-proxy or " +
@@ -90,10 +89,8 @@ func (p *waldurProvider) Schema(_ context.Context, _ provider.SchemaRequest, res
 			"request_timeout": text("Time limit of one attempt of a request, as a duration such as `\"1m30s\"`. Waldur itself ends a request after "+
 				"30 seconds by default, so a longer limit often gains nothing. Default: `\"30s\"`.", acceptedBy(parseDuration)),
 			"max_retries": schema.NumberAttribute{Optional: true, Validators: []validator.Number{wholeNumberBetween(0, 10)}, MarkdownDescription: "Maximum " +
-				"number of retries of a request, from 0 to 10: after a transient connection error, a 408 or 429 response, or " +
-				"any 5xx response except 501. Waits start at about half a second and grow to at most 30 seconds. A `Retry-After` header takes precedence; " +
-				"if it " +
-				"asks for more than a minute, the read fails. Default: `4`."},
+				"number of retries of a request, from 0 to 10: after a transient connection error, a 408 or 429 response, or any 5xx except 501. Waits grow " +
+				"from half a second to 30 seconds. A `Retry-After` header of up to a minute takes precedence; a longer one is an error. Default: `4`."},
 		},
 	}
 }
@@ -125,8 +122,7 @@ func (p *waldurProvider) Configure(ctx context.Context, req provider.ConfigureRe
 	if client.URL != nil {
 		proxy, err := waldur.ProxyFromEnvironment(client.URL)
 		if err != nil {
-			diags.AddError("Invalid Proxy Variable", sentence(err.Error())+"\n\nThe provider sends no requests until the variable is corrected. "+
-				"If Waldur needs no proxy, add its host to NO_PROXY.")
+			diags.AddError("Invalid Proxy Variable", sentence(err.Error())+"\n\nCorrect it. If Waldur needs no proxy, add its host to NO_PROXY.")
 		}
 		client.Proxy = proxy
 		warnOfTransport(client, diags)
