@@ -23,7 +23,7 @@ import (
 )
 
 // parseArgument returns the parsed value of an argument, or the zero value if it is null or
-// unknown. An error is reported at the argument.
+// unknown.
 func parseArgument[T any](argument types.String, at path.Path, parse func(string) (T, error), diags *diag.Diagnostics) (value T) {
 	if !isKnown(argument) {
 		return value
@@ -44,8 +44,7 @@ func wholeNumber(number types.Number) int {
 	return int(n)
 }
 
-// maxNumber bounds the numbers that parseNumber accepts. With ten decimal places, they have as many
-// digits as a decimal may have.
+// maxNumber bounds parseNumber: with ten decimal places, it has the digits that a decimal may have.
 const maxNumber = 1e29
 
 // parseNumber returns a number of a configuration as a decimal, rounded to ten decimal places:
@@ -64,8 +63,7 @@ func parseNumber(f *big.Float) (waldur.Decimal, error) {
 	return waldur.ParseDecimal(f.Text('f', 10))
 }
 
-// parsePercent returns a percentage like parseNumber. It refuses numbers that round to 0, but are
-// not 0.
+// parsePercent returns a percentage like parseNumber. It refuses other numbers that round to 0.
 func parsePercent(f *big.Float) (waldur.Decimal, error) {
 	percent, err := parseNumber(f)
 	if err == nil && f.Sign() != 0 && percent.IsZero() {
@@ -179,12 +177,7 @@ func parseColumn(name string) (*waldur.Column, error) {
 	return columnAmong(waldur.Columns, name)
 }
 
-func isNumber(column *waldur.Column) bool {
-	return column.Kind == waldur.WholeNumberKind || column.Kind == waldur.DecimalKind
-}
-
-// columnAmong returns the column with a name that is among others. The error suggests the nearest
-// one.
+// columnAmong returns the column with a name that is among others, or suggests the nearest one.
 func columnAmong(columns []*waldur.Column, name string) (*waldur.Column, error) {
 	switch names := waldur.ColumnNames(columns); {
 	case slices.Contains(names, name):
@@ -214,10 +207,10 @@ func suggestion(text string, words []string) string {
 
 // parseGroupColumn parses the name of a column whose values can be equal.
 func parseGroupColumn(name string) (*waldur.Column, error) {
-	if column := waldur.ColumnByName(name); column != nil && isNumber(column) {
+	if column := waldur.ColumnByName(name); column != nil && column.IsNumber {
 		return nil, fmt.Errorf("has %q, which is an amount; group by columns of text or by billing_period", name)
 	}
-	return columnAmong(slices.DeleteFunc(slices.Clone(waldur.Columns), isNumber), name)
+	return columnAmong(slices.DeleteFunc(slices.Clone(waldur.Columns), func(c *waldur.Column) bool { return c.IsNumber }), name)
 }
 
 // parseOrdering parses the name of a column, with a "-" before it for descending.

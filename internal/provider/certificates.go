@@ -9,8 +9,7 @@ import (
 	"strings"
 )
 
-// parseAuthorities returns the system's certificate authorities and those in a PEM text. Each block
-// must be a certificate that Go can read.
+// parseAuthorities returns the system's certificate authorities and those in a PEM text.
 func parseAuthorities(text string) (*x509.CertPool, error) {
 	pool, err := x509.SystemCertPool()
 	if err != nil {
@@ -24,8 +23,7 @@ func parseAuthorities(text string) (*x509.CertPool, error) {
 }
 
 // parseCertificates returns the certificates of a PEM text, in their order. The error continues a
-// sentence that begins with the name of the argument, and contains no part of the text, which may
-// be a private key.
+// sentence that begins with the argument's name, without the text, which may be a private key.
 func parseCertificates(text string) ([]*x509.Certificate, error) {
 	blocks, err := parsePEM(text)
 	if err != nil {
@@ -45,10 +43,7 @@ func parseCertificates(text string) ([]*x509.Certificate, error) {
 	return certificates, nil
 }
 
-const (
-	pemBegin = "-----BEGIN"
-	pemEnd   = "-----END"
-)
+const pemBegin, pemEnd = "-----BEGIN", "-----END"
 
 // parsePEM returns the blocks of a PEM text, of which there is at least one. Package encoding/pem
 // silently skips damaged blocks; here they are errors.
@@ -86,8 +81,7 @@ func lostLineBreaks(text string) string {
 	return ""
 }
 
-// parseKey checks that a PEM text has one private key that is not encrypted, and returns the text.
-// The error is like that of parseCertificates.
+// parseKey returns a PEM text that has one private key, not encrypted. Errors do not show it.
 func parseKey(text string) (string, error) {
 	blocks, err := parsePEM(text)
 	if err != nil {
@@ -108,8 +102,7 @@ func parseKey(text string) (string, error) {
 	return text, nil
 }
 
-// clientCertificate returns a client's certificate with its key. Both are PEM texts that are valid
-// by themselves.
+// clientCertificate returns a client's certificate with its key, both PEM texts.
 func clientCertificate(certificates, key string) (tls.Certificate, error) {
 	lines := func(text string) []byte { return []byte(strings.ReplaceAll(text, pemBegin, "\n"+pemBegin) + "\n") }
 	pair, err := tls.X509KeyPair(lines(certificates), lines(key))

@@ -13,8 +13,7 @@ import (
 
 const reportFault = "This is a bug in the provider. Please report it."
 
-// sentence returns a text as a sentence. A text that ends with a quoted sentence keeps the full
-// stop of the quotation.
+// sentence returns a text as a sentence. A quoted sentence at the end keeps its full stop.
 func sentence(text string) string {
 	first, size := utf8.DecodeRuneInString(text)
 	text = string(unicode.ToUpper(first)) + strings.TrimSuffix(text[size:], ".")

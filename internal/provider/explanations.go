@@ -35,8 +35,7 @@ const (
 // What follows "again later" in {braces} is left out if only waiting helps.
 type explanation struct{ title, advice string }
 
-// explanations has all causes of failed reads. Advice that depends on more than the cause is in
-// advise.
+// explanations has all causes of failed reads. What depends on more than the cause is in advise.
 var explanations = map[waldur.Cause]explanation{
 	waldur.Canceled:     {"Read from Waldur Canceled", "Run the command again."},
 	waldur.ReadTimedOut: {"Read from Waldur Timed Out", timeLimit + "If the server is slow, raise it, as in timeouts { read = \"15m\" }. Or read less."},
@@ -123,10 +122,7 @@ var explanations = map[waldur.Cause]explanation{
 }
 
 // Titles that several explanations share.
-const (
-	untrusted  = "Server Certificate Not Trusted"
-	noEndpoint = "Waldur Usage Endpoint Not Found"
-)
+const untrusted, noEndpoint = "Server Certificate Not Trusted", "Waldur Usage Endpoint Not Found"
 
 // readFailure is what is needed to explain a failed read.
 type readFailure struct {
@@ -228,8 +224,7 @@ func adviseWait(advice string, failed *waldur.Error) string {
 	return before + when + otherwise + after
 }
 
-// adviseUnauthorized says what can be wrong with the token. The server sends the same text for
-// several causes.
+// adviseUnauthorized says what can be wrong with the token. The same text has several causes.
 func (f *readFailure) adviseUnauthorized(detail string) string {
 	token := f.connection.client.Token
 	renew := " " + f.connection.renewToken

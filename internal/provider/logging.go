@@ -7,8 +7,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-log/tflog"
 )
 
-// logHandler writes the client's log records to Terraform's log, at debug level. The client uses
-// neither groups nor attributes of a logger.
+// logHandler writes the client's log to Terraform's, at debug level. The client uses no groups.
 type logHandler struct{ slog.Handler }
 
 func (logHandler) Enabled(context.Context, slog.Level) bool { return true }

@@ -41,8 +41,7 @@ type connection struct {
 	// renewToken says where the token came from and how to replace it.
 	renewToken string
 
-	// missing holds the errors of reads if the address or the token is not set. A provider that
-	// reads nothing needs neither.
+	// missing holds the errors of reads without a login. A provider that reads nothing needs none.
 	missing diag.Diagnostics
 }
 
@@ -51,12 +50,10 @@ type connection struct {
 func (m *providerModel) login(c *connection, diags *diag.Diagnostics) {
 	anywhere := !m.URL.IsNull() || !m.Token.IsNull() || isSet(urlVariable) || isSet(tokenVariable)
 	switch {
-	case !m.Profile.IsNull() && (!m.URL.IsNull() || !m.Token.IsNull()):
-		argument := "url"
-		if m.URL.IsNull() {
-			argument = "token"
-		}
-		addConflict(diags, "profile", argument, "A profile gives both address and token.")
+	case !m.Profile.IsNull() && !m.URL.IsNull():
+		addConflict(diags, "profile", "url", "A profile gives both address and token.")
+	case !m.Profile.IsNull() && !m.Token.IsNull():
+		addConflict(diags, "profile", "token", "A profile gives both address and token.")
 	case m.Profile.IsNull() && anywhere:
 		c.client.URL = setting(m.URL, "url", urlVariable, "Address", waldur.ParseURL, c, diags)
 		c.client.Token = setting(m.Token, "token", tokenVariable, "Token", waldur.ParseToken, c, diags)
@@ -154,8 +151,7 @@ func setting[T any](argument types.String, name, variable, title string, parse f
 	return value
 }
 
-// profile is a login that waldur-cli saved: a server and a token. Its fields are exported so that
-// package fmt prints the token as a placeholder.
+// profile is a login that waldur-cli saved. Its fields are exported so that fmt prints no token.
 type profile struct {
 	Name   string
 	File   string
@@ -191,8 +187,7 @@ func profileFile() (string, error) {
 }
 
 // readProfile reads a profile of waldur-cli. The error is a sentence without its full stop. It
-// names the file and the profile, and shows no part of the file, which contains tokens. It is
-// errNoProfile if the profile is not there.
+// shows no part of the file, which contains tokens. It is errNoProfile if the profile is not there.
 func readProfile(name string) (*profile, error) {
 	file, err := profileFile()
 	if err != nil {

@@ -158,9 +158,8 @@ func (m *providerModel) certificate(diags *diag.Diagnostics) *tls.Certificate {
 	return &pair
 }
 
-// refuseUnknown reports arguments whose values are known only after apply. Terraform configures
-// providers during plan, and reads data sources then, unless it can defer the reads to a later
-// plan.
+// refuseUnknown reports arguments that are known only after apply. Terraform configures providers
+// during plan, and reads data sources then, unless it can defer the reads to a later plan.
 func refuseUnknown(req provider.ConfigureRequest, resp *provider.ConfigureResponse) {
 	diags := &resp.Diagnostics
 	arguments := map[string]tftypes.Value{}

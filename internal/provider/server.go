@@ -19,8 +19,6 @@ import (
 // times as much as the rest of a read, and can turn decimals into binary floats. Instead, the data
 // source encodes its rows once, in the format of Terraform's protocol. The server puts these bytes
 // into the framework's response, where summaries is null.
-//
-// Verified with terraform-plugin-framework 1.19.0 and terraform-plugin-go 0.31.0.
 func NewServer(version string) func() tfprotov6.ProviderServer {
 	framework := providerserver.NewProtocol6(New(version)())
 	return func() tfprotov6.ProviderServer { return &server{framework()} }
@@ -28,8 +26,7 @@ func NewServer(version string) func() tfprotov6.ProviderServer {
 
 type server struct{ tfprotov6.ProviderServer }
 
-// ReadDataSource reads a data source with the framework, and puts the encoded rows into its
-// response.
+// ReadDataSource reads a data source with the framework, and puts the rows into its response.
 func (s *server) ReadDataSource(ctx context.Context, req *tfprotov6.ReadDataSourceRequest) (*tfprotov6.ReadDataSourceResponse, error) {
 	var rows encodedRows
 	resp, err := s.ProviderServer.ReadDataSource(context.WithValue(ctx, encodedRowsKey{}, &rows), req)
@@ -49,8 +46,7 @@ func (s *server) ReadDataSource(ctx context.Context, req *tfprotov6.ReadDataSour
 	return resp, nil
 }
 
-// CallFunction calls a function with the framework. OpenTofu sends a null argument as an empty
-// value, which the framework cannot decode.
+// CallFunction mends null arguments, which OpenTofu sends as empty values.
 func (s *server) CallFunction(ctx context.Context, req *tfprotov6.CallFunctionRequest) (*tfprotov6.CallFunctionResponse, error) {
 	for _, argument := range req.Arguments {
 		if len(argument.MsgPack)+len(argument.JSON) == 0 {

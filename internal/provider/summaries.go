@@ -26,7 +26,7 @@ func summaryType() types.ObjectType {
 	attributes := make(map[string]attr.Type, len(waldur.Columns))
 	for _, column := range waldur.Columns {
 		attributes[column.Name] = types.StringType
-		if isNumber(column) {
+		if column.IsNumber {
 			attributes[column.Name] = types.NumberType
 		}
 	}
@@ -40,7 +40,7 @@ func summariesDescription() string {
 		"component was neither consumed nor allocated. The attributes of an object:\n")
 	for _, column := range waldur.Columns {
 		kind := "String"
-		if isNumber(column) {
+		if column.IsNumber {
 			kind = "Number"
 		}
 		fmt.Fprintf(&text, "\n  - `%s` (%s) %s", column.Name, kind, column.Description)
@@ -48,8 +48,7 @@ func summariesDescription() string {
 	return text.String()
 }
 
-// encodedRows are the computed attributes of the data source, as MessagePack in the form of
-// Terraform's protocol.
+// encodedRows are the computed attributes, as MessagePack in the form of Terraform's protocol.
 type encodedRows map[string]msgpack.RawMessage
 
 // maxSummaries is the largest encoding of summaries. terraform-plugin-go sends messages of up to
@@ -105,8 +104,7 @@ func encodeRow(encoder *msgpack.Encoder, row *waldur.ComponentUsage) error {
 // encodedRowsKey is the context key of an *encodedRows that receives the rows.
 type encodedRowsKey struct{}
 
-// setRows passes rows to the server of NewServer. With another server, it decodes them into the
-// state.
+// setRows passes rows to the server of NewServer, or decodes them into the state without it.
 func setRows(ctx context.Context, state *tfsdk.State, rows []*waldur.ComponentUsage, total int) (diags diag.Diagnostics) {
 	encoded, err := encodeRows(rows, total)
 	if receiver, ok := ctx.Value(encodedRowsKey{}).(*encodedRows); ok && err == nil {

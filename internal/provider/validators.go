@@ -27,9 +27,9 @@ func (undescribed) MarkdownDescription(context.Context) string { return "" }
 // isKnown reports whether an argument is set to a known value.
 func isKnown(argument attr.Value) bool { return !argument.IsNull() && !argument.IsUnknown() }
 
-// acceptedBy returns a validator of a string, or of a list or a set of strings, that parse accepts.
-// A set must not be empty. An error of parse continues a sentence that begins with the name of the
-// argument.
+// acceptedBy returns a validator of a string, or of a list or set of strings, that parse accepts. A
+// set must not be empty. An error of parse continues a sentence that begins with the argument's
+// name.
 func acceptedBy[T any](parse func(string) (T, error)) parseValidator[T] {
 	return parseValidator[T]{parse: parse}
 }
@@ -92,16 +92,14 @@ func (v numberValidator[T]) ValidateNumber(_ context.Context, req validator.Numb
 	}
 }
 
-// reservedHeaders cannot be set: HTTP needs them for the connection, or the provider needs them to
-// read all rows.
+// reservedHeaders cannot be set: the connection, or the provider itself, needs them.
 var reservedHeaders = []string{
 	"Authorization", "Proxy-Authorization", "Proxy-Connection", "Host", "Content-Length", "Content-Type", "Transfer-Encoding",
 	"Connection", "Keep-Alive", "Te", "Trailer", "Upgrade", "Expect", "Accept", "Accept-Encoding", "Cache-Control", "Range",
 	"If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since", "If-Range",
 }
 
-// headersValidator accepts names and values that can be sent as HTTP headers. Its errors do not
-// show values, which are secret.
+// headersValidator accepts HTTP headers. Its errors do not show values, which are secret.
 type headersValidator struct{ undescribed }
 
 func (headersValidator) ValidateMap(_ context.Context, req validator.MapRequest, resp *validator.MapResponse) {

@@ -28,10 +28,9 @@ var (
 
 // ParseURL parses the address of a Waldur server and returns the root of its API. The address may
 // end in "/", "/api" or the path of the endpoint, and may have a path prefix and surrounding white
-// space. All addresses of a server lead to one result: its host is in lower case and ASCII, as in
-// certificates and proxy settings, without a dot at the end and without the default port. The error
-// continues a sentence that begins with the name of the setting. It does not repeat what may be a
-// password.
+// space. All addresses of a server lead to one result: its host is in lower case and ASCII, without
+// a dot at the end and without the default port. The error continues a sentence that begins with
+// the name of the setting. It does not repeat what may be a password.
 func ParseURL(address string) (*url.URL, error) {
 	address = trimInvisible(address)
 	u, err := url.Parse(address)

@@ -13,8 +13,7 @@ var (
 	totalColumns  = columnsByName("total_consumed", "total_allocated")
 	percentColumn = ColumnByName("usage_percent")
 
-	// unitColumns are part of every group, because amounts of different units, or compared with
-	// limits of different periods, do not add up.
+	// unitColumns are part of every group: amounts of different units or periods do not add up.
 	unitColumns = columnsByName("measured_unit", "limit_period")
 )
 
@@ -68,9 +67,8 @@ func limitPeriodStarts(rows []*ComponentUsage) (starts map[*ComponentUsage]Month
 	return starts, nil
 }
 
-// addEarlierMonths adds the consumption of earlier months to the rows of a month, from the start of
-// each row's limit period on. Then it calculates their percentages. An earlier row is added to the
-// row of the same offering and component.
+// addEarlierMonths adds the consumption of earlier months to the rows of a month with the same key,
+// from the start of each row's limit period on. Then it calculates their percentages.
 func addEarlierMonths(month Month, starts map[*ComponentUsage]Month, earlier []*ComponentUsage) {
 	byKey := map[rowKey]*ComponentUsage{}
 	for row := range starts {
@@ -87,8 +85,7 @@ func addEarlierMonths(month Month, starts map[*ComponentUsage]Month, earlier []*
 	}
 }
 
-// setUsagePercent calculates the percentage from the amounts, as Waldur does: it is null without a
-// positive allocation.
+// setUsagePercent calculates the percentage, which is null without a positive allocation.
 func (u *ComponentUsage) setUsagePercent() {
 	u.UsagePercent = nil
 	if u.TotalAllocated != nil && u.TotalAllocated.Sign() > 0 {

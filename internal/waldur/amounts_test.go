@@ -180,7 +180,7 @@ func TestWholeLimitPeriodsAndGroups(t *testing.T) {
 	server := waldurtest.Start(t, nil)
 	c := client(t, server)
 	textColumns := slices.DeleteFunc(waldur.ColumnNames(waldur.Columns), func(name string) bool {
-		return waldur.ColumnByName(name).Kind == waldur.DecimalKind || waldur.ColumnByName(name).Kind == waldur.WholeNumberKind
+		return waldur.ColumnByName(name).IsNumber
 	})
 	rapid.Check(t, func(rt *rapid.T) {
 		rows := drawAmounts(rt, anyPeriod...)

@@ -32,8 +32,7 @@ const (
 )
 
 // Client reads from one Waldur server. Set its exported fields before the first request, and do not
-// change them afterwards. A client is safe for concurrent use; its reads share a limit of 4 requests
-// at a time.
+// change them afterwards. It is safe for concurrent use; its reads share 4 requests at a time.
 type Client struct {
 	URL                *url.URL // root of the API, as [ParseURL] returns it
 	Token              Token    // sent with every request, like UserAgent and Headers
@@ -44,10 +43,7 @@ type Client struct {
 	RootCAs            *x509.CertPool   // certificate authorities to trust; nil means the system's
 	InsecureSkipVerify bool             // accepts any certificate of the server
 	Logger             *slog.Logger     // of each attempt of a request and each read, at debug level; nil means none
-
-	// RequestTimeout limits an attempt of a request, from connecting to the last byte of the
-	// response. 0 means 30 seconds.
-	RequestTimeout time.Duration
+	RequestTimeout     time.Duration    // of an attempt with its whole response; 0 means 30 seconds
 
 	// MaxRetries is the maximum number of retries of a request after a transient connection error,
 	// a 408 or 429 response, or any 5xx response except 501.
@@ -69,13 +65,11 @@ type Client struct {
 	mu        sync.Mutex
 	heldUntil time.Time // no request is sent earlier, because of a Retry-After header
 
-	// fullDates is set once the server has refused a month written YYYY-MM and accepted it written
-	// YYYY-MM-01.
+	// fullDates is set once the server has accepted a month only as YYYY-MM-01.
 	fullDates atomic.Bool
 }
 
-// Get sends a GET request for a path below the root of the API, with retries. The error is an
-// [*Error].
+// Get sends a GET request for a path below the API's root, with retries. The error is an [*Error].
 func (c *Client) Get(ctx context.Context, path string, query url.Values) (*Response, error) {
 	c.prepared.Do(c.prepare)
 	address := c.URL.JoinPath(path)
@@ -124,8 +118,7 @@ func (c *Client) Get(ctx context.Context, path string, query url.Values) (*Respo
 	}
 }
 
-// acquire waits until the client may send a request, and takes a slot for it. previous is the error
-// of the attempt before, or nil.
+// acquire waits until the client may send a request, and takes a slot for it.
 func (c *Client) acquire(ctx context.Context, previous *Error) *Error {
 	var err error
 	select {
@@ -167,8 +160,7 @@ func (c *Client) heldFor() time.Duration {
 	return time.Until(c.heldUntil)
 }
 
-// attempt sends a request once and reads its response. previous is the error of the attempt before,
-// or nil.
+// attempt sends a request once and reads its response. previous is the error of the one before.
 func (c *Client) attempt(ctx context.Context, address *url.URL, path string, previous *Error) (*Response, *Error) {
 	limit := cmp.Or(c.RequestTimeout, defaultRequestTimeout)
 	attemptCtx, cancel := context.WithTimeout(ctx, limit)
@@ -224,16 +216,14 @@ func (c *Client) attempt(ctx context.Context, address *url.URL, path string, pre
 	return &Response{Header: resp.Header, Body: body, redactor: c.redactor}, nil
 }
 
-// exponential returns waits that double from first. Each varies at random by up to the fraction
-// jitter. None is longer than longest.
+// exponential returns waits that double from first to longest, and vary by the fraction jitter.
 func exponential(first, longest time.Duration, jitter float64) *backoff.ExponentialBackOff {
 	return &backoff.ExponentialBackOff{
 		InitialInterval: first, MaxInterval: time.Duration(float64(longest) / (1 + jitter)), Multiplier: 2, RandomizationFactor: jitter,
 	}
 }
 
-// jitter returns a random part of a wait, up to a tenth, so that requests that wait for the same
-// time are not sent at the same time.
+// jitter returns up to a tenth of a wait at random, so that waiting requests are not sent at once.
 func jitter(wait time.Duration) time.Duration {
 	return rand.N(wait/10 + 1) //nolint:gosec // not a secret
 }

@@ -9,8 +9,7 @@ import (
 )
 
 // Bounds of the decimals that are read. Waldur stores 20 digits, 2 of them after the point. The
-// bounds leave room for later versions, and keep a text such as 1e999999999 from becoming a number
-// with that many digits.
+// bounds keep a text such as 1e999999999 from becoming a number with that many digits.
 const (
 	maxDecimalDigits   = 40
 	maxDecimalExponent = 40
@@ -40,9 +39,7 @@ func (d Decimal) PercentOf(whole Decimal) Decimal {
 // quotientPlaces are enough for decimals within the bounds and for sums of 10^8 of them.
 const quotientPlaces = 2 + maxDecimalExponent + (maxDecimalDigits + maxDecimalExponent + 8)
 
-// UnmarshalJSONFrom reads a decimal exactly, with an exponent or without, from a JSON string, as
-// Waldur writes it, or from a JSON number. It is an error if the text is not a decimal or is out of
-// bounds.
+// UnmarshalJSONFrom reads a decimal exactly from a JSON string, as Waldur writes it, or number.
 func (d *Decimal) UnmarshalJSONFrom(decoder *jsontext.Decoder) error {
 	text, err := decoder.ReadValue()
 	if err != nil {
@@ -52,8 +49,7 @@ func (d *Decimal) UnmarshalJSONFrom(decoder *jsontext.Decoder) error {
 	return err
 }
 
-// ParseDecimal reads a decimal exactly. It is an error if the text is not a decimal, has more than
-// 40 digits, or has an exponent beyond ±40.
+// ParseDecimal reads a decimal exactly, with 40 digits and an exponent within ±40 at most.
 func ParseDecimal(text string) (Decimal, error) {
 	if len(text) <= maxDecimalText {
 		d, err := decimal.NewFromString(text)

@@ -104,15 +104,10 @@ type Error struct {
 	Types      map[string]string // with [NoRows]: names of the component types that exist without that filter
 	RetryAfter time.Duration     // from the Retry-After header, or 0
 
-	// Temporary reports that another attempt may succeed.
-	Temporary bool
-	// OutOfTime reports that there was no other attempt because the deadline of the context would
-	// have passed before it.
-	OutOfTime bool
-	// Previous is the error of the attempt before, or nil.
-	Previous *Error
-	// Err is the error of package net/http or context, or nil.
-	Err error
+	Temporary bool   // another attempt may succeed
+	OutOfTime bool   // the deadline of the context left no time for another attempt
+	Previous  *Error // of the attempt before, or nil
+	Err       error  // of package net/http or context, or nil
 }
 
 func (e *Error) Error() string { return e.Request.String() + ": " + e.Problem() }

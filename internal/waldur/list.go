@@ -22,7 +22,7 @@ const (
 	maxIdle    = 4  // passes in a row that find no row, before a reading can fail
 	maxPages   = 10_000
 
-	maxChangeWaitFactor = 32
+	maxChangeWaitFactor = 32 // of the first wait
 )
 
 // maxListBytes is the largest size of the responses whose rows are kept. Tests lower it.
@@ -68,8 +68,8 @@ func (c *Client) ListComponentUsageMonthly(ctx context.Context, q Query) (rows [
 
 // latestMonth returns this month in UTC, or last month if that has rows and this month has none
 // yet. It looks at all rows that the user may see: filters that select nothing this month must not
-// select old rows. If there are rows of a later month, this machine's clock is behind, and the
-// newest month is returned.
+// select old rows. If there are rows of a later month, this clock is behind, and that month is
+// returned.
 func (c *Client) latestMonth(ctx context.Context) (Month, error) {
 	this := MonthOf(time.Now())
 	last := this.Add(-1)
@@ -109,8 +109,7 @@ func (c *Client) noRows(ctx context.Context, q *Query, request Request) error {
 }
 
 // consumeWholeLimitPeriods replaces the consumption of the rows' month with that of the whole
-// period of each row's limit up to that month. It reads the months before, unless each period
-// begins in the rows' month.
+// period of each row's limit up to that month. It reads the months before, if any period has one.
 func (c *Client) consumeWholeLimitPeriods(ctx context.Context, q *Query, rows []*ComponentUsage, request Request) error {
 	starts, unknown := limitPeriodStarts(rows)
 	if unknown != nil {
@@ -223,8 +222,7 @@ func (r *reading) incomplete(err error, changes int) error {
 	return failed
 }
 
-// read makes passes until it has as many rows as the server counts. It fails after eight passes,
-// unless one of the last four found a row.
+// read makes passes until it has all rows, at most eight unless one of the last four found a row.
 func (r *reading) read(ctx context.Context) error {
 	r.rows, r.list, r.bytes = nil, nil, 0
 	for passes, idle := 0, 0; passes < minPasses || idle < maxIdle; passes++ {
@@ -245,8 +243,7 @@ func (r *reading) read(ctx context.Context) error {
 	return errors.New("the pages repeat some rows and leave out others, even when they are read again")
 }
 
-// serverOrders are the orders that passes request in turn. Rows that sort equally in one order
-// rarely do in another.
+// serverOrders are requested in turn. Rows that sort equally in one rarely do in another.
 var serverOrders = []string{
 	"",
 	"usage_percent,total_consumed,total_allocated,billing_period",
@@ -255,9 +252,8 @@ var serverOrders = []string{
 }
 
 // pageSize returns the page size of a pass, counted from 0. Each pass doubles the size and adds
-// one, up to the server's largest size, because larger pages have fewer borders. Then each pass
-// takes a sixteenth off, but never uses the first size again. So no border stays where it was, and
-// no pass soon repeats another.
+// one, up to the largest size, because larger pages have fewer borders. Then each takes a sixteenth
+// off, but never uses the first size again. So no border stays, and no pass soon repeats another.
 func pageSize(first, pass int) int {
 	size := first
 	for ; pass > 0 && size < MaxPageSize; pass-- {
@@ -269,8 +265,7 @@ func pageSize(first, pass int) int {
 	return size
 }
 
-// pass reads all pages once. The number of pages is calculated from the distinct rows on the first
-// page, which may be fewer than requested.
+// pass reads all pages once. Their number follows from the distinct rows on the first page.
 func (r *reading) pass(ctx context.Context) error {
 	request := pageRequest{
 		number: 1, size: pageSize(cmp.Or(r.query.PageSize, MaxPageSize), r.passes), order: serverOrders[r.passes%len(serverOrders)],
@@ -313,8 +308,7 @@ func (r *reading) pass(ctx context.Context) error {
 	return group.Wait()
 }
 
-// add adds the rows of a page. The error is a dataChangedError, or an [*Error] if the responses are
-// too large.
+// add adds the rows of a page. The error is a dataChangedError, or an [*Error] of the size.
 func (r *reading) add(p *listPage) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -54,7 +54,7 @@ func value(row *waldurtest.Row, column string) any {
 	switch {
 	case !field.IsValid(), strings.HasPrefix(column, "service_provider") && field.IsZero():
 		return nil
-	case waldur.ColumnByName(column).Kind == waldur.DecimalKind:
+	case waldur.ColumnByName(column).IsNumber && field.Kind() == reflect.String:
 		return decimal.RequireFromString(field.String()).String()
 	}
 	return field.Interface()
@@ -65,16 +65,16 @@ func compareBy(order []string, x, y func(column string) any) (c int) {
 	for _, text := range order {
 		column, descending := strings.CutPrefix(text, "-")
 		a, b := x(column), y(column)
-		switch kind := waldur.ColumnByName(column).Kind; {
+		switch limit, isLimit := a.(int32); {
 		case a == nil && b == nil:
 			continue
 		case a == nil:
 			return 1
 		case b == nil:
 			return -1
-		case kind == waldur.WholeNumberKind:
-			c = cmp.Compare(a.(int32), b.(int32))
-		case kind == waldur.DecimalKind:
+		case isLimit:
+			c = cmp.Compare(limit, b.(int32))
+		case waldur.ColumnByName(column).IsNumber:
 			c = rat(a.(string)).Cmp(rat(b.(string)))
 		default:
 			c = strings.Compare(a.(string), b.(string))

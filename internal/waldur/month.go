@@ -14,13 +14,10 @@ type Month struct {
 	count int64
 }
 
-const (
-	monthLayout    = "2006-01"
-	firstDayLayout = "2006-01-02"
-)
+const monthLayout, firstDayLayout = "2006-01", "2006-01-02"
 
-// NewMonth returns the month of a year from 1 to 9999. Months after December are in the following
-// years, as in [time.Date].
+// NewMonth returns the month of a year from 1 to 9999. Month 13 is in the next year, as in
+// [time.Date].
 func NewMonth(year int, month time.Month) Month {
 	return Month{count: int64(year)*12 + int64(month) - 1}
 }
@@ -31,9 +28,8 @@ func MonthOf(t time.Time) Month {
 	return NewMonth(t.Year(), t.Month())
 }
 
-// ParseMonth parses a month written YYYY-MM, or as its first day, YYYY-MM-01. The years are 0001 to
-// 9999, the range that the server can store. The error continues a sentence that begins with the
-// name of the setting.
+// ParseMonth parses a month written YYYY-MM, or as its first day, YYYY-MM-01, from the year 1 to
+// 9999. The error continues a sentence that begins with the name of the setting.
 func ParseMonth(text string) (Month, error) {
 	layout := monthLayout
 	if len(text) == len(firstDayLayout) {
@@ -65,16 +61,13 @@ func (m Month) InRange() bool { return m.count >= 12 && m.count < 10000*12 }
 // Add returns the month that lies n months later, or earlier if n is negative.
 func (m Month) Add(n int64) Month { return Month{count: m.count + n} }
 
-// Compare returns -1, 0 or 1 as m is before, the same as or after other. The zero Month is before
-// all others.
+// Compare returns -1, 0 or 1 as m is before, the same as or after other. The zero Month is first.
 func (m Month) Compare(other Month) int { return cmp.Compare(m.count, other.count) }
 
-// firstOf returns the first month of the period of n months that contains m. Such periods begin in
-// January.
+// firstOf returns the first month of m's period of n months. Such periods begin in January.
 func (m Month) firstOf(n int64) Month { return Month{count: m.count - m.count%n} }
 
-// String returns the month as YYYY-MM, the form of Waldur's filters. It returns "" for the zero
-// Month.
+// String returns the month as YYYY-MM, the form of Waldur's filters, or "" for the zero Month.
 func (m Month) String() string {
 	if m.IsZero() {
 		return ""

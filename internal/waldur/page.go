@@ -65,8 +65,7 @@ func (p *listPage) distinct() int {
 	return len(keys)
 }
 
-// pages returns the number of pages of the list if all have as many distinct rows as this one, and
-// 1 if this one is empty.
+// pages returns the number of pages of the list if all have as many distinct rows as this one.
 func (p *listPage) pages() int {
 	if distinct := p.distinct(); distinct > 0 {
 		return (p.count + distinct - 1) / distinct

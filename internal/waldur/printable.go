@@ -8,15 +8,13 @@ import (
 	"unicode/utf8"
 )
 
-// unprintable matches what is not safe to print. Control characters and other invisible ones can
-// change what a terminal shows. A pipeline runs lines with :: or ##[ as commands, and three
-// backticks or tildes end a code block in a comment. A colon at either end could become :: beside
-// another one.
+// unprintable matches what is not safe to print. Control and other invisible characters can change
+// what a terminal shows. A pipeline runs lines with :: or ##[ as commands, and three backticks or
+// tildes end a code block. A colon at either end could become :: beside another one.
 var unprintable = regexp.MustCompile("[\\pC\\p{Zl}\\p{Zp}]|::|##|```|~~~|^:|:$")
 
-// Printable returns a text that others wrote as one line that is safe to print in a terminal, in
-// the log of a pipeline and in a comment. A space replaces each character or sequence that is not
-// safe.
+// Printable returns a text as one line that is safe to print in a terminal, in the log of a
+// pipeline and in a comment. A space replaces each character or sequence that is not safe.
 func Printable(text string) string { return unprintable.ReplaceAllLiteralString(text, " ") }
 
 // isInvisible reports whether a character is invisible. The ASCII space counts as visible.
@@ -28,8 +26,7 @@ func trimInvisible(text string) string {
 	return strings.TrimFunc(text, func(r rune) bool { return r == ' ' || isInvisible(r) })
 }
 
-// invisibleError names the first invisible character of a text that has one. It shows no part of a
-// secret.
+// invisibleError names the first invisible character of a text, and shows no part of a secret.
 func invisibleError(text string, secret bool) error {
 	i := strings.IndexFunc(text, isInvisible)
 	before := fmt.Sprintf("%q", text[strings.LastIndex(strings.TrimRight(text[:i], "/"), "/")+1:i])

@@ -12,8 +12,7 @@ import (
 
 // Query describes the rows to return. Its fields are in the order of its steps: the filters select
 // rows, and each later step works on the rows of the step before. The zero Query selects what the
-// server returns without a filter: the current month in UTC, with all columns, in the default
-// order.
+// server does without a filter: the current month in UTC, all columns, in the default order.
 type Query struct {
 	BillingPeriod Month // this month only
 	Latest        bool  // this month, or last month if the server has no rows at all yet for this one
@@ -137,8 +136,7 @@ func (q *Query) hasMonths() bool {
 	return slices.ContainsFunc(q.filters(), func(f filter) bool { return !f.month.IsZero() })
 }
 
-// keyAndFilterColumns returns the columns that every request needs: those of the key, and those
-// that show whether the server obeyed the filters.
+// keyAndFilterColumns returns the columns of the key, and those that show that filters were obeyed.
 func (q *Query) keyAndFilterColumns() []*Column {
 	columns := slices.Clone(keyColumns)
 	for _, f := range q.filters() {
@@ -147,8 +145,7 @@ func (q *Query) keyAndFilterColumns() []*Column {
 	return columns
 }
 
-// columnsToRead returns the columns that the filters and the steps of the query need, in the API's
-// order.
+// columnsToRead returns the columns that the filters and steps need, in the API's order.
 func (q *Query) columnsToRead() []*Column {
 	if len(q.Fields) == 0 && len(q.GroupBy) == 0 {
 		return Columns
@@ -189,8 +186,7 @@ func (q *Query) keepFields(rows []*ComponentUsage) {
 var defaultColumns = columnsByName("billing_period", "offering_name", "component_name")
 
 // order returns the order of the list: the query's, then the server's default, then the columns of
-// the key or of the group. It is total, because no two rows have the same key, and no two groups
-// the same columns.
+// the key or of the group. It is total, because no two rows or groups have the same of these.
 func (q *Query) order() []Ordering {
 	last := keyColumns
 	if len(q.GroupBy) > 0 {

@@ -15,13 +15,11 @@ import (
 )
 
 const (
-	// minSecret is the number of characters of the shortest secret to remove, and of the shortest
-	// beginning of one at the end of a text, where the text may have been cut. Shorter ones occur
-	// in words.
+	// minSecret is the length of the shortest secret to remove, and of the shortest beginning of
+	// one at the end of a text that may be cut. Shorter ones occur in words.
 	minSecret = 4
 
-	// minHeaderPart is the length of the shortest part of a header to remove by itself. Shorter
-	// ones, such as Bearer, are words.
+	// minHeaderPart is the length of the shortest part of a header to remove by itself.
 	minHeaderPart = 7
 
 	// maxExcerpt is the maximum length in bytes of a server's text in an error.
@@ -43,8 +41,7 @@ type redaction struct {
 	placeholder string
 }
 
-// newRedactor returns a redactor of a token, of the values of headers and of the credentials for a
-// proxy.
+// newRedactor returns a redactor of a token, of headers and of the credentials for a proxy.
 func newRedactor(token Token, headers http.Header, proxy *url.URL) *redactor {
 	placeholders := map[string]string{} // by secret
 	add := func(placeholder string, secrets ...string) {
@@ -196,8 +193,7 @@ func (r *redactor) replace(secrets []redaction, text string) string {
 	return text
 }
 
-// excerpt returns the beginning of a server's text without secrets, on one line that is safe to
-// print.
+// excerpt returns the beginning of a server's text without secrets, on one line, safe to print.
 func (r *redactor) excerpt(text string) string {
 	text = strings.TrimSpace(text)
 	text = strings.ToValidUTF8(r.redact(text[:min(len(text), maxSource)]), "�")

@@ -36,8 +36,7 @@ type Response struct {
 	redactor *redactor
 }
 
-// Count returns the number of rows on all pages of a list, by its X-Result-Count header, which is
-// needed to tell whether the list is complete.
+// Count returns the number of rows on all pages of a list, by its X-Result-Count header.
 func (r *Response) Count() (int, *Error) {
 	value := strings.Join(slices.Compact(slices.Clone(r.Header.Values("X-Result-Count"))), ", ")
 	count, err := strconv.ParseUint(value, 10, 63)
@@ -57,8 +56,7 @@ func tooMany(request Request, cause Cause, count, limit string) *Error {
 	return &Error{Request: request, Cause: cause, Text: fmt.Sprintf("the server counts %s rows, but the limit is %s", count, limit)}
 }
 
-// readBody reads the body of a 200 response. The error is that of the connection, or an [*Error] if
-// the body cannot be used, was cut or was damaged.
+// readBody reads the body of a 200 response. The error is the connection's or an [*Error].
 func readBody(resp *http.Response, redactor *redactor) ([]byte, error) {
 	encoding := resp.Header.Get("Content-Encoding") // net/http removes a gzip that it decodes
 	if encoding != "" && !strings.EqualFold(encoding, "identity") {
@@ -139,7 +137,7 @@ func decodeError(err error, body []byte, redactor *redactor) *Error {
 	want := "a JSON object"
 	row, field := position(semantic.JSONPointer)
 	if field != "" {
-		want = ColumnByName(field).want()
+		want = ColumnByName(field).want
 	}
 	got, _ := jsontext.NewDecoder(bytes.NewReader(body[semantic.ByteOffset:])).ReadValue()
 	return badRow(row, field, fmt.Sprintf("must be %s; got %s", want, redactor.excerpt(string(got))))
@@ -152,8 +150,7 @@ func position(pointer jsontext.Pointer) (row int, field string) {
 	return row + 1, field
 }
 
-// badRow returns the error of a row that does not have the format of Waldur's API. number is its
-// position on the page, from 1.
+// badRow returns the error of a row in another format than Waldur's API has. number counts from 1.
 func badRow(number int, column, problem string) *Error {
 	return &Error{Cause: BadRow, Text: fmt.Sprintf("row %d: %s", number, strings.TrimSpace(column+" "+problem)), Column: column}
 }

@@ -32,8 +32,7 @@ type ComponentUsage struct {
 	UsagePercent        *Decimal `json:"usage_percent"`
 }
 
-// Columns are the fields of a row, in the API's order. Decoding, grouping, ordering and
-// descriptions all come from this table.
+// Columns are the fields of a row, in the API's order. All that depends on columns uses this table.
 var Columns = []*Column{
 	column("offering_uuid", required, "UUID of the offering, 32 hexadecimal digits without dashes.",
 		func(u *ComponentUsage) **string { return &u.OfferingUUID }, strings.Compare),
@@ -61,7 +60,7 @@ var Columns = []*Column{
 	column("limit_amount", nullable, "Limit of the component for **one** resource, a whole number. Null if none is set.",
 		func(u *ComponentUsage) **int32 { return &u.LimitAmount }, cmp.Compare[int32]),
 	column("limit_period", nullable, "Period that the limits hold for: `month`, `quarterly` (a calendar quarter), `annual` (a calendar year) or `total` "+
-		"(the life of a resource). Null on servers that do not set one.",
+		"(the life of a resource). Null means a month.",
 		func(u *ComponentUsage) **string { return &u.LimitPeriod }, strings.Compare),
 	column("billing_period", required, "Month, written as its first day, such as `2026-10-01`.",
 		func(u *ComponentUsage) **Month { return &u.BillingPeriod }, Month.Compare),
@@ -75,25 +74,15 @@ var Columns = []*Column{
 		func(u *ComponentUsage) **Decimal { return &u.UsagePercent }, Decimal.Cmp),
 }
 
-// Kind is the type of a column's values.
-type Kind int
-
-// The kinds of columns, each with the type that [Column.Value] returns.
-const (
-	TextKind        Kind = iota // *string
-	WholeNumberKind             // *int32
-	DecimalKind                 // *Decimal
-	MonthKind                   // *Month, written as its first day
-)
-
 // Column is a field of a [ComponentUsage].
 type Column struct {
 	Name        string // in Waldur's API
 	Description string // in Markdown
-	Kind        Kind
-	Nullable    bool // the field may be null or missing in a response
+	IsNumber    bool
+	Nullable    bool   // the field may be null or missing in a response
+	want        string // describes the values that a response may have
 
-	Value  func(*ComponentUsage) any      // a pointer of Kind's type, nil if the field is
+	Value  func(*ComponentUsage) any      // a *string, *int32, *Decimal or *Month, nil if the field is
 	IsNull func(*ComponentUsage) bool     // whether the field is nil
 	copy   func(to, from *ComponentUsage) // sets the field to the value of another row
 
@@ -102,24 +91,21 @@ type Column struct {
 	compare func(a, b *ComponentUsage, descending bool) int
 }
 
-const (
-	required = false
-	nullable = true
-)
+const required, nullable = false, true
 
 // column returns the column whose values are at field, and are ordered by compare.
 func column[T any](name string, nullable bool, description string, field func(*ComponentUsage) **T, compare func(a, b T) int) *Column {
-	kind := TextKind
+	want, isNumber := "a string", false
 	switch any(*new(T)).(type) {
 	case int32:
-		kind = WholeNumberKind
+		want, isNumber = "a whole number of 32 bits", true
 	case Decimal:
-		kind = DecimalKind
+		want, isNumber = wantDecimal, true
 	case Month:
-		kind = MonthKind
+		want = `the first day of a month such as "2026-10-01"`
 	}
 	return &Column{
-		Name: name, Description: description, Kind: kind, Nullable: nullable,
+		Name: name, Description: description, IsNumber: isNumber, Nullable: nullable, want: want,
 		Value:  func(u *ComponentUsage) any { return *field(u) },
 		IsNull: func(u *ComponentUsage) bool { return *field(u) == nil },
 		copy:   func(to, from *ComponentUsage) { *field(to) = *field(from) },
@@ -137,20 +123,6 @@ func column[T any](name string, nullable bool, description string, field func(*C
 			}
 			return compare(*x, *y)
 		},
-	}
-}
-
-// want describes the values that a response may have in the column.
-func (c *Column) want() string {
-	switch c.Kind {
-	case WholeNumberKind:
-		return "a whole number of 32 bits"
-	case DecimalKind:
-		return wantDecimal
-	case MonthKind:
-		return `the first day of a month such as "2026-10-01"`
-	default:
-		return "a string"
 	}
 }
 
@@ -222,7 +194,7 @@ type Ordering struct {
 func orderBy(columns []*Column) []Ordering {
 	order := make([]Ordering, len(columns))
 	for i, column := range columns {
-		order[i] = Ordering{Column: column, Descending: column.Kind == MonthKind}
+		order[i] = Ordering{Column: column, Descending: column.Name == "billing_period"}
 	}
 	return order
 }

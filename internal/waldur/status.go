@@ -45,14 +45,12 @@ var statusCauses = map[int]struct{ api, other Cause }{
 	http.StatusRequestHeaderFieldsTooLarge: {HeadersTooLarge, HeadersTooLarge},
 }
 
-// wantsTLS matches the texts of servers that get plain HTTP at a port for TLS: Go and Caddy, nginx,
-// Apache, and Tomcat.
+// wantsTLS matches what Go, nginx, Apache and Tomcat say to plain HTTP at a port for TLS.
 var wantsTLS = regexp.MustCompile(`(HTTP request (was sent )?to|speaking plain HTTP to|host and port requires) (an )?(HTTPS|SSL|TLS)`)
 
 const wantsTLSText = "the address begins with http, but the server speaks TLS at this port"
 
-// statusError returns the error of a response with a status other than 200. path is the path of the
-// request below the root of the API.
+// statusError returns the error of a status other than 200. path is below the root of the API.
 func (c *Client) statusError(resp *http.Response, path string) *Error {
 	if resp.StatusCode/100 == 3 && resp.Header.Get("Location") != "" {
 		return c.redirectError(resp, path)
@@ -114,8 +112,7 @@ func (c *Client) statusError(resp *http.Response, path string) *Error {
 	return failed
 }
 
-// explainLogin sets the cause of a 407 response. Its text names the methods that the proxy offers,
-// if there are any.
+// explainLogin sets the cause of a 407 response. Its text names the methods that the proxy offers.
 func (c *Client) explainLogin(failed *Error, header http.Header) {
 	var methods []string
 	for _, offer := range header.Values("Proxy-Authenticate") {
@@ -143,8 +140,7 @@ func (e *Error) refuse(refused map[string]string, redactor *redactor) {
 	e.set(FilterRefused, "the server refused "+strings.Join(problems, "; "))
 }
 
-// redirectError returns the error of a redirect. Redirects are never followed, so that the token is
-// sent only to the configured address.
+// redirectError returns the error of a redirect. The token is sent only to the configured address.
 func (c *Client) redirectError(resp *http.Response, path string) *Error {
 	failed := &Error{Cause: Redirected, Text: fmt.Sprintf("the server responded with %s, a redirect to %s",
 		c.redactor.excerpt(resp.Status), c.redactor.excerpt(resp.Header.Get("Location")))}
@@ -192,8 +188,7 @@ func parseProblem(body []byte) (detail string, problems map[string]string) {
 	return strings.TrimSpace(strings.Join(details, " ")), problems
 }
 
-// movedTo returns the address to configure if a redirect points to the same path of an API with
-// another root, otherwise "".
+// movedTo returns the address to configure if a redirect leads to the same path elsewhere, or "".
 func movedTo(location, root *url.URL, path string) string {
 	if root.Scheme == "https" && location.Scheme == "http" { // never to less security
 		return ""

@@ -10,8 +10,7 @@ import (
 	"time"
 )
 
-// Token is a secret that authenticates a user. Packages fmt, log/slog and encoding/json print a
-// placeholder.
+// Token is a secret that authenticates a user. Packages fmt, log/slog and json print a placeholder.
 type Token string
 
 const redactedToken = "(token)"
@@ -29,8 +28,7 @@ var (
 
 	apiToken = regexp.MustCompile(`^[0-9a-f]{40}$`)
 
-	// jwt is the form of a JSON Web Token (RFC 7519): three parts in base64url. The first part
-	// encodes a JSON object, which begins with `{"`.
+	// jwt is the form of a JSON Web Token (RFC 7519), whose first part encodes `{"…`.
 	jwt = regexp.MustCompile(`^ey[\w-]+\.[\w-]+\.[\w-]*$`)
 )
 
@@ -80,8 +78,7 @@ func (t Token) Kind() TokenKind {
 	return APIToken
 }
 
-// IsUsual reports whether the token has the form of one of Waldur's. An API token has 40
-// hexadecimal digits.
+// IsUsual reports whether the token has the form of one of Waldur's.
 func (t Token) IsUsual() bool { return t.Kind() != APIToken || apiToken.MatchString(string(t)) }
 
 // Expiry returns the time in a personal access token, w_<Unix time>_…, after which Waldur does not

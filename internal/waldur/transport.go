@@ -26,8 +26,7 @@ func (c *Client) newTransport() *http.Transport {
 	// The context of a request does not end its dial and handshake. These limits do.
 	timeout := min(cmp.Or(c.RequestTimeout, defaultRequestTimeout), 24*time.Hour)
 	dialer := newDialer(timeout)
-	// HTTP/1.1 only: few requests at a time gain nothing from HTTP/2, whose connections can be dead
-	// for longer than all retries last.
+	// HTTP/1.1 only: few requests gain nothing from HTTP/2, whose dead connections outlive retries.
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
 	transport := &http.Transport{
@@ -61,8 +60,7 @@ func (c *Client) newTransport() *http.Transport {
 const maxDialTime = 10 * time.Second
 
 // newDialer returns a dialer for requests with a time limit. Package net divides the limit of a
-// dial among the addresses of a host, because the first may not respond, and gives each at least 2
-// seconds.
+// dial among the addresses of a host, and gives each at least 2 seconds.
 func newDialer(timeout time.Duration) *net.Dialer {
 	return &net.Dialer{Timeout: min(timeout*2/3, maxDialTime)}
 }
@@ -178,8 +176,7 @@ func (c *Client) connectionError(err error, reached *progress) *Error {
 	return failed
 }
 
-// socksCause returns the cause of an error of a SOCKS proxy, from the words of package net/http,
-// and whether it is temporary.
+// socksCause returns the cause of a SOCKS proxy's error, by its text, and whether it is temporary.
 func socksCause(text string) (cause Cause, temporary bool) {
 	switch {
 	case strings.Contains(text, "auth") || strings.Contains(text, "password"):
