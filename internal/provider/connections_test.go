@@ -51,7 +51,11 @@ func TestConnectionErrors(t *testing.T) {
 func TestAProxyVariableThatIsNoURL(t *testing.T) {
 	t.Setenv("HTTPS_PROXY", "http://bot:s3c%ret@proxy.example:3128")
 	arguments := map[string]tftypes.Value{"url": text("https://waldur.example.com"), "token": text(waldurtest.Token)}
-	diags := newProtocolClient(t).configure(arguments)
+	c := newProtocolClient(t)
+	if diags := c.configure(arguments); len(diags) > 0 {
+		t.Errorf("without a read: %s", describe(diags))
+	}
+	_, diags := c.read(t.Context(), nil)
 	if !reported(diags, tfprotov6.DiagnosticSeverityError, "", "Invalid Proxy Variable: The environment variable HTTPS_PROXY is not the URL of a proxy.", "NO_PROXY") || strings.Contains(describe(diags), "s3c") {
 		t.Errorf("got %s", describe(diags))
 	}

@@ -41,7 +41,7 @@ type connection struct {
 	// renewToken says where the token came from and how to replace it.
 	renewToken string
 
-	// missing holds the errors of reads without a login. A provider that reads nothing needs none.
+	// missing holds the errors of reads without a login, or with one in the environment that is wrong.
 	missing diag.Diagnostics
 }
 
@@ -66,11 +66,11 @@ func (m *providerModel) login(c *connection, diags *diag.Diagnostics) {
 			c.keepTokenVariable(diags)
 		}
 	case !m.Profile.IsNull():
-		c.useProfile(m.Profile.ValueString(), "the argument profile in the provider block", diags)
+		c.useProfile(m.Profile.ValueString(), profileArgument, diags)
 	case isSet(profileVariable):
 		c.useProfile(strings.TrimSpace(os.Getenv(profileVariable)), "the environment variable "+profileVariable, diags)
 	default:
-		c.useProfile(defaultProfile, "", diags)
+		c.useProfile(defaultProfile, "the profile, or set "+urlVariable+" and "+tokenVariable, diags)
 	}
 	if c.client.Token != "" && !c.client.Token.IsUsual() {
 		c.renewToken += " That token does not look like one of Waldur's (40 hexadecimal digits, w_… or a JWT), so it may be incomplete."
@@ -89,20 +89,22 @@ func (c *connection) keepTokenVariable(diags *diag.Diagnostics) {
 		"the token is for the server in url, unset %s.", tokenVariable, urlVariable, c.client.URL, urlVariable))
 }
 
-// useProfile takes the address and the token from a profile that source names. Without a source,
-// only reads fail, because the user did not name the profile.
+const profileArgument = "the argument profile in the provider block"
+
+// useProfile takes the address and the token from a profile that source names.
 func (c *connection) useProfile(name, source string, diags *diag.Diagnostics) {
 	p, err := readProfile(name)
-	switch {
-	case err != nil && source != "":
-		diags.AddAttributeError(path.Root("profile"), "Unusable Waldur Profile", sentence(err.Error())+"\n\nCorrect "+source+", or log in with waldur-cli.")
-		return
-	case errors.Is(err, errNoProfile):
-		c.missing.AddError("Missing Waldur Address and Token", sentence("the Waldur address and token are not set, and "+err.Error())+"\n\n"+
-			adviseMissing(setLogin, tokenVariable, urlVariable))
-		return
-	case err != nil:
-		c.missing.AddError("Unusable Waldur Profile", sentence(err.Error())+"\n\nCorrect the profile. "+setLogin)
+	if err != nil {
+		problem := sentence(err.Error()) + "\n\nCorrect " + source + ", or log in with waldur-cli."
+		switch {
+		case source == profileArgument:
+			diags.AddAttributeError(path.Root("profile"), "Unusable Waldur Profile", problem)
+		case name == defaultProfile && errors.Is(err, errNoProfile):
+			c.missing.AddError("Missing Waldur Address and Token", sentence("the Waldur address and token are not set, and "+err.Error())+"\n\n"+
+				adviseMissing(setLogin, tokenVariable, urlVariable))
+		default:
+			c.missing.AddError("Unusable Waldur Profile", problem)
+		}
 		return
 	}
 	c.client.URL, c.client.Token = p.URL, p.Token
@@ -146,7 +148,7 @@ func setting[T any](argument types.String, name, variable, title string, parse f
 	}
 	value, err := parse(os.Getenv(variable))
 	if err != nil {
-		diags.AddAttributeError(path.Root(name), "Invalid Value for "+variable, fmt.Sprintf("The environment variable %s %s.", variable, err))
+		c.missing.AddError("Invalid Value for "+variable, fmt.Sprintf("The environment variable %s %s.", variable, err))
 	}
 	return value
 }

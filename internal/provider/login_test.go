@@ -95,7 +95,8 @@ func TestOneSourceGivesAddressAndToken(t *testing.T) {
 		"an empty profile":    {arguments: values{"profile": ""}, at: "profile", parts: []string{"profile must be the name of a profile that waldur-cli saved; to use none, leave it out or set it to null."}},
 		"a blank profile":     {arguments: values{"profile": " "}, at: "profile", parts: []string{"leave it out or set it to null"}},
 		"an unknown argument": {arguments: values{"profile": "nroth"}, at: "profile", parts: []string{`Unusable Waldur Profile: The profile "nroth" is not saved in ` + file + ", which has these profiles (3): [\"default\" \"north\" \"south\"].", "Correct the argument profile"}},
-		"an unknown variable": {env: values{profileVariable: "nroth"}, at: "profile", parts: []string{`The profile "nroth" is not saved in ` + file, "Correct the environment variable WALDUR_PROFILE"}},
+		"an unknown variable": {env: values{profileVariable: "nroth"}, parts: []string{`Unusable Waldur Profile: The profile "nroth" is not saved in ` + file, "Correct the environment variable WALDUR_PROFILE"}},
+		"a bad variable":      {env: values{urlVariable: "waldur.example.com", tokenVariable: "c0ffee"}, parts: []string{"The environment variable WALDUR_API_URL must begin with https://"}},
 		"an unknown capital":  {arguments: values{"profile": "North"}, at: "profile", parts: []string{`"North" is not saved`}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -183,7 +184,7 @@ func TestBrokenProfiles(t *testing.T) {
 				t.Errorf("without argument: got %s", describe(diags))
 			}
 			_, byDefault := c.read(t.Context(), nil)
-			if !reported(byDefault, tfprotov6.DiagnosticSeverityError, "", part, "waldur-cli login", urlVariable, tokenVariable) || !strings.Contains(describe(byDefault), file) {
+			if !reported(byDefault, tfprotov6.DiagnosticSeverityError, "", part, urlVariable, tokenVariable) || !strings.Contains(describe(byDefault), file) {
 				t.Errorf("by default: want %q, got %s", part, describe(byDefault))
 			}
 			for _, diags := range [][]*tfprotov6.Diagnostic{byArgument, byDefault} {

@@ -122,7 +122,7 @@ func (p *waldurProvider) Configure(ctx context.Context, req provider.ConfigureRe
 	if client.URL != nil {
 		proxy, err := waldur.ProxyFromEnvironment(client.URL)
 		if err != nil {
-			diags.AddError("Invalid Proxy Variable", sentence(err.Error())+"\n\nCorrect it. If Waldur needs no proxy, add its host to NO_PROXY.")
+			c.missing.AddError("Invalid Proxy Variable", sentence(err.Error())+"\n\nCorrect it. If Waldur needs no proxy, add its host to NO_PROXY.")
 		}
 		client.Proxy = proxy
 		warnOfTransport(client, diags)

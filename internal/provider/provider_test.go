@@ -51,7 +51,6 @@ func TestProviderArguments(t *testing.T) {
 		"no url":                          {env: map[string]string{tokenVariable: goodToken}}, // an error of reads
 		"no token":                        {env: map[string]string{urlVariable: goodURL}},
 		"empty url":                       {arguments: with("url", text("")), errorAt: "url", parts: []string{"must not be empty"}},
-		"bad url in the environment":      {env: map[string]string{urlVariable: "waldur.example.com", tokenVariable: goodToken}, errorAt: "url", parts: []string{"environment variable " + urlVariable + " must begin with https://"}},
 		"unknown url":                     {arguments: with("url", unknown), errorAt: "url", parts: []string{"known only after apply", urlVariable}},
 		"unknown token":                   {arguments: with("token", unknown), errorAt: "token", parts: []string{"known only after apply", tokenVariable}},
 		"unknown ca_cert_pem":             {arguments: with("ca_cert_pem", unknown), errorAt: "ca_cert_pem", parts: []string{"known only after apply"}},
