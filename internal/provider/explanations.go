@@ -93,7 +93,7 @@ var explanations = map[waldur.Cause]explanation{
 		"says, such as a client certificate (client_cert_pem in the provider block). " + checkGateway},
 	waldur.HeadersTooLarge: {"Request Headers Too Large", "The server, or a proxy in front of it, does not accept so many bytes of headers. Use a shorter " +
 		"token, such as a personal access token, or shorter headers in the provider block. Or ask the operator to allow more."},
-	waldur.HTMLPage: {"HTML Page Instead of Waldur API", "This may be a web front end, which returns a page for any address, or a gateway. " + checkGateway},
+	waldur.HTMLPage: {"HTML Page Instead of Waldur API", "This may be a page of the web interface, whose path must be left out, or a gateway. " + checkGateway},
 
 	waldur.Moved: {"Redirect Not Followed", notSentThere + "If Waldur has moved there, set {url} to \"{address}\"."},
 	waldur.RedirectLoop: {"Redirect to Itself", "The server redirects to the address that was requested. If TLS ends at a proxy, let that set the header " +

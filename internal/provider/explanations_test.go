@@ -163,7 +163,7 @@ func TestEveryCauseIsExplained(t *testing.T) {
 		waldur.PageNotFound:    {"Waldur Usage Endpoint Not Found", "The address is wrong, or Waldur is older", "page of the web interface", url},
 		waldur.HostRefused:     {"Request Refused Before Waldur", "does not come from Waldur's API", "ALLOWED_HOSTS", "client_cert_pem", url, gateway},
 		waldur.HeadersTooLarge: {"Request Headers Too Large", "shorter token", "operator"},
-		waldur.HTMLPage:        {"HTML Page Instead of Waldur API", "web front end", url, gateway},
+		waldur.HTMLPage:        {"HTML Page Instead of Waldur API", "web interface", url, gateway},
 
 		waldur.Moved:            {"Redirect Not Followed", "The token was not sent to the new address. If Waldur has moved there, set url in the provider block to \"https://new.example.com\"."},
 		waldur.RedirectLoop:     {"Redirect to Itself", "X-Forwarded-Proto", "slash", "cookies"},

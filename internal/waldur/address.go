@@ -3,7 +3,6 @@ package waldur
 import (
 	"cmp"
 	"errors"
-	"fmt"
 	"net"
 	"net/netip"
 	"net/url"
@@ -18,13 +17,8 @@ import (
 // componentUsageMonthlyPath is relative to the root of the API. Waldur has it since 8.0.8.
 const componentUsageMonthlyPath = "marketplace-component-usage-monthly/"
 
-var (
-	// webPage is in the path of some pages of Waldur's web interface.
-	webPage = regexp.MustCompile(`/(profile|(organizations|projects)/[0-9a-f]{32})(/|$)`)
-
-	// bareIPv6 is the beginning of an address with an IPv6 address that is not in brackets.
-	bareIPv6 = regexp.MustCompile(`^([A-Za-z]+://)?[[:xdigit:]]*:[[:xdigit:]]*:`)
-)
+// bareIPv6 is the beginning of an address with an IPv6 address that is not in brackets.
+var bareIPv6 = regexp.MustCompile(`^([A-Za-z]+://)?[[:xdigit:]]*:[[:xdigit:]]*:`)
 
 // ParseURL parses the address of a Waldur server and returns the root of its API. The address may
 // end in "/", "/api" or the path of the endpoint, and may have a path prefix and surrounding white
@@ -56,8 +50,6 @@ func ParseURL(address string) (*url.URL, error) {
 		return nil, errors.New("has no valid host; write it like https://waldur.example.com")
 	case portErr != nil || port == 0:
 		return nil, errors.New("has a port that is not between 1 and 65535")
-	case webPage.MatchString(u.Path):
-		return nil, fmt.Errorf("is the address of a page of Waldur's web interface; leave out %s and what follows", webPage.FindString(u.Path))
 	case strings.ContainsAny(address, "?#"):
 		return nil, errors.New("must not have a query or a fragment (the part after ? or #), as in the address of a page of Waldur's web interface")
 	}
