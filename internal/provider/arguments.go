@@ -15,12 +15,16 @@ import (
 
 	"github.com/agext/levenshtein"
 	"github.com/google/uuid"
+	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"terraform-provider-waldur/internal/waldur"
 )
+
+// isKnown reports whether an argument is set to a known value.
+func isKnown(argument attr.Value) bool { return !argument.IsNull() && !argument.IsUnknown() }
 
 // parseArgument returns the parsed value of an argument, or the zero value if it is null or
 // unknown.

@@ -24,9 +24,6 @@ func (undescribed) Description(context.Context) string { return "" }
 
 func (undescribed) MarkdownDescription(context.Context) string { return "" }
 
-// isKnown reports whether an argument is set to a known value.
-func isKnown(argument attr.Value) bool { return !argument.IsNull() && !argument.IsUnknown() }
-
 // acceptedBy returns a validator of a string, or of a list or set of strings, that parse accepts. A
 // set must not be empty. An error of parse continues a sentence that begins with the argument's
 // name.
