@@ -27,7 +27,7 @@ import (
 func isKnown(argument attr.Value) bool { return !argument.IsNull() && !argument.IsUnknown() }
 
 // parseArgument returns the parsed value of an argument, or the zero value if it is null or
-// unknown.
+// unknown. An error is reported at the argument.
 func parseArgument[T any](argument types.String, at path.Path, parse func(string) (T, error), diags *diag.Diagnostics) (value T) {
 	if !isKnown(argument) {
 		return value

@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -70,7 +71,7 @@ func (d *componentUsageMonthlyDataSource) Schema(_ context.Context, _ datasource
 		MarkdownDescription: "Reads monthly usage and allocation, as Waldur sums it up: every row that the token's user may see, exactly, in a stable order.",
 		Attributes: map[string]schema.Attribute{
 			"billing_period": optionalString("Month to read, as `YYYY-MM` or `YYYY-MM-01`, in UTC. `\"latest\"` is the current month, or last month while "+
-				"there are no rows at all for the current one. Conflicts with `start` and `end`. Default: the current month.", acceptedBy(parseBillingPeriod)),
+				"that has no rows at all. Conflicts with `start` and `end`. Default, without these: the current month.", acceptedBy(parseBillingPeriod)),
 			"start":         optionalString("First month to read, as `YYYY-MM` or `YYYY-MM-01`. Without `end`, all later months are read.", month),
 			"end":           optionalString("Last month to read, as `YYYY-MM` or `YYYY-MM-01`. Without `start`, all earlier months are read.", month),
 			"offering_uuid": optionalString("UUID of the offering to read, with or without dashes. The address of the offering's page in Waldur has it.", id),
@@ -97,8 +98,8 @@ func (d *componentUsageMonthlyDataSource) Schema(_ context.Context, _ datasource
 			"min_usage_percent": optionalNumber("Keep only rows with at least this `usage_percent`: `80` means 80 %. Rows without a percentage are left out. "+
 				"The value is rounded to ten decimal places, so that `0.6 * 100` means 60.", numberValidator[waldur.Decimal]{parse: parsePercent}),
 			"order_by": schema.ListAttribute{
-				MarkdownDescription: "Columns to order `summaries` by. `-` before a name means descending. Nulls come last. Text is ordered by code points. " +
-					"Ties, and all rows by default: newest month first, then `offering_name`, `component_name`, `offering_uuid`, `component_type`.",
+				MarkdownDescription: "Columns to order `summaries` by. `-` before a name means descending. Nulls always come last. Text is ordered by code " +
+					"points. Ties, and all rows by default: newest month first, then `offering_name`, `component_name`, `offering_uuid`, `component_type`.",
 				Optional: true, ElementType: types.StringType, Validators: []validator.List{acceptedBy(parseOrdering)},
 			},
 			"limit": optionalNumber("Maximum number of rows to return: the first ones by `order_by`.", wholeNumberBetween(1, math.MaxInt32)),
@@ -121,7 +122,7 @@ func (d *componentUsageMonthlyDataSource) Schema(_ context.Context, _ datasource
 		},
 		Blocks: map[string]schema.Block{
 			"timeouts": schema.SingleNestedBlock{Attributes: map[string]schema.Attribute{
-				"read": optionalString("Time limit of the whole read, with all pages and retries. Default: `\"5m\"`.", acceptedBy(parseDuration)),
+				"read": optionalString("Time limit of the whole read, as a duration such as `\"30s\"`. Default: `\"5m\"`.", acceptedBy(parseDuration)),
 			}},
 		},
 	}
@@ -160,7 +161,7 @@ func (m *componentUsageMonthlyModel) validate(ctx context.Context, diags *diag.D
 			addConflict(diags, "billing_period", name, "Set billing_period for one month, or start and end for several.")
 		}
 		if m.UsagePeriod.ValueString() == wholeLimitPeriod {
-			addConflict(diags, "usage_period", name, "usage_period = \"limit_period\" adds earlier months by itself. Set billing_period to the last one.")
+			addConflict(diags, "usage_period", name, "usage_period = \"limit_period\" adds earlier months by itself. Instead, set billing_period to the last.")
 		}
 	}
 	start, startErr := waldur.ParseMonth(m.Start.ValueString())
@@ -241,10 +242,10 @@ func (d *componentUsageMonthlyDataSource) Read(ctx context.Context, req datasour
 
 // readTimeout returns the time limit of the whole read.
 func (m *componentUsageMonthlyModel) readTimeout(diags *diag.Diagnostics) time.Duration {
-	if m.Timeouts == nil || m.Timeouts.Read.IsNull() {
+	if m.Timeouts == nil {
 		return defaultReadTimeout
 	}
-	return parseArgument(m.Timeouts.Read, path.Root("timeouts").AtName("read"), parseDuration, diags)
+	return cmp.Or(parseArgument(m.Timeouts.Read, path.Root("timeouts").AtName("read"), parseDuration, diags), defaultReadTimeout)
 }
 
 // query returns the query for the arguments.

@@ -209,7 +209,7 @@ func TestReadErrors(t *testing.T) {
 		"a limit period": {fault: waldurtest.EditRows(setField("limit_period", "weekly")), arguments: arguments{"usage_period": text("limit_period")},
 			parts: []string{`Unknown Limit Period: `, `has the limit_period "weekly"`, "Leave out usage_period"}},
 		"a wrong count":    {fault: waldurtest.SetHeader("X-Result-Count", "11"), parts: []string{"Incomplete List from Waldur: Received 10 rows; the server counts 11 (passes: 8,", "narrow the filters"}},
-		"a hanging server": {fault: waldurtest.Hang(), arguments: arguments{"timeouts": timeoutsBlock("300ms")}, parts: []string{"Read from Waldur Timed Out: No response came in time."}},
+		"a hanging server": {fault: waldurtest.Hang(), arguments: arguments{"timeouts": timeoutsBlock("300ms")}, parts: []string{"Read from Waldur Timed Out: No complete response came in time."}},
 		"a hasty provider": {fault: waldurtest.Hang(), provider: arguments{"request_timeout": text("300ms")}, parts: []string{"Request to Waldur Timed Out: No complete response within 300ms.", "request_timeout"}},
 		"too many rows":    {fault: waldurtest.SetHeader("X-Result-Count", "1000000000"), arguments: arguments{"page_size": tftypes.NewValue(tftypes.Number, 300)}, parts: []string{"Too Many Rows to Read: "}},
 	} {

@@ -1,9 +1,11 @@
 package provider
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -38,11 +40,12 @@ type explanation struct{ title, advice string }
 // explanations has all causes of failed reads. What depends on more than the cause is in advise.
 var explanations = map[waldur.Cause]explanation{
 	waldur.Canceled:     {"Read from Waldur Canceled", "Run the command again."},
-	waldur.ReadTimedOut: {"Read from Waldur Timed Out", timeLimit + "If the server is slow, raise it, as in timeouts { read = \"15m\" }. Or read less."},
+	waldur.ReadTimedOut: {"Read from Waldur Timed Out", timeLimit + "If the server is slow, raise it, as in timeouts { read = \"15m\" }. " + readLess},
 	waldur.NotSent: {"Read from Waldur Timed Out", timeLimit + "All data blocks of a provider block share 4 requests at a time, and the limit includes the " +
 		"wait for the others: raise timeouts.read, or lower Terraform's -parallelism."},
-	waldur.HeldBack:        {"Read from Waldur Timed Out", "Run the command again after that time, or raise timeouts.read (now {timeout})."},
-	waldur.RequestTimedOut: {"Request to Waldur Timed Out", checkRunning + " If the server is slow, raise request_timeout, or lower page_size."},
+	waldur.HeldBack: {"Read from Waldur Timed Out", "Run the command again after that time, or raise timeouts.read (now {timeout})."},
+	waldur.RequestTimedOut: {"Request to Waldur Timed Out", checkRunning + " If the server is slow, raise request_timeout in the provider block, or " +
+		"lower page_size."},
 
 	waldur.ConnectionFailed: {"Cannot Connect to Waldur", checkRunning},
 	waldur.UnknownHost:      {"Cannot Connect to Waldur", "No server has this name: check the host in {url}. If only a VPN knows it, connect to that first."},
@@ -61,7 +64,7 @@ var explanations = map[waldur.Cause]explanation{
 	waldur.NoTLS:          {"Wrong Scheme in Waldur Address", "Check the port in {url}. Or begin the address with http, which sends the token unencrypted."},
 	waldur.WantsTLS:       {"Wrong Scheme in Waldur Address", "Begin {url} with https, or correct its port."},
 	waldur.TLSInterrupted: {"TLS Handshake Interrupted", "The server may not speak TLS here, or an old firewall cut it off. " + troubles + checkRunning},
-	waldur.TLSUnusable:    {"TLS Handshake Failed", "The provider does not accept the server's TLS or certificate. " + troubles + "Or ask the operator."},
+	waldur.TLSUnusable:    {"TLS Handshake Failed", "The provider does not accept the server's TLS or certificate. " + troubles + "Or ask its operator."},
 	waldur.TLSRefused: {"TLS Handshake Refused by Server", "The server, or a gateway in front of it, may require a client certificate that it trusts: check " +
 		"client_cert_pem and client_key_pem in the provider block. Or it does not know the host in the address, or accepts only other versions of TLS."},
 	waldur.WrongHost:   {untrusted, "The certificate is for another host. Correct {url}, or ask the operator for a certificate that names this host."},
@@ -80,7 +83,7 @@ var explanations = map[waldur.Cause]explanation{
 		"organization of the offerings, or of staff."},
 	waldur.BadRequest:    {"Request Refused by Waldur", notSupported},
 	waldur.NotFound:      {noEndpoint, "Either Waldur is older than 8.0.8, the first version with this endpoint, or the address is wrong. " + checkURL},
-	waldur.RateLimited:   {"Rate Limited by Waldur", "Run the command again later{, or raise max_retries, or read less: narrow the filters}."},
+	waldur.RateLimited:   {"Rate Limited by Waldur", "Run the command again later{, or raise max_retries in the provider block, or narrow the filters}."},
 	waldur.StatusTimeout: {"Request to Waldur Timed Out", "Run the command again later{, or lower page_size}."},
 	waldur.ServerError: {"Waldur Server Error", "The server, or a proxy in front of it, failed. Run the command again later{, or ask the operator of the " +
 		"Waldur server. If large pages time out, lower page_size}."},
@@ -93,7 +96,8 @@ var explanations = map[waldur.Cause]explanation{
 		"says, such as a client certificate (client_cert_pem in the provider block). " + checkGateway},
 	waldur.HeadersTooLarge: {"Request Headers Too Large", "The server, or a proxy in front of it, does not accept so many bytes of headers. Use a shorter " +
 		"token, such as a personal access token, or shorter headers in the provider block. Or ask the operator to allow more."},
-	waldur.HTMLPage: {"HTML Page Instead of Waldur API", "This may be a page of the web interface, whose path must be left out, or a gateway. " + checkGateway},
+	waldur.HTMLPage: {"HTML Page Instead of Waldur API", "The address may be that of a page of the web interface: leave out its path. " +
+		"Or a gateway responded. " + checkGateway},
 
 	waldur.Moved: {"Redirect Not Followed", notSentThere + "If Waldur has moved there, set {url} to \"{address}\"."},
 	waldur.RedirectLoop: {"Redirect to Itself", "The server redirects to the address that was requested. If TLS ends at a proxy, let that set the header " +
@@ -101,7 +105,8 @@ var explanations = map[waldur.Cause]explanation{
 	waldur.Redirected: {"Redirect Not Followed", notSentThere + "That address is not the Waldur API; it may be a login page. " + checkGateway},
 	waldur.NotHTTP: {"Unreadable Response from Waldur", "The provider speaks HTTP/1.1. The server, or a proxy in front of it, responds with something else, " +
 		"or with headers that the provider does not accept. " + checkURL},
-	waldur.ResponseCut:      {"Incomplete Response from Waldur", "Run the command again. If it fails again, check the proxies, or lower page_size."},
+	waldur.ResponseCut: {"Incomplete Response from Waldur", "Run the command again. If it fails again, check the proxy or load balancer in front of Waldur, " +
+		"or lower page_size."},
 	waldur.ResponseTooLarge: {"Response from Waldur Too Large", "A page of 300 rows usually has 200 KB. Lower page_size, or leave out columns with fields."},
 	waldur.BadEncoding: {"Response in Unusable Encoding", "The provider requests JSON that is plain or compressed with gzip. A proxy may have changed the " +
 		"body or the Content-Encoding header. " + checkURL},
@@ -154,7 +159,7 @@ func (f *readFailure) report(err error, diags *diag.Diagnostics) {
 // reportFilters reports parameters that the server refused, each at its argument if that is set.
 func (f *readFailure) reportFilters(failed *waldur.Error, request string, diags *diag.Diagnostics) {
 	for _, parameter := range slices.Sorted(maps.Keys(failed.Refused)) {
-		argument := strings.Replace(parameter, "field", "fields", 1)
+		argument := cmp.Or(map[string]string{"field": "fields"}[parameter], parameter)
 		problem := sentence(fmt.Sprintf("the server refused the value of %s: %q", argument, failed.Refused[parameter]))
 		if f.isSet(argument) {
 			diags.AddAttributeError(path.Root(argument), "Filter Refused by Waldur", problem+"\n\nCorrect the argument, or leave it out.\n\n"+request)
@@ -184,7 +189,7 @@ func (f *readFailure) advise(failed *waldur.Error) string {
 		}
 	case waldur.Moved, waldur.Redirected, waldur.WantsTLS:
 		if isUnencrypted(f.connection.client.URL) {
-			advice += " The token was sent without encryption: anyone on the network path could read it, so replace it."
+			advice += " This request sent the token without encryption: anyone on the network path could read it, so replace it."
 		}
 	case waldur.Forbidden:
 		if strings.Contains(failed.Detail, "active session") {
@@ -199,15 +204,12 @@ func (f *readFailure) advise(failed *waldur.Error) string {
 	if failed.OutOfTime {
 		advice += fmt.Sprintf(" The read had no time left for another attempt: raise timeouts.read (now %s).", f.timeout)
 	}
-	proxy := ""
-	if f.connection.client.Proxy != nil {
-		proxy = f.connection.client.Proxy.Host
-	}
+	proxy := cmp.Or(f.connection.client.Proxy, &url.URL{}).Host
 	return strings.NewReplacer("{url}", f.connection.urlSource, "{timeout}", f.timeout.String(), "{proxy}", proxy, "{address}", failed.Address).Replace(advice)
 }
 
 // adviseWait completes "again later{, or …}". If the server asked to wait for longer than the
-// provider waits, or the read had no time to wait, nothing but waiting helps.
+// provider waits, or the read had no time to wait, the other advice does not help.
 func adviseWait(advice string, failed *waldur.Error) string {
 	before, rest, found := strings.Cut(advice, "again later{")
 	if !found {
@@ -269,7 +271,7 @@ func (f *readFailure) adviseNoRows(failed *waldur.Error, now time.Time) string {
 	case first.Compare(this) > 0:
 		return fmt.Sprintf("%s is in the future: this month is %s in UTC.", first, this)
 	case first == this && now.UTC().Day() == 1 && !f.query.Latest:
-		reasons = append(reasons, "Waldur sums up usage once a day, so the first day of a month has no rows until then. \"latest\" then reads last month.")
+		reasons = append(reasons, "Waldur sums up usage once a day, so the first day of a month has no rows until then: use billing_period = \"latest\".")
 	case !last.IsZero() && last.Compare(this) < 0:
 		reasons = append(reasons, "Waldur has no rows for the months before its upgrade to 8.0.8, unless its operator has rebuilt them.")
 	}

@@ -41,7 +41,7 @@ type connection struct {
 	// renewToken says where the token came from and how to replace it.
 	renewToken string
 
-	// missing holds the errors of reads without a login, or with one in the environment that is wrong.
+	// missing holds the errors of reads without a usable login or proxy variable.
 	missing diag.Diagnostics
 }
 
@@ -70,7 +70,7 @@ func (m *providerModel) login(c *connection, diags *diag.Diagnostics) {
 	case isSet(profileVariable):
 		c.useProfile(strings.TrimSpace(os.Getenv(profileVariable)), "the environment variable "+profileVariable, diags)
 	default:
-		c.useProfile(defaultProfile, "the profile, or set "+urlVariable+" and "+tokenVariable, diags)
+		c.useProfile(defaultProfile, "set "+urlVariable+" and "+tokenVariable, diags)
 	}
 	if c.client.Token != "" && !c.client.Token.IsUsual() {
 		c.renewToken += " That token does not look like one of Waldur's (40 hexadecimal digits, w_… or a JWT), so it may be incomplete."
@@ -84,9 +84,13 @@ func (c *connection) keepTokenVariable(diags *diag.Diagnostics) {
 	if c.client.URL == nil || c.client.Token == "" || !isSet(urlVariable) || err == nil && own.String() == c.client.URL.String() {
 		return
 	}
+	other := fmt.Sprintf("is %s", own)
+	if err != nil {
+		other = err.Error()
+	}
 	diags.AddAttributeError(path.Root("url"), "Token for Another Waldur Server", fmt.Sprintf("The token in the environment variable %s belongs to the "+
-		"server in %s, which is not %s, so it was not sent there.\n\nSet token beside url in the provider block, or set profile in place of url. If "+
-		"the token is for the server in url, unset %s.", tokenVariable, urlVariable, c.client.URL, urlVariable))
+		"server in %s, so it was not sent to the one in url. The address in url is %s; %s %s.\n\nSet token beside url in the provider block, or set "+
+		"profile in place of url. If the token is for the server in url, unset %[2]s.", tokenVariable, urlVariable, c.client.URL, urlVariable, other))
 }
 
 const profileArgument = "the argument profile in the provider block"
@@ -95,7 +99,7 @@ const profileArgument = "the argument profile in the provider block"
 func (c *connection) useProfile(name, source string, diags *diag.Diagnostics) {
 	p, err := readProfile(name)
 	if err != nil {
-		problem := sentence(err.Error()) + "\n\nCorrect " + source + ", or log in with waldur-cli."
+		problem := sentence(err.Error()) + "\n\nCorrect that file, or " + source + ". Or log in with waldur-cli."
 		switch {
 		case source == profileArgument:
 			diags.AddAttributeError(path.Root("profile"), "Unusable Waldur Profile", problem)
@@ -117,7 +121,7 @@ func (c *connection) useProfile(name, source string, diags *diag.Diagnostics) {
 }
 
 const setLogin = "Log in with waldur-cli login, which saves the profile " + defaultProfile + ". Or set the environment variables " + urlVariable + " and " +
-	"" + tokenVariable + ", or url and token in the provider block."
+	tokenVariable + ", or url and token in the provider block."
 
 // adviseMissing completes the advice for the values of variables that are not set.
 func adviseMissing(advice string, variables ...string) string {
@@ -208,33 +212,31 @@ func readProfile(name string) (*profile, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the profile %.60q cannot be read: %w", name, err)
 	}
-	var content struct{ Profiles map[string]toml.Primitive }
-	meta, err := toml.Decode(string(text), &content)
-	if err != nil {
-		problem := "has no tables of profiles"
+	var content map[string]any // whose keys are case-sensitive, unlike those of structs
+	if err := toml.Unmarshal(text, &content); err != nil {
+		problem := "cannot be read"
 		if syntax, ok := errors.AsType[toml.ParseError](err); ok {
 			problem = fmt.Sprintf("is not valid TOML in line %d", syntax.Position.Line)
 		}
 		return nil, fmt.Errorf("the profile %.60q cannot be read: %s %s", name, file, problem)
 	}
-	saved, known := content.Profiles[name]
-	if !known {
-		names := slices.Sorted(maps.Keys(content.Profiles))
+	profiles, _ := content["profiles"].(map[string]any)
+	if profiles[name] == nil {
+		names := slices.Sorted(maps.Keys(profiles))
 		some := waldur.Printable(fmt.Sprintf("%.60q", names[:min(len(names), 10)]))
 		return nil, fmt.Errorf("the profile %.60q %w in %s, which has these profiles (%d): %s", name, errNoProfile, file, len(names), some)
 	}
-	var values struct {
-		URL   string `toml:"api_url"`
-		Token string
-	}
 	p := &profile{Name: name, File: file, Others: exposure(file, info)}
-	if meta.PrimitiveDecode(saved, &values) != nil {
+	values, _ := profiles[name].(map[string]any)
+	address, hasURL := values["api_url"].(string)
+	token, hasToken := values["token"].(string)
+	if !hasURL || !hasToken {
 		return nil, fmt.Errorf("the %s cannot be used: it must be a table with the texts api_url and token", p)
 	}
-	if p.URL, err = waldur.ParseURL(values.URL); err != nil {
+	if p.URL, err = waldur.ParseURL(address); err != nil {
 		return nil, fmt.Errorf("the %s cannot be used: its api_url %w", p, err)
 	}
-	if p.Token, err = waldur.ParseToken(values.Token); err != nil {
+	if p.Token, err = waldur.ParseToken(token); err != nil {
 		return nil, fmt.Errorf("the %s cannot be used: its token %w", p, err)
 	}
 	return p, nil

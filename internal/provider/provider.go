@@ -73,7 +73,7 @@ func (p *waldurProvider) Schema(_ context.Context, _ provider.SchemaRequest, res
 				"endpoint's path. A path prefix is kept. Environment variable: `"+urlVariable+"`.", acceptedBy(waldur.ParseURL)),
 			"token": secret("Token of the user to read as. Environment variable: `"+tokenVariable+"`.", acceptedBy(waldur.ParseToken)),
 			"profile": text("Name of a profile that `waldur-cli login` saved, which gives address and token. Conflicts with `url` and `token`. Default, if "+
-				"neither is set anywhere: `"+profileVariable+"`, otherwise `"+defaultProfile+"`.", acceptedBy(parseProfile)),
+				"neither is set anywhere: the environment variable `"+profileVariable+"`, otherwise `"+defaultProfile+"`.", acceptedBy(parseProfile)),
 			"headers": schema.MapAttribute{
 				Optional: true, Sensitive: true, ElementType: types.StringType, Validators: []validator.Map{headersValidator{}},
 				MarkdownDescription: "HTTP headers to send with every request, for a gateway in front of Waldur, such as Cloudflare Access, oauth2-proxy or " +

@@ -37,7 +37,7 @@ type Client struct {
 	URL                *url.URL // root of the API, as [ParseURL] returns it
 	Token              Token    // sent with every request, like UserAgent and Headers
 	UserAgent          string
-	Headers            http.Header      // for gateways in front of Waldur
+	Headers            http.Header      // secret, for gateways in front of Waldur
 	Proxy              *url.URL         // as [ProxyFromEnvironment] returns it; nil means none
 	Certificate        *tls.Certificate // for servers that require one from clients; nil means none
 	RootCAs            *x509.CertPool   // certificate authorities to trust; nil means the system's

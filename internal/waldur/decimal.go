@@ -49,7 +49,7 @@ func (d *Decimal) UnmarshalJSONFrom(decoder *jsontext.Decoder) error {
 	return err
 }
 
-// ParseDecimal reads a decimal exactly, with 40 digits and an exponent within ±40 at most.
+// ParseDecimal reads a decimal of at most 40 digits exactly, with an exponent within ±40.
 func ParseDecimal(text string) (Decimal, error) {
 	if len(text) <= maxDecimalText {
 		d, err := decimal.NewFromString(text)

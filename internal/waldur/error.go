@@ -138,10 +138,5 @@ func ended(err error, previous *Error) *Error {
 	if errors.Is(err, context.Canceled) {
 		return &Error{Cause: Canceled, Text: "the read was canceled", Previous: previous, Err: err}
 	}
-	return &Error{Cause: ReadTimedOut, Text: "no response came in time", Previous: previous, Err: err}
-}
-
-// readEnded reports whether the deadline of a read ended a request, or would have.
-func (e *Error) readEnded() bool {
-	return e.Cause == ReadTimedOut || e.Cause == NotSent || e.Cause == HeldBack
+	return &Error{Cause: ReadTimedOut, Text: "no complete response came in time", Previous: previous, Err: err}
 }

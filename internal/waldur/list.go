@@ -21,8 +21,6 @@ const (
 	minPasses  = 8  // per reading, before it can fail
 	maxIdle    = 4  // passes in a row that find no row, before a reading can fail
 	maxPages   = 10_000
-
-	maxChangeWaitFactor = 32 // of the first wait
 )
 
 // maxListBytes is the largest size of the responses whose rows are kept. Tests lower it.
@@ -72,8 +70,7 @@ func (c *Client) ListComponentUsageMonthly(ctx context.Context, q Query) (rows [
 // returned.
 func (c *Client) latestMonth(ctx context.Context) (Month, error) {
 	this := MonthOf(time.Now())
-	last := this.Add(-1)
-	newest := &Query{Start: last, columns: columnsByName("billing_period")}
+	newest := &Query{Start: this.Add(-1), columns: columnsByName("billing_period")}
 	p, err := c.page(ctx, newest, pageRequest{number: 1, size: 1, order: "-billing_period"})
 	switch {
 	case err != nil:
@@ -157,8 +154,8 @@ func (c *Client) consumeWholeLimitPeriods(ctx context.Context, q *Query, rows []
 // request forbids stored responses, and cookies are sent back, so that a load balancer can keep the
 // client at one replica.
 func (c *Client) selectRows(ctx context.Context, q *Query) ([]*ComponentUsage, Request, error) {
-	firstWait := cmp.Or(c.RetryWait, firstRetryWait) / 2
-	waits := exponential(firstWait, maxChangeWaitFactor*firstWait, 0.2)
+	wait := cmp.Or(c.RetryWait, firstRetryWait)
+	waits := exponential(wait/2, 16*wait, 0.2)
 	var last *reading // that received a page, if any did
 	for changes := 0; ; {
 		r := &reading{client: c, query: q}
@@ -211,7 +208,7 @@ func (r *reading) incomplete(err error, changes int) error {
 	switch {
 	case !ok:
 		failed = &Error{Request: r.request, Cause: RowsMissing, Text: err.Error()}
-	case !failed.readEnded() || r.passes == 0:
+	case r.passes == 0, failed.Cause != ReadTimedOut && failed.Cause != NotSent && failed.Cause != HeldBack:
 		return err
 	}
 	if changes > 0 && failed.Previous == nil {

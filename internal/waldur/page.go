@@ -26,7 +26,7 @@ func (c *Client) page(ctx context.Context, q *Query, r pageRequest) (*listPage, 
 		// The published schema of the API declares months as dates. Stay with what the server accepts.
 		if again, err2 := c.Get(ctx, componentUsageMonthlyPath, q.values(r, true)); !refusesMonths(err2) {
 			resp, err = again, err2
-			c.fullDates.Store(err == nil)
+			c.fullDates.CompareAndSwap(false, err == nil)
 		}
 	}
 	if err != nil {
@@ -65,7 +65,7 @@ func (p *listPage) distinct() int {
 	return len(keys)
 }
 
-// pages returns the number of pages of the list if all have as many distinct rows as this one.
+// pages returns the number of pages if all have as many distinct rows as this one, or 1 if none.
 func (p *listPage) pages() int {
 	if distinct := p.distinct(); distinct > 0 {
 		return (p.count + distinct - 1) / distinct

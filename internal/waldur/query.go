@@ -133,7 +133,7 @@ func (q *Query) values(r pageRequest, fullDates bool) url.Values {
 
 // hasMonths reports whether the query says which months to read.
 func (q *Query) hasMonths() bool {
-	return slices.ContainsFunc(q.filters(), func(f filter) bool { return !f.month.IsZero() })
+	return !q.BillingPeriod.IsZero() || !q.Start.IsZero() || !q.End.IsZero()
 }
 
 // keyAndFilterColumns returns the columns of the key, and those that show that filters were obeyed.

@@ -19,7 +19,7 @@ const (
 	// one at the end of a text that may be cut. Shorter ones occur in words.
 	minSecret = 4
 
-	// minHeaderPart is the length of the shortest part of a header to remove by itself.
+	// minHeaderPart is the length of the shortest part of a header to remove. Bearer is shorter.
 	minHeaderPart = 7
 
 	// maxExcerpt is the maximum length in bytes of a server's text in an error.

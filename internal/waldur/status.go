@@ -50,7 +50,7 @@ var wantsTLS = regexp.MustCompile(`(HTTP request (was sent )?to|speaking plain H
 
 const wantsTLSText = "the address begins with http, but the server speaks TLS at this port"
 
-// statusError returns the error of a status other than 200. path is below the root of the API.
+// statusError returns the error of a status other than 200. path is the request's, below the root.
 func (c *Client) statusError(resp *http.Response, path string) *Error {
 	if resp.StatusCode/100 == 3 && resp.Header.Get("Location") != "" {
 		return c.redirectError(resp, path)
@@ -140,7 +140,7 @@ func (e *Error) refuse(refused map[string]string, redactor *redactor) {
 	e.set(FilterRefused, "the server refused "+strings.Join(problems, "; "))
 }
 
-// redirectError returns the error of a redirect. The token is sent only to the configured address.
+// redirectError returns the error of a redirect, which is never followed: the token stays here.
 func (c *Client) redirectError(resp *http.Response, path string) *Error {
 	failed := &Error{Cause: Redirected, Text: fmt.Sprintf("the server responded with %s, a redirect to %s",
 		c.redactor.excerpt(resp.Status), c.redactor.excerpt(resp.Header.Get("Location")))}

@@ -272,9 +272,9 @@ func TestARequestThatWaitsForOthers(t *testing.T) {
 	}{
 		"for all its time":      {others: 20 * time.Second, cause: NotSent, problem: "the request was not sent, because 4 others were in progress"},
 		"for most of its time":  {others: 6 * time.Second, attempts: 1, cause: NotSent, problem: "no response came in the time that was left after the request waited 6s for others"},
-		"for some of its time":  {others: 4 * time.Second, attempts: 1, cause: ReadTimedOut, problem: "no response came in time"},
-		"with a second attempt": {fails: true, others: 20 * time.Second, attempts: 1, cause: ReadTimedOut, problem: "no response came in time; the previous attempt failed: the server responded with 500 Internal Server Error"},
-		"with a later second":   {fails: true, others: 6 * time.Second, attempts: 2, cause: ReadTimedOut, problem: "no response came in time; the previous attempt failed: the server responded with 500 Internal Server Error"},
+		"for some of its time":  {others: 4 * time.Second, attempts: 1, cause: ReadTimedOut, problem: "no complete response came in time"},
+		"with a second attempt": {fails: true, others: 20 * time.Second, attempts: 1, cause: ReadTimedOut, problem: "no complete response came in time; the previous attempt failed: the server responded with 500 Internal Server Error"},
+		"with a later second":   {fails: true, others: 6 * time.Second, attempts: 2, cause: ReadTimedOut, problem: "no complete response came in time; the previous attempt failed: the server responded with 500 Internal Server Error"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -339,8 +339,8 @@ func TestReadsThatEnd(t *testing.T) {
 		"at a proxy":                    {silent: true, proxy: true, cause: ProxyUnreachable, problem: timeout, attempts: 1, least: 30 * time.Second},
 		"behind a proxy":                {proxy: true, cause: RequestTimedOut, problem: timeout, attempts: 1, least: 30 * time.Second},
 		"at a proxy that accepts":       {silent: true, proxy: true, accepts: true, cause: ProxyFailed, problem: timeout, attempts: 1, least: 30 * time.Second},
-		"with the read's time":          {retries: 1, deadline: 9 * time.Second, cause: ReadTimedOut, problem: "no response came in time", attempts: 1, least: 9 * time.Second},
-		"after a failure":               {retries: 1, failures: 1, deadline: 9 * time.Second, cause: ReadTimedOut, problem: "no response came in time" + previous, attempts: 2, least: 9 * time.Second},
+		"with the read's time":          {retries: 1, deadline: 9 * time.Second, cause: ReadTimedOut, problem: "no complete response came in time", attempts: 1, least: 9 * time.Second},
+		"after a failure":               {retries: 1, failures: 1, deadline: 9 * time.Second, cause: ReadTimedOut, problem: "no complete response came in time" + previous, attempts: 2, least: 9 * time.Second},
 		"without time for a wait":       {retries: 1, retryWait: time.Minute, failures: 1, deadline: 9 * time.Second, cause: ServerError, problem: refused, attempts: 1},
 		"without time for Retry-After":  {retries: 1, failures: 1, after: "9", deadline: 9 * time.Second, cause: ServerError, problem: refused, attempts: 1},
 		"canceled":                      {retries: 1, cancel: time.Second, cause: Canceled, problem: "the read was canceled", attempts: 1, least: time.Second},
@@ -400,7 +400,7 @@ func TestReadsThatEnd(t *testing.T) {
 // TestReadsThatEndWithinAList have its numbers. The requests of the other pages end at once.
 func TestReadsThatEndWithinAList(t *testing.T) {
 	t.Parallel()
-	const received, late = "received 1 rows; the server counts %d (passes: 1, changes of the data: 0): ", "no response came in time"
+	const received, late = "received 1 rows; the server counts %d (passes: 1, changes of the data: 0): ", "no complete response came in time"
 	for name, test := range map[string]struct {
 		rows     int           // each on a page of its own
 		failures int           // of page 2, before it hangs
@@ -465,7 +465,7 @@ func TestReadsThatEndWithinAList(t *testing.T) {
 func TestDataThatChanges(t *testing.T) {
 	t.Parallel()
 	const numbers = "received %d rows; the server counts 1 (passes: %d, changes of the data: %d): "
-	const changed, late = numbers + "two consecutive reads returned different rows", numbers + "no response came in time"
+	const changed, late = numbers + "two consecutive reads returned different rows", numbers + "no complete response came in time"
 	for name, test := range map[string]struct {
 		writes      time.Duration // how long the data changes
 		failsAt     time.Duration // when a request fails, and all later ones hang
