@@ -219,14 +219,14 @@ func untrustedCause(err *tls.CertificateVerificationError, authorities *x509.Cer
 // value that is not a URL is an error, since requests would otherwise bypass the proxy. The error
 // does not repeat the value, which may contain a password.
 func ProxyFromEnvironment(server *url.URL) (*url.URL, error) {
-	variable := strings.ToLower(server.Scheme) + "_proxy"
-	if os.Getenv(variable) == "" {
-		variable = strings.ToUpper(variable)
-	}
 	config := httpproxy.FromEnvironment()
 	value := config.HTTPProxy
 	if server.Scheme == "https" {
 		value = config.HTTPSProxy
+	}
+	variable := strings.ToUpper(server.Scheme) + "_PROXY"
+	if os.Getenv(variable) != value {
+		variable = strings.ToLower(variable)
 	}
 	placeholder := "http://proxy.example"
 	needed, err := (&httpproxy.Config{HTTPProxy: placeholder, HTTPSProxy: placeholder, NoProxy: config.NoProxy}).ProxyFunc()(server)

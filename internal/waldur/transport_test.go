@@ -26,6 +26,7 @@ import (
 	"runtime"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -43,7 +44,7 @@ func TestProxyFromEnvironment(t *testing.T) {
 		"HTTPS_PROXY=bot:s3cret@proxy.example:3128/":                         "http://bot:s3cret@proxy.example:3128/",
 		"https_proxy=http://proxy.example:3128":                              "http://proxy.example:3128",
 		"HTTPS_PROXY=http://s3cret%@proxy.example https_proxy=http://lower":  "http://lower",
-		"HTTPS_PROXY=http://upper.example https_proxy=http://s3cret%@lower":  "https_proxy is not the URL of a proxy",
+		"HTTPS_PROXY=http://upper.example https_proxy=http://s3cret%@lower":  map[bool]string{false: "https_proxy", true: "HTTPS_PROXY"}[runtime.GOOS == "windows"] + " is not the URL of a proxy", // one variable there
 		"HTTPS_PROXY=http://bot:s3c%2Fret%25@proxy.example:3128":             "http://bot:s3c%2Fret%25@proxy.example:3128",
 		"HTTPS_PROXY=https://proxy.example":                                  "https://proxy.example",
 		"HTTPS_PROXY=socks5://proxy.example":                                 "socks5://proxy.example",
@@ -177,9 +178,11 @@ func listen(t *testing.T, replies ...string) string {
 	return listener.Addr().String()
 }
 
-const (
-	reset = "connection reset by peer" // as a reply, it resets the connection
-	down  = "127.0.0.1:1"              // nothing listens there
+var (
+	down = "127.0.0.1:1" // nothing listens there
+	// The system's words, by Winsock's numbers on Windows. As a reply, reset resets the connection.
+	noServer = cmp.Or(map[string]syscall.Errno{"windows": 10061}[runtime.GOOS], syscall.ECONNREFUSED).Error()
+	reset    = cmp.Or(map[string]syscall.Errno{"windows": 10054}[runtime.GOOS], syscall.ECONNRESET).Error()
 )
 
 // failed is a failure to connect.
@@ -212,8 +215,7 @@ func TestConnectionsThatFail(t *testing.T) {
 		scheme, address string
 		failed
 	}{
-		"down":                         {"http", down, failed{waldur.ConnectionFailed, true, "connection refused"}},
-		"down, https":                  {"https", down, failed{waldur.ConnectionFailed, true, "connection refused"}},
+		"down":                         {"http", down, failed{waldur.ConnectionFailed, true, noServer}},
 		"closes":                       {"http", listen(t, ""), failed{waldur.ConnectionClosed, true, "the connection failed: EOF"}},
 		"resets":                       {"http", listen(t, reset), failed{waldur.ConnectionClosed, true, reset}},
 		"closes, https":                {"https", listen(t, ""), failed{waldur.TLSInterrupted, true, "the connection failed: EOF"}},
@@ -301,15 +303,15 @@ func TestProxiesThatFail(t *testing.T) {
 		"a header":                {responds("407 Basic " + basic), "", failed{waldur.ProxyLogin, false, "responded with 407 Basic (proxy credentials)"}},
 		"credentials of a query":  {responds("407 bot:" + url.QueryEscape(proxyPassword) + " refused"), "", failed{waldur.ProxyLogin, false, "responded with 407 (proxy credentials) refused"}},
 		"credentials of a path":   {responds("407 bot%3A" + strings.ToLower(url.PathEscape(proxyPassword)) + " refused"), "", failed{waldur.ProxyLogin, false, "responded with 407 (proxy credentials) refused"}},
-		"down":                    {"http://" + down, "", failed{waldur.ProxyUnreachable, true, "connection refused"}},
-		"down, for http":          {"http://" + down, "http://waldur.example.com", failed{waldur.ProxyUnreachable, true, "connection refused"}},
-		"down, https":             {"https://" + down, "", failed{waldur.ProxyUnreachable, true, "connection refused"}},
+		"down":                    {"http://" + down, "", failed{waldur.ProxyUnreachable, true, noServer}},
+		"down, for http":          {"http://" + down, "http://waldur.example.com", failed{waldur.ProxyUnreachable, true, noServer}},
+		"down, https":             {"https://" + down, "", failed{waldur.ProxyUnreachable, true, noServer}},
 		"closes":                  {"http://" + listen(t, ""), "", failed{waldur.ProxyFailed, true, "EOF"}},
 		"no HTTP, for http":       {"http://" + listen(t, "SSH-2.0-OpenSSH_9.6\r\n"), "http://waldur.example.com", failed{waldur.NotHTTP, false, `malformed HTTP response "SSH-2.0-OpenSSH_9.6"`}},
 		"https to http":           {"https://" + plainHost, "", failed{waldur.ProxyNoTLS, false, "first record does not look like a TLS handshake"}},
 		"https that is closed":    {"https://" + listen(t, ""), "", failed{waldur.ProxyNoTLS, true, "EOF"}},
 		"https that is untrusted": {secure.URL, "", failed{waldur.ProxyUntrusted, false, "certificate signed by unknown authority"}},
-		"SOCKS: down":             {"socks5://" + down, "", failed{waldur.ProxyUnreachable, true, "connection refused"}},
+		"SOCKS: down":             {"socks5://" + down, "", failed{waldur.ProxyUnreachable, true, noServer}},
 		"SOCKS: closes":           {socks(""), "", failed{waldur.ProxyUnreachable, true, "EOF"}},
 		"SOCKS: HTTP":             {socks("HTTP/1.1 400 Bad Request\r\n\r\n"), "", failed{waldur.ProxyUnreachable, true, "unexpected protocol version 72"}},
 		"SOCKS: no login":         {socks("\x05\xff"), "", failed{waldur.ProxyLogin, false, "no acceptable authentication methods"}},
