@@ -35,14 +35,18 @@ func TestMain(m *testing.M) {
 	for _, variable := range []string{urlVariable, tokenVariable, profileVariable, "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy", "TF_CLI_CONFIG_FILE", "TF_CLI_ARGS", "TF_LOG", "TF_LOG_PROVIDER", "TF_WORKSPACE", "TF_DATA_DIR"} {
 		_ = os.Unsetenv(variable)
 	}
+	if installation.root, installation.err = os.MkdirTemp("", "waldur-provider-"); installation.err != nil {
+		panic(installation.err)
+	}
+	config := filepath.Join(installation.root, "config") // without profiles; the go command writes there
 	for variable, value := range map[string]string{
-		"XDG_CONFIG_HOME":      filepath.Join(os.TempDir(), "terraform-provider-waldur-no-profiles"), // not there
+		"XDG_CONFIG_HOME": config, "AppData": config,
 		"TF_ACC_PROVIDER_HOST": "terraform.local", "TF_ACC_PROVIDER_NAMESPACE": "waldur", "CHECKPOINT_DISABLE": "1",
 	} {
 		_ = os.Setenv(variable, value)
 	}
 	code := m.Run()
-	removeInstallation()
+	_ = os.RemoveAll(installation.root)
 	os.Exit(code)
 }
 

@@ -22,22 +22,11 @@ var installation struct {
 	err  error
 }
 
-func removeInstallation() {
-	if installation.root != "" {
-		_ = os.RemoveAll(installation.root)
-	}
-}
-
 // installed returns a CLI configuration with which Terraform installs this binary, and no other
 // provider.
 func installed(t *testing.T) (cliConfig string) {
 	t.Helper()
-	installation.once.Do(func() {
-		installation.root, installation.err = os.MkdirTemp("", "waldur-provider-") //nolint:usetesting // outlives the test
-		if installation.err == nil {
-			installation.err = install(installation.root)
-		}
-	})
+	installation.once.Do(func() { installation.err = install(installation.root) })
 	if installation.err != nil {
 		t.Fatal(installation.err)
 	}
