@@ -274,22 +274,25 @@ func TestProfilesThatOthersCanReadAreAWarning(t *testing.T) {
 
 // TestTheFileOfProfiles is where waldur-cli has it.
 func TestTheFileOfProfiles(t *testing.T) {
-	if runtime.GOOS != "linux" {
-		t.Skip("these are the folders of Linux")
-	}
 	account, err := user.Current()
 	if err != nil {
 		t.Skip("the password database does not have the user")
 	}
-	for _, test := range []struct{ home, xdg, want string }{
-		{"/home/ada", "/etc/ada", "/etc/ada/waldur-cli/credentials.toml"},
-		{"/home/ada", "", "/home/ada/.config/waldur-cli/credentials.toml"},
-		{"/home/ada", "ada/.config", "/home/ada/.config/waldur-cli/credentials.toml"},
-		{"", "/etc/ada", "/etc/ada/waldur-cli/credentials.toml"},
-		{"", "", account.HomeDir + "/.config/waldur-cli/credentials.toml"},
-		{"", ".", account.HomeDir + "/.config/waldur-cli/credentials.toml"},
+	for _, test := range []struct{ system, home, xdg, want string }{
+		{"linux", "/home/ada", "/etc/ada", "/etc/ada/waldur-cli/credentials.toml"},
+		{"linux", "/home/ada", "", "/home/ada/.config/waldur-cli/credentials.toml"},
+		{"linux", "/home/ada", "ada/.config", "/home/ada/.config/waldur-cli/credentials.toml"},
+		{"linux", "", "/etc/ada", "/etc/ada/waldur-cli/credentials.toml"},
+		{"linux", "", "", account.HomeDir + "/.config/waldur-cli/credentials.toml"},
+		{"linux", "", ".", account.HomeDir + "/.config/waldur-cli/credentials.toml"},
+		{"darwin", "/Users/ada", "", "/Users/ada/Library/Application Support/waldur-cli/credentials.toml"},
+		{"windows", `C:\Users\ada\Roaming`, "", `C:\Users\ada\Roaming\waldur-cli\config\credentials.toml`},
 	} {
+		if test.system != runtime.GOOS {
+			continue
+		}
 		t.Setenv("HOME", test.home)
+		t.Setenv("AppData", test.home)
 		t.Setenv("XDG_CONFIG_HOME", test.xdg)
 		if got, err := profileFile(); got != test.want || err != nil {
 			t.Errorf("HOME=%s XDG_CONFIG_HOME=%s: got %q, %v; want %q", test.home, test.xdg, got, err, test.want)
