@@ -14,13 +14,13 @@
 package main
 
 import (
-	"cmp"
 	"crypto/x509"
 	"fmt"
 	"io"
 	"log"
 	"os"
 	"strconv"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -52,22 +52,24 @@ func run(getenv func(string) string, now time.Time, stdout, stderr io.Writer) in
 		fmt.Fprintf(stderr, "Certificate verification is off: any server can impersonate Waldur and read the token. Unset %s.\n", insecureVariable)
 	}
 	log.SetOutput(io.Discard) // package net/http logs bytes of some responses
-	p := &prober{client: client, thisMonth: waldur.MonthOf(now), blamed: map[string]finding{}}
+	p := &prober{client: client, thisMonth: waldur.MonthOf(now)}
 	p.open()
 	findings := make([]finding, len(facts))
 	for i, fact := range facts {
-		findings[i] = finding{notSeen, "too few rows"}
-		if p.large.failed != nil || max(len(p.large.rows), p.large.count) >= fact.rows {
+		switch {
+		case p.stopped != nil:
+		case fact.rows > 0 && p.read.verdict != ok:
+			findings[i] = finding{notSeen, p.read.text}
+		case fact.rows > max(len(p.rows), p.count):
+			findings[i] = finding{notSeen, "too few rows"}
+		default:
 			findings[i] = fact.check(p)
 		}
 	}
-	changed := p.get(largePage).count != p.large.count
-	if p.failed != nil {
-		fmt.Fprintf(stderr, "The check stopped: %s. %s.\n", p.failed.Cause, advice(p.failed.Cause))
+	changed := p.stopped == nil && p.get(newestRow).count != p.count
+	if p.stopped != nil {
+		fmt.Fprintf(stderr, "The check stopped: %s. %s.\n", p.stopped.Cause, advice(p.stopped.Cause))
 		return 1
-	}
-	for i, fact := range facts {
-		findings[i] = cmp.Or(p.blamed[fact.name], findings[i])
 	}
 	return report(stdout, findings, changed)
 }
@@ -127,4 +129,21 @@ func report(w io.Writer, findings []finding, changed bool) int {
 		fmt.Fprintln(w, "The rows changed during the check. Run it again before you rely on the result.")
 	}
 	return status
+}
+
+// advice says what to do about an error that ended the check.
+func advice(cause waldur.Cause) string {
+	switch cause {
+	case waldur.Unauthorized, waldur.Forbidden:
+		return "Set " + tokenVariable + " to a valid token"
+	case waldur.WrongHost, waldur.Expired, waldur.NotYetValid, waldur.NoAuthorities, waldur.NoIntermediate, waldur.UnknownAuthority:
+		return "The certificate of the server is not trusted. If it comes from a private authority, set " + caCertVariable
+	case waldur.ServerError, waldur.RateLimited, waldur.StatusTimeout, waldur.ResponseCut:
+		return "Run the check again later"
+	}
+	if strings.HasPrefix(string(cause), "proxy") {
+		return "Check the environment variables HTTPS_PROXY, HTTP_PROXY and NO_PROXY"
+	}
+	return "Check that the server is running, and that " + urlVariable + " is the address of the API of Waldur 8.0.8 or later, " +
+		"not of a web front end or a login page"
 }
