@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
-	"github.com/google/uuid"
 
 	"terraform-provider-waldur/internal/waldur"
 )
@@ -24,49 +23,39 @@ type fact struct {
 	check  func(*prober) finding
 }
 
-// finding is what was found about a fact. The text never comes from the server, except for
-// a version number.
-type finding struct {
-	verdict verdict
-	text    string
-}
-
-type verdict string
+// finding is what was found about a fact. The text never comes from the server, except for a
+// version number.
+type finding struct{ verdict, text string }
 
 const (
-	ok        verdict = "ok"
-	tolerated verdict = "tolerated" // not as expected, but the provider works with it
-	broken    verdict = "BROKEN"
-	notSeen   verdict = "not seen" // the rows do not show it
+	ok        = "ok"
+	tolerated = "tolerated" // not as expected, but the provider works with it
+	broken    = "BROKEN"
+	notSeen   = "not seen" // the rows do not show it
 )
 
-const (
-	noValue    = "0123456789abcdef0123456789abcdef" // no row has this UUID or text
-	pastLast   = "start=&page_size=300&page=1000000"
-	someFields = "start=&page_size=1&field=offering_uuid&field=component_type&field=billing_period&field=no_such_column"
-	someOrder  = "start=&page_size=1&o=usage_percent,total_consumed,no_such_column"
-)
+const other = "0123456789abcdef0123456789abcdef" // no row has this UUID or text
 
 // facts are in the order of the table.
 var facts = []fact{
-	{"rows, columns and X-Result-Count", "yes", 0, func(p *prober) finding { return p.read }},
+	{"rows, columns and X-Result-Count", "yes", 0, func(p *prober) finding { return p.known.finding }},
 	{"page_size=300", "yes", 300, probe("start=&page_size=300", hasRows(300, 300), hasRows(1, 299))},
-	{"page past the last", "yes", 0, probe(pastLast, isNotFound, hasRows(0, 0))},
+	{"page past the last", "yes", 0, probe("start=&page_size=300&page=1000000", isNotFound, hasRows(0, 0))},
 	{"list without a month has this month", "yes", 1, probe("o=billing_period&page_size=1", isOfThisMonth)},
 	{"newest month first", "yes", 1, probe(newestRow, isNewest)},
 	{"filter billing_period", "yes", 1, filter("billing_period", "1900-01", func(q *waldur.Query, s string) { q.BillingPeriod = parseMonth(s) })},
 	{"filter start", "yes", 1, filter("billing_period", "9999-12", func(q *waldur.Query, s string) { q.Start = parseMonth(s) })},
 	{"filter end", "yes", 1, filter("billing_period", "1999-12", func(q *waldur.Query, s string) { q.End = parseMonth(s) })},
-	{"filter offering_uuid", "yes", 1, filter("offering_uuid", noValue, func(q *waldur.Query, s string) { q.OfferingUUID = parseUUID(s) })},
-	{"filter customer_uuid", "yes", 1, filter("service_provider_uuid", noValue, func(q *waldur.Query, s string) { q.CustomerUUID = parseUUID(s) })},
-	{"filter project_uuid", "yes", 1, filter("", noValue, func(q *waldur.Query, s string) { q.ProjectUUID = parseUUID(s) })}, // no column has it
-	{"filter offering_type", "yes", 1, filter("offering_type", noValue, func(q *waldur.Query, s string) { q.OfferingType = s })},
-	{"filter component_type", "yes", 1, filter("component_type", noValue, func(q *waldur.Query, s string) { q.ComponentType = s })},
-	{"filter billing_type", "yes", 1, filter("billing_type", noValue, func(q *waldur.Query, s string) { q.BillingType = s })},
+	{"filter offering_uuid", "yes", 1, filter("offering_uuid", other, func(q *waldur.Query, s string) { _ = q.OfferingUUID.UnmarshalText([]byte(s)) })},
+	{"filter customer_uuid", "yes", 1, filter("service_provider_uuid", other, func(q *waldur.Query, s string) { _ = q.CustomerUUID.UnmarshalText([]byte(s)) })},
+	{"filter project_uuid", "yes", 1, filter("", other, func(q *waldur.Query, s string) { _ = q.ProjectUUID.UnmarshalText([]byte(s)) })}, // no column has it
+	{"filter offering_type", "yes", 1, filter("offering_type", other, func(q *waldur.Query, s string) { q.OfferingType = s })},
+	{"filter component_type", "yes", 1, filter("component_type", other, func(q *waldur.Query, s string) { q.ComponentType = s })},
+	{"filter billing_type", "yes", 1, filter("billing_type", other, func(q *waldur.Query, s string) { q.BillingType = s })},
 	{"values of limit_period", "yes", 1, checkLimitPeriods},
 	// A later version of Waldur may lack a column that the provider names in field or o.
-	{"field, with an unknown column", "yes", 1, probe(someFields, hasKey)},
-	{"o, with an unknown column", "yes", 1, probe(someOrder, hasRows(1, 1))},
+	{"field, with an unknown column", "yes", 1, probe(newestRow+"&field=offering_uuid&field=component_type&field=billing_period&field=other", hasKey)},
+	{"o, with an unknown column", "yes", 1, probe("start=&o=usage_percent,total_consumed,other&page_size=1", hasRows(1, 1))},
 	{"version of the server", "no", 0, checkVersion},
 }
 
@@ -78,24 +67,26 @@ func probe(query string, conditions ...condition) func(*prober) finding {
 	return func(p *prober) finding {
 		r := p.get(query)
 		i := slices.IndexFunc(conditions, func(holds condition) bool { return holds(p, r) })
-		return finding{[]verdict{broken, ok, tolerated}[i+1], r.text}
+		return finding{[]string{broken, ok, tolerated}[i+1], r.text}
 	}
 }
 
 func hasRows(least, most int) condition {
-	return func(_ *prober, r *response) bool { return r.err == nil && len(r.rows) >= least && len(r.rows) <= most }
+	return func(_ *prober, r *response) bool {
+		return r.verdict == ok && len(r.rows) >= least && len(r.rows) <= most
+	}
 }
 
-func isNotFound(_ *prober, r *response) bool { return waldur.CauseOf(r.err) == waldur.NotFound }
+func isNotFound(_ *prober, r *response) bool { return r.text == string(waldur.NotFound) }
 
 // isOfThisMonth looks at the oldest row. There may be none, if no known row is of this month.
 func isOfThisMonth(p *prober, r *response) bool {
-	known := count(p.rows, "billing_period")[p.thisMonth.String()]
+	known := count(p.known.rows, "billing_period")[p.thisMonth.String()]
 	return known == 0 && hasRows(0, 0)(p, r) || hasRows(1, 1)(p, r) && month(r.rows[0]) == p.thisMonth
 }
 
 func isNewest(p *prober, r *response) bool {
-	return hasRows(1, 1)(p, r) && !slices.ContainsFunc(p.rows, func(row *waldur.ComponentUsage) bool { return month(row).Compare(month(r.rows[0])) > 0 })
+	return hasRows(1, 1)(p, r) && !slices.ContainsFunc(p.known.rows, func(row *waldur.ComponentUsage) bool { return month(row).Compare(month(r.rows[0])) > 0 })
 }
 
 func hasKey(p *prober, r *response) bool {
@@ -108,21 +99,21 @@ func filter(column, unused string, set func(*waldur.Query, string)) func(*prober
 	return func(p *prober) finding {
 		query := waldur.Query{Start: p.start}
 		set(&query, unused)
-		rows, found := p.list(query)
-		if len(rows) > 0 {
+		none := p.list(query)
+		if len(none.rows) > 0 {
 			return finding{broken, "rows for a value that no row has"}
 		}
-		known := count(p.rows, column)
-		if found.verdict != ok || len(known) == 0 {
-			return found
+		known := count(p.known.rows, column)
+		if none.verdict != ok || len(known) == 0 {
+			return none.finding
 		}
 		value := slices.MinFunc(slices.Sorted(maps.Keys(known)), func(a, b string) int { return known[a] - known[b] })
 		set(&query, value)
-		rows, found = p.list(query)
-		if found.verdict == ok && count(rows, column)[value] < known[value] {
+		some := p.list(query)
+		if some.verdict == ok && count(some.rows, column)[value] < known[value] {
 			return finding{broken, "rows that match are missing"}
 		}
-		return found
+		return some.finding
 	}
 }
 
@@ -141,7 +132,7 @@ func count(rows []*waldur.ComponentUsage, name string) map[string]int {
 // checkLimitPeriods looks for limits of a period that the provider does not know, for which its
 // usage_period = "limit_period" fails.
 func checkLimitPeriods(p *prober) finding {
-	periods := slices.Sorted(maps.Keys(count(p.rows, "limit_period")))
+	periods := slices.Sorted(maps.Keys(count(p.known.rows, "limit_period")))
 	for _, period := range periods {
 		if _, err := waldur.ElapsedPercent(p.thisMonth, &period, time.Time{}); err != nil {
 			return finding{broken, "an unknown one"}
@@ -158,19 +149,12 @@ func checkLimitPeriods(p *prober) finding {
 var versionNumber = regexp.MustCompile(`^\d{1,4}(\.\d{1,4}){1,3}(-(a|b|rc)\.\d{1,4})?(\.dev\.\d{14}\.\d{1,6})?(\+\d{1,6}\.g[0-9a-f]{7,12})?$`)
 
 func checkVersion(p *prober) finding {
-	var object struct {
-		Version string `json:"version"`
-	}
+	var object map[string]any
 	resp, err := p.client.Get(context.Background(), "version/", nil)
-	if err != nil || json.Unmarshal(resp.Body, &object) != nil || !versionNumber.MatchString(object.Version) {
-		return finding{notSeen, "the server does not say"}
+	if err == nil && json.Unmarshal(resp.Body, &object) == nil && versionNumber.MatchString(fmt.Sprint(object["version"])) {
+		return finding{ok, fmt.Sprint(object["version"])}
 	}
-	return finding{ok, object.Version}
+	return finding{notSeen, "the server does not say"}
 }
 
 func parseMonth(text string) waldur.Month { month, _ := waldur.ParseMonth(text); return month }
-
-func parseUUID(text string) uuid.NullUUID {
-	id, err := uuid.Parse(text)
-	return uuid.NullUUID{UUID: id, Valid: err == nil}
-}

@@ -6,11 +6,10 @@
 // of a PEM file with a private certificate authority, and WALDUR_INSECURE=true skips
 // certificate verification.
 //
-// Its output can be attached to a report: it has no names, UUIDs, amounts, addresses or
-// tokens. So it never prints text of the server, except for a version number.
-//
-// The exit status is 0 if every fact that the provider needs holds, 1 if one does not
-// hold or the server cannot be read, and 2 if a variable is missing or wrong.
+// Its output can be attached to a report: it has no names, UUIDs, amounts, addresses or tokens, and
+// no text of the server except for a version number. The exit status is 0 if every fact that the
+// provider needs holds, 1 if one does not or the server cannot be read, and 2 if a variable is
+// missing or wrong.
 package main
 
 import (
@@ -58,9 +57,9 @@ func run(getenv func(string) string, now time.Time, stdout, stderr io.Writer) in
 	for i, fact := range facts {
 		switch {
 		case p.stopped != nil:
-		case fact.rows > 0 && p.read.verdict != ok:
-			findings[i] = finding{notSeen, p.read.text}
-		case fact.rows > max(len(p.rows), p.count):
+		case fact.rows > 0 && p.known.verdict != ok:
+			findings[i] = finding{notSeen, p.known.text}
+		case fact.rows > max(len(p.known.rows), p.count):
 			findings[i] = finding{notSeen, "too few rows"}
 		default:
 			findings[i] = fact.check(p)
@@ -109,7 +108,7 @@ func newClient(getenv func(string) string) (*waldur.Client, error) {
 func report(w io.Writer, findings []finding, changed bool) int {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "FACT\tFOUND\tNEEDED\tVERDICT")
-	total := map[verdict]int{}
+	total := map[string]int{}
 	for i, found := range findings {
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", facts[i].name, found.text, facts[i].needed, found.verdict)
 		total[found.verdict]++

@@ -78,11 +78,11 @@ func checkServer(t *testing.T, server *waldurtest.Server) (status int, stdout, s
 }
 
 // expectFacts runs the command and compares the facts that have a verdict.
-func expectFacts(t *testing.T, server *waldurtest.Server, v verdict, want ...string) {
+func expectFacts(t *testing.T, server *waldurtest.Server, v string, want ...string) {
 	t.Helper()
 	status, output, stderr := checkServer(t, server)
 	var names []string
-	for _, match := range regexp.MustCompile(`(?m)^(\S+(?: \S+)*) {2,}.* `+string(v)+`$`).FindAllStringSubmatch(output, -1) {
+	for _, match := range regexp.MustCompile(`(?m)^(\S+(?: \S+)*) {2,}.* `+v+`$`).FindAllStringSubmatch(output, -1) {
 		names = append(names, match[1])
 	}
 	if diff := cmp.Diff(want, names); diff != "" || (status == 1) != (v == broken) || stderr != "" {
@@ -98,11 +98,11 @@ func has(parameter, value string) func(int, *http.Request) bool {
 	}
 }
 
-// replacing is a proxy that replaces the value of a parameter, or removes it. It leaves
-// bad values, and the start of the list of all rows.
+// replacing is a proxy that replaces the value of a parameter, or removes it. It leaves the start
+// of the list of all rows.
 func replacing(parameter string, values ...string) waldurtest.Fault {
 	return waldurtest.EditQuery(func(query url.Values) {
-		if value := query.Get(parameter); value != "" && value != "bad" && value != "2000-01" {
+		if value := query.Get(parameter); value != "" && value != "2000-01" {
 			query[parameter] = values
 		}
 	})
@@ -138,18 +138,34 @@ func TestServerThatHasAllThatTheProviderNeeds(t *testing.T) {
 	expectFacts(t, start(t, nil), ok, "rows, columns and X-Result-Count", "page past the last")
 }
 
-func TestCauseOfUnreadableRowsIsNamed(t *testing.T) {
+func TestOutput(t *testing.T) {
 	t.Parallel()
-	for cause, fault := range map[string]waldurtest.Fault{
-		"not rows":                waldurtest.Body("application/json", `{"results":[]}`),
-		"category_title: bad row": setting("category_title", nil),
-		"no count":                waldurtest.DropHeader("X-Result-Count"),
-		"data changes":            waldurtest.On(has("page", "2"), waldurtest.SetHeader("X-Result-Count", "150")),
+	json := func(body string) waldurtest.Fault { return waldurtest.Body("application/json", body) }
+	version := func(body string) waldurtest.Fault {
+		return waldurtest.On(func(_ int, r *http.Request) bool { return strings.HasSuffix(r.URL.Path, "/api/version/") }, json(body))
+	}
+	late := func(n int, r *http.Request) bool { return n > 20 && has("o", "-billing_period")(n, r) }
+	const unknown = `version of the server +the server does not say +no +not seen`
+	for _, tc := range []struct {
+		fault waldurtest.Fault
+		want  string // a line
+	}{
+		{json(`{"results":[]}`), `rows, columns and X-Result-Count +not rows +yes +BROKEN`},
+		{json(`[{"xq":1,"xq":2}]`), `rows, columns and X-Result-Count +bad row +yes +BROKEN`},
+		{setting("category_title", nil), `rows, columns and X-Result-Count +category_title: bad row +yes +BROKEN`},
+		{waldurtest.DropHeader("X-Result-Count"), `rows, columns and X-Result-Count +no count +yes +BROKEN`},
+		{waldurtest.DropHeader("X-Result-Count"), `filter end +no count +yes +not seen`},
+		{waldurtest.On(has("page", "2"), waldurtest.SetHeader("X-Result-Count", "150")), `rows, columns and X-Result-Count +data changes +yes +BROKEN`},
+		{waldurtest.On(late, waldurtest.SetHeader("X-Result-Count", "449")), `The rows changed during the check\. .*`},
+		{version(`{"version":"8.1.3"}`), `version of the server +8\.1\.3 +no +ok`},
+		{version(`{"version":"8.1.3-rc.16+5.gb6fab9572","build":1}`), `version of the server +8\.1\.3-rc\.16\+5\.gb6fab9572 +no +ok`},
+		{version(`{"version":"8.1.3-rc.7.dev.20250901180117.270"}`), `version of the server +8\.1\.3-rc\.7\.dev\.20250901180117\.270 +no +ok`},
+		{version(`{"version":"8.1.3+5.g` + other + `"}`), unknown},
+		{version("{\"version\":\"8.1.3\\nxq-secret\"}"), unknown},
 	} {
-		status, output, stderr := checkServer(t, start(t, usage(), fault))
-		want := regexp.MustCompile(`(?ms)^rows, columns and X-Result-Count +` + cause + ` +yes +BROKEN$.*^filter end +` + cause + ` +yes +not seen$`)
-		if status != 1 || !want.MatchString(output) {
-			t.Errorf("exit status %d, %q; want 1 and %q in the output:\n%s", status, stderr, want, output)
+		_, output, stderr := checkServer(t, start(t, usage(), tc.fault))
+		if !regexp.MustCompile(`(?m)^`+tc.want+`$`).MatchString(output) || stderr != "" {
+			t.Errorf("%s; %q is not in the output:\n%s", stderr, tc.want, output)
 		}
 	}
 }
@@ -167,30 +183,27 @@ func TestFactThatAProxyBreaksIsNamed(t *testing.T) {
 		})
 	}
 	for name, tc := range map[string]struct {
-		fault   waldurtest.Fault
-		verdict verdict
-		want    string // the facts with this verdict
+		fault         waldurtest.Fault
+		verdict, want string // the facts with this verdict
 	}{
 		"large pages of 100":      {on(list, replacing("page_size", "100")), tolerated, "page_size=300"},
 		"HTML past the last page": {on(past, waldurtest.HTML(404)), broken, "page past the last"},
-		"last page past the last": {replacing("page", "2"), broken, "page past the last"},
-		"null past the last":      {on(past, body("null")), broken, "page past the last"},
 		"no rows past the last":   {on(past, body("[]")), tolerated, "page past the last"},
 		"all months by default":   {byDefault("start", ""), broken, "list without a month has this month"},
 		"no rows by default":      {byDefault("billing_period", "1999-01"), broken, "list without a month has this month"},
 		"oldest month first":      {on(has("o", "-billing_period"), replacing("o", "billing_period")), broken, "newest month first"},
 		"404 without rows":        {on(has("billing_period", "1900-01"), status(404, "{}")), broken, "filter billing_period"},
-		"count without rows":      {on(has("billing_period", "1900-01"), waldurtest.SetHeader("X-Result-Count", "1")), broken, "filter billing_period"},
 		"end without its month":   {replacing("end", "2026-06"), broken, "filter end"},
-		"filter refused":          {on(has("billing_type", ""), status(400, `{"detail":"xq"}`)), broken, "filter billing_type"},
-		"filter that fails":       {on(has("project_uuid", noValue), status(500, "{}")), broken, "filter project_uuid"},
+		"filter that fails":       {on(has("project_uuid", other), status(500, "{}")), broken, "filter project_uuid"},
 		"filter that hides rows":  {on(has("offering_type", ""), edit(func(query url.Values) { query.Set("end", "2026-07") })), broken, "filter offering_type"},
 		"unknown limit_period":    {setting("limit_period", "xq-period"), broken, "values of limit_period"},
 		"limit_period empty":      {setting("limit_period", ""), notSeen, "values of limit_period; version of the server"},
 		"last fields alone":       {edit(func(query url.Values) { query["field"] = query["field"][len(query["field"])/2:] }), broken, "field, with an unknown column"},
+		"null past the last":      {on(past, body("null")), broken, "page past the last"},
+		"null as a row":           {on(fields, body("[null]")), broken, "field, with an unknown column"},
 		"all columns":             {replacing("field", ""), notSeen, "version of the server"},
 		"failure that passes":     {on(fields, waldurtest.First(1, status(500, "{}"))), notSeen, "version of the server"},
-		"unknown order refused":   {on(has("o", "usage_percent,total_consumed,no_such_column"), status(400, `{"detail":"xq"}`)), broken, "o, with an unknown column"},
+		"unknown order refused":   {on(has("o", "usage_percent,total_consumed,other"), status(400, `{"detail":"xq"}`)), broken, "o, with an unknown column"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -226,38 +239,6 @@ func TestManyRowsAreReadFromTheTwoNewestMonths(t *testing.T) {
 	}
 }
 
-func TestRowsThatChangeAreTold(t *testing.T) {
-	t.Parallel()
-	server := start(t, usage())
-	server.AfterCount(func(n int) {
-		if n == 10 {
-			server.SetRows(usage()[1:])
-		}
-	})
-	_, output, _ := checkServer(t, server)
-	if want := "The rows changed during the check."; !strings.Contains(output, want) {
-		t.Errorf("%q is not in the output:\n%s", want, output)
-	}
-}
-
-func TestVersionOfTheServer(t *testing.T) {
-	t.Parallel()
-	const unknown = "the server does not say"
-	for body, want := range map[string]string{
-		`{"version":"8.1.3"}`:                              "8.1.3",
-		`{"version":"8.1.3-rc.16+5.gb6fab9572","build":1}`: "8.1.3-rc.16+5.gb6fab9572",
-		`{"version":"8.1.3-rc.7.dev.20250901180117.270"}`:  "8.1.3-rc.7.dev.20250901180117.270",
-		`{"version":"8.1.3+5.g` + noValue + `"}`:           unknown,
-		"{\"version\":\"8.1.3\\nxq-secret\"}":              unknown,
-	} {
-		isVersion := func(_ int, r *http.Request) bool { return strings.HasSuffix(r.URL.Path, "/api/version/") }
-		_, output, _ := checkServer(t, start(t, nil, waldurtest.On(isVersion, waldurtest.Body("application/json", body))))
-		if !regexp.MustCompile(`(?m)^version of the server +` + regexp.QuoteMeta(want) + `  +no `).MatchString(output) {
-			t.Errorf("%s: %q is not in the output:\n%s", body, want, output)
-		}
-	}
-}
-
 func TestServerThatCannotBeChecked(t *testing.T) {
 	t.Parallel()
 	const token, address, later = "Set WALDUR_ACCESS_TOKEN to a valid token.", "and that WALDUR_API_URL is the address of the API of Waldur 8.0.8 or later", "Run the check again later."
@@ -271,13 +252,10 @@ func TestServerThatCannotBeChecked(t *testing.T) {
 	}{
 		"wrong token":          {code(401), "unauthorized", token},
 		"web front end":        {waldurtest.HTML(200), "HTML page", address},
-		"bad request":          {code(400), "bad request", address},
 		"redirect":             {waldurtest.Redirect(302, "http://127.0.0.1:1/xq-secret"), "redirected", address},
 		"failure from then on": {fromThenOn(503), "server error", later},
 		"rate limit":           {fromThenOn(429), "rate limited", later},
 		"cut body":             {waldurtest.CutBody(), "response cut", later},
-		"no response":          {waldurtest.HangUp(), "connection closed", address},
-		"compressed twice":     {waldurtest.SetHeader("Content-Encoding", "br"), "bad encoding", address},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -295,11 +273,9 @@ func TestVariables(t *testing.T) {
 	server.SetToken("w_xq-personal", waldurtest.TokenActive)
 	refusing := httptest.NewServer(http.NotFoundHandler())
 	t.Cleanup(refusing.Close)
-	file, empty := filepath.Join(t.TempDir(), "xq-ca.pem"), filepath.Join(t.TempDir(), "xq-empty.pem")
-	for name, content := range map[string]string{file: server.CACertPEM(), empty: ""} {
-		if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
-			t.Fatal(err)
-		}
+	file := filepath.Join(t.TempDir(), "xq-ca.pem")
+	if err := os.WriteFile(file, []byte(server.CACertPEM()), 0o600); err != nil {
+		t.Fatal(err)
 	}
 	for _, tc := range []struct {
 		variable, value string
@@ -307,20 +283,15 @@ func TestVariables(t *testing.T) {
 		stderr          string
 	}{
 		{caCertVariable, file, 0, ""},
-		{caCertVariable, file + "x", 2, "WALDUR_CA_CERT_FILE must be the path of a file with a certificate in PEM format"},
-		{caCertVariable, empty, 2, "WALDUR_CA_CERT_FILE must be the path of a file with a certificate in PEM format"},
+		{caCertVariable, "main.go", 2, "WALDUR_CA_CERT_FILE must be the path of a file with a certificate in PEM format"},
 		{insecureVariable, "true", 0, "Certificate verification is off"},
 		{insecureVariable, "false", 1, "The check stopped: unknown authority. The certificate of the server is not trusted."},
 		{insecureVariable, "xq-maybe", 2, "WALDUR_INSECURE must be true or false."},
 		{urlVariable, "", 2, "WALDUR_API_URL must not be empty."},
-		{urlVariable, "xq.test", 2, "WALDUR_API_URL must begin with https://"},
 		{urlVariable, "http://127.0.0.1:1", 1, "The check stopped: connection failed. Check that the server is running"},
-		{urlVariable, strings.Replace(refusing.URL, "http:", "https:", 1), 1, "The check stopped: no TLS. Check that the server is running"},
-		{tokenVariable, "", 2, "WALDUR_ACCESS_TOKEN must not be empty."},
 		{tokenVariable, `"xq-token"`, 2, "WALDUR_ACCESS_TOKEN must not be in quotes"},
 		{tokenVariable, "w_xq-personal", 0, ""},
 		{"https_proxy", refusing.URL, 1, "The check stopped: proxy refused. Check the environment variables HTTPS_PROXY"},
-		{"https_proxy", "http://127.0.0.1:1", 1, "The check stopped: proxy unreachable. Check the environment variables HTTPS_PROXY"},
 		{"https_proxy", "http://user:xq%@proxy.test", 2, "the environment variable "}, // whose name has no case on Windows
 	} {
 		variables := map[string]string{urlVariable: server.URL, tokenVariable: waldurtest.Token}

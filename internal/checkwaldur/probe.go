@@ -24,12 +24,19 @@ type prober struct {
 	client    *waldur.Client
 	thisMonth waldur.Month // by the clock of this machine
 
-	count int                      // of all rows
-	start waldur.Month             // before all months, or the newest but one if these have too many rows
-	rows  []*waldur.ComponentUsage // from then on
-	read  finding                  // about the list of these rows
+	count int          // of the rows of all months
+	start waldur.Month // before all months, or the newest but one if these have too many rows
+	known *response    // the list from then on, whose rows show the facts
 
 	stopped *waldur.Error // ended the check
+}
+
+// response has the rows of a page or a list. Its finding is ok with the number of rows, or broken
+// with the cause of an error.
+type response struct {
+	finding
+	rows  []*waldur.ComponentUsage
+	count int // from X-Result-Count, or 0
 }
 
 // open reads the rows that show the facts.
@@ -40,58 +47,50 @@ func (p *prober) open() {
 		p.start = month(newest.rows[0]).Add(-1)
 	}
 	if p.stopped == nil {
-		p.rows, p.read = p.list(waldur.Query{Start: p.start})
+		p.known = p.list(waldur.Query{Start: p.start})
 	}
 }
 
 // list reads a list as the provider does. The client checks that it is a JSON array of rows with
 // the right columns and values, that it has as many rows as the server counts, each with its own
 // key, and that they match the filters.
-func (p *prober) list(query waldur.Query) ([]*waldur.ComponentUsage, finding) {
-	rows, _, err := p.client.ListComponentUsageMonthly(context.Background(), query)
-	if err != nil {
-		return nil, finding{broken, p.cause(err)}
-	}
-	return rows, finding{ok, fmt.Sprint("rows: ", len(rows))}
+func (p *prober) list(query waldur.Query) *response {
+	rows, count, err := p.client.ListComponentUsageMonthly(context.Background(), query)
+	return p.response(rows, count, err)
 }
 
-// response is the result of a request for a page of rows.
-type response struct {
-	rows  []*waldur.ComponentUsage // any column may be missing
-	count int                      // from X-Result-Count, or 0
-	err   error
-	text  string // the number of rows, or the cause of the error
-}
-
-// get sends a request as it is, for what the client never sends.
+// get sends a request as it is, for what the client never sends. Columns may be missing.
 func (p *prober) get(query string) *response {
+	var rows []*waldur.ComponentUsage
+	count := 0
 	values, _ := url.ParseQuery(query)
 	resp, err := p.client.Get(context.Background(), usagePath, values)
-	if err != nil {
-		return &response{err: err, text: p.cause(err)}
+	if err == nil {
+		count, _ = resp.Count()
+		if json.Unmarshal(resp.Body, &rows) != nil || rows == nil || slices.Contains(rows, nil) {
+			err = &waldur.Error{Cause: waldur.NotRows}
+		}
 	}
-	r := &response{}
-	r.count, _ = resp.Count()
-	if json.Unmarshal(resp.Body, &r.rows) != nil || r.rows == nil || slices.Contains(r.rows, nil) {
-		return &response{err: &waldur.Error{Cause: waldur.NotRows}, text: string(waldur.NotRows)}
-	}
-	r.text = fmt.Sprint("rows: ", len(r.rows))
-	return r
+	return p.response(rows, count, err)
 }
 
-// cause returns the cause of an error and the column that it is about. The check stops at a web
-// front end, and if a simple request fails as well: the error then says nothing about a fact.
-func (p *prober) cause(err error) string {
+// response ends the check at a web front end, and if a simple request fails as well: the error
+// then says nothing about a fact.
+func (p *prober) response(rows []*waldur.ComponentUsage, count int, err error) *response {
+	if err == nil {
+		return &response{finding{ok, fmt.Sprint("rows: ", len(rows))}, rows, count}
+	}
 	failed, _ := errors.AsType[*waldur.Error](err)
 	if failed.Cause == waldur.HTMLPage {
 		p.stopped = failed
 	} else if _, err := p.client.Get(context.Background(), usagePath, url.Values{"page_size": {"1"}}); err != nil {
 		p.stopped, _ = errors.AsType[*waldur.Error](err)
 	}
+	text := string(failed.Cause)
 	if waldur.ColumnByName(failed.Column) != nil {
-		return failed.Column + ": " + string(failed.Cause)
+		text = failed.Column + ": " + text
 	}
-	return string(failed.Cause)
+	return &response{finding: finding{broken, text}}
 }
 
 // month returns the month of a row, or the zero Month.
