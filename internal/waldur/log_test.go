@@ -1,6 +1,7 @@
 package waldur_test
 
 import (
+	"cmp"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -10,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 
 	"terraform-provider-waldur/internal/waldur"
 	"terraform-provider-waldur/internal/waldurtest"
@@ -24,27 +25,32 @@ func TestHeadersOfRequests(t *testing.T) {
 		server := waldurtest.Start(t, nil)
 		server.SetToken(string(token), waldurtest.TokenActive)
 		c := client(t, server)
-		c.Token, c.UserAgent, c.Headers = token, "tests/1", http.Header{"X-Gate": {"a", "b"}}
+		c.Token, c.UserAgent, c.Headers = token, "tests/1", http.Header{"X-Gate": {"a", "b"}, "X-Empty": {""}}
 		if _, _, err := c.ListComponentUsageMonthly(t.Context(), waldur.Query{}); err != nil {
 			t.Error(err)
 		}
 		got := server.Requests()[0].Header
-		want := http.Header{"Accept": {"application/json"}, "Accept-Encoding": {"gzip"}, "Authorization": {authorization}, "Cache-Control": {"no-cache"}, "User-Agent": {"tests/1"}, "X-Gate": {"a", "b"}}
-		if diff := cmp.Diff(want, got); diff != "" {
+		want := http.Header{"Accept": {"application/json"}, "Accept-Encoding": {"gzip"}, "Authorization": {authorization}, "Cache-Control": {"no-cache"}, "User-Agent": {"tests/1"}, "X-Empty": {""}, "X-Gate": {"a", "b"}}
+		if diff := gocmp.Diff(want, got); diff != "" {
 			t.Error(diff)
 		}
 	}
 }
 
-// TestTheTokenIsInNoErrorAndNoLog reads from servers that repeat it, in all the places that an
-// error shows.
-func TestTheTokenIsInNoErrorAndNoLog(t *testing.T) {
+// TestSecretsAreInNoErrorAndNoLog reads from servers that repeat the token or a header, in all the
+// places that an error shows.
+func TestSecretsAreInNoErrorAndNoLog(t *testing.T) {
 	t.Parallel()
-	secrets := map[string]string{
-		"a key": "s3cret-of-forty-characters-and-some-more",
-		"a JWT": "eyJhbGciOiJIUzI1NiJ9." + strings.Repeat("claims", 60) + ".c2lnbmF0dXJl",
-	}
-	for kind, secret := range secrets {
+	const key = "s3cret-of-forty-characters-and-some-more"
+	for kind, login := range map[string]struct {
+		token  waldur.Token
+		header string
+	}{
+		"a key":    {token: key},
+		"a JWT":    {token: waldur.Token("eyJhbGciOiJIUzI1NiJ9." + strings.Repeat("claims", 60) + ".c2lnbmF0dXJl")},
+		"a header": {waldurtest.Token, key},
+	} {
+		secret := cmp.Or(login.header, string(login.token))
 		page := "<title>" + strings.Repeat("-", 190) + secret + "</title>"
 		firstRow := `[{"offering_uuid":"1","offering_name":"","offering_type":"","category_uuid":%s}]`
 		for place, fault := range map[string]waldurtest.Fault{
@@ -76,10 +82,10 @@ func TestTheTokenIsInNoErrorAndNoLog(t *testing.T) {
 			t.Run(kind+" in "+place, func(t *testing.T) {
 				t.Parallel()
 				server := waldurtest.Start(t, waldurtest.ContractRows())
-				server.SetToken(secret, waldurtest.TokenActive)
+				server.SetToken(string(login.token), waldurtest.TokenActive)
 				server.SetFaults(fault)
 				c := client(t, server)
-				c.Token, c.MaxRetries = waldur.Token(secret), 1
+				c.Token, c.Headers, c.MaxRetries = login.token, http.Header{"X-Key": {login.header}}, 1
 				logger, log := logs()
 				c.Logger = logger
 				query := waldur.Query{BillingPeriod: waldur.NewMonth(2026, time.August), ComponentType: "cores", WholeLimitPeriods: true}
@@ -89,7 +95,7 @@ func TestTheTokenIsInNoErrorAndNoLog(t *testing.T) {
 				}
 				for _, text := range append(log.texts, err.Error(), fmt.Sprintf("%+v", err)) {
 					if strings.Contains(text, secret[:8]) {
-						t.Errorf("the token shows: %s", text)
+						t.Errorf("the secret shows: %s", text)
 					}
 				}
 			})

@@ -120,24 +120,6 @@ func startProxy(t *testing.T, config *tls.Config, server string, respond func(r 
 	return proxy.Listener.Addr().String()
 }
 
-// proxied returns a client of https://waldur.example.com behind a proxy that responds to CONNECT,
-// or connects to the server, and a counter of these requests.
-func proxied(t *testing.T, server *waldurtest.Server, respond func(n int64) string) (*waldur.Client, *atomic.Int64) {
-	t.Helper()
-	var connects atomic.Int64
-	address := startProxy(t, nil, strings.TrimPrefix(server.URL, "https://"), func(r *http.Request) string {
-		if r.Method != http.MethodConnect || r.Host != "waldur.example.com:443" || !strings.HasPrefix(r.Header.Get("Proxy-Authorization"), "Basic ") || r.Header.Get("Authorization") != "" {
-			t.Errorf("the proxy got %s %s %v", r.Method, r.Host, r.Header)
-		}
-		return respond(connects.Add(1))
-	})
-	c := client(t, server)
-	c.URL = &url.URL{Scheme: "https", Host: "waldur.example.com", Path: "/api/"}
-	c.Proxy = &url.URL{Scheme: "http", Host: address, User: url.UserPassword("bot", proxyPassword)}
-	c.InsecureSkipVerify, c.MaxRetries = true, 3
-	return c, &connects
-}
-
 // through copies a connection to an address, until one side ends.
 func through(client net.Conn, buffered *bufio.ReadWriter, address string) {
 	server, err := net.Dial("tcp", address)
@@ -262,9 +244,17 @@ func TestConnectionsThatFail(t *testing.T) {
 func TestRequestsGoThroughTheProxy(t *testing.T) {
 	t.Parallel()
 	server := waldurtest.StartTLS(t, waldurtest.ContractRows())
-	c, connects := proxied(t, server, func(n int64) string {
-		return map[int64]string{1: "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n"}[n]
+	var connects atomic.Int64
+	proxy := startProxy(t, nil, strings.TrimPrefix(server.URL, "https://"), func(r *http.Request) string {
+		if r.Method != http.MethodConnect || r.Host != "waldur.example.com:443" || !strings.HasPrefix(r.Header.Get("Proxy-Authorization"), "Basic ") || r.Header.Get("Authorization") != "" {
+			t.Errorf("the proxy got %s %s %v", r.Method, r.Host, r.Header)
+		}
+		return map[int64]string{1: "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n"}[connects.Add(1)]
 	})
+	c := client(t, server)
+	c.URL = &url.URL{Scheme: "https", Host: "waldur.example.com", Path: "/api/"}
+	c.Proxy = &url.URL{Scheme: "http", Host: proxy, User: url.UserPassword("bot", proxyPassword)}
+	c.InsecureSkipVerify, c.MaxRetries = true, 1
 	got, _, err := c.ListComponentUsageMonthly(t.Context(), allMonths)
 	if diff := difference(got, expected(waldurtest.ContractRows(), nil), nil); err != nil || diff != "" || connects.Load() != 2 {
 		t.Fatalf("%v after %d requests to the proxy; %s", err, connects.Load(), diff)
@@ -300,9 +290,6 @@ func TestProxiesThatFail(t *testing.T) {
 		"407, others":             {responds("407 Who\r\nProxy-Authenticate: Negotiate\r\nProxy-Authenticate: NTLM"), "", failed{waldur.ProxyOtherLogin, false, "; the login methods that it offers are Negotiate, NTLM"}},
 		"credentials":             {responds("407 bot:" + proxyPassword + " refused"), "", failed{waldur.ProxyLogin, false, "responded with 407 (proxy credentials) refused"}},
 		"a password":              {responds("407 " + proxyPassword + " refused"), "", failed{waldur.ProxyLogin, false, "responded with 407 (proxy password) refused"}},
-		"a header":                {responds("407 Basic " + basic), "", failed{waldur.ProxyLogin, false, "responded with 407 Basic (proxy credentials)"}},
-		"credentials of a query":  {responds("407 bot:" + url.QueryEscape(proxyPassword) + " refused"), "", failed{waldur.ProxyLogin, false, "responded with 407 (proxy credentials) refused"}},
-		"credentials of a path":   {responds("407 bot%3A" + strings.ToLower(url.PathEscape(proxyPassword)) + " refused"), "", failed{waldur.ProxyLogin, false, "responded with 407 (proxy credentials) refused"}},
 		"down":                    {"http://" + down, "", failed{waldur.ProxyUnreachable, true, noServer}},
 		"down, for http":          {"http://" + down, "http://waldur.example.com", failed{waldur.ProxyUnreachable, true, noServer}},
 		"down, https":             {"https://" + down, "", failed{waldur.ProxyUnreachable, true, noServer}},
