@@ -42,6 +42,15 @@ func (p pipes) dial(context.Context, string, string) (net.Conn, error) {
 	return client, nil
 }
 
+// bubble runs a parallel subtest in a bubble.
+func bubble(t *testing.T, name string, test func(t *testing.T)) {
+	t.Helper()
+	t.Run(name, func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, test)
+	})
+}
+
 // inBubble prepares a client of a server, both within the bubble of the test.
 func inBubble(t *testing.T, c *Client, serve http.HandlerFunc) *Client {
 	t.Helper()
@@ -126,31 +135,28 @@ func TestRetryAfter(t *testing.T) {
 		"a clock that is behind":  {http.Header{"Retry-After": {date(-899 * time.Second)}, "Date": {date(-900 * time.Second)}}, time.Second},
 		"a date of a later clock": {http.Header{"Retry-After": {date(961 * time.Second)}, "Date": {date(900 * time.Second)}}, -1},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				if got := parseRetryAfter(test.header); got != test.wait && test.wait >= 0 {
-					t.Errorf("read as %s", got)
+		bubble(t, name, func(t *testing.T) {
+			if got := parseRetryAfter(test.header); got != test.wait && test.wait >= 0 {
+				t.Errorf("read as %s", got)
+			}
+			var times []time.Duration
+			c := inBubble(t, &Client{MaxRetries: 1}, func(w http.ResponseWriter, r *http.Request) {
+				times = append(times, time.Since(midnight))
+				if len(times) > 1 {
+					sendRow(w, r, 1, 1)
+					return
 				}
-				var times []time.Duration
-				c := inBubble(t, &Client{MaxRetries: 1}, func(w http.ResponseWriter, r *http.Request) {
-					times = append(times, time.Since(midnight))
-					if len(times) > 1 {
-						sendRow(w, r, 1, 1)
-						return
-					}
-					maps.Copy(w.Header(), test.header)
-					w.WriteHeader(http.StatusTooManyRequests)
-				})
-				switch err := list(t.Context(), c, 0); {
-				case test.wait < 0 && (CauseOf(err) != RateLimited || len(times) != 1 || time.Since(midnight) > 0):
-					t.Errorf("got %v after %d requests", err, len(times))
-				case test.wait == 0 && (err != nil || times[1] < time.Second/4 || times[1] > 3*time.Second/4):
-					t.Errorf("got %v; the requests are at %s", err, times)
-				case test.wait > 0 && (err != nil || times[1] <= test.wait || times[1] > test.wait*11/10):
-					t.Errorf("got %v; the requests are at %s", err, times)
-				}
+				maps.Copy(w.Header(), test.header)
+				w.WriteHeader(http.StatusTooManyRequests)
 			})
+			switch err := list(t.Context(), c, 0); {
+			case test.wait < 0 && (CauseOf(err) != RateLimited || len(times) != 1 || time.Since(midnight) > 0):
+				t.Errorf("got %v after %d requests", err, len(times))
+			case test.wait == 0 && (err != nil || times[1] < time.Second/4 || times[1] > 3*time.Second/4):
+				t.Errorf("got %v; the requests are at %s", err, times)
+			case test.wait > 0 && (err != nil || times[1] <= test.wait || times[1] > test.wait*11/10):
+				t.Errorf("got %v; the requests are at %s", err, times)
+			}
 		})
 	}
 }
@@ -207,33 +213,30 @@ func TestReadsAfterARefusal(t *testing.T) {
 		"a wait that is too long":      {http.StatusTooManyRequests, "3600", 0, "", ""},
 		"more than the read's time":    {http.StatusTooManyRequests, "50", 20 * time.Second, HeldBack, "a Retry-After header holds back all requests for another 50s"},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				var requests int
-				c := inBubble(t, &Client{}, func(w http.ResponseWriter, r *http.Request) {
-					if requests++; requests > 1 {
-						sendRow(w, r, 1, 1)
-						return
-					}
-					w.Header().Set("Retry-After", test.retryAfter)
-					w.WriteHeader(test.status)
-				})
-				if err := list(t.Context(), c, 0); err == nil {
-					t.Error("no error of the first read")
+		bubble(t, name, func(t *testing.T) {
+			var requests int
+			c := inBubble(t, &Client{}, func(w http.ResponseWriter, r *http.Request) {
+				if requests++; requests > 1 {
+					sendRow(w, r, 1, 1)
+					return
 				}
-				canceled, cancel := context.WithCancel(t.Context())
-				cancel()
-				for range maxRequests + 1 { // each leaves its place to others
-					if err := list(canceled, c, 0); CauseOf(err) != Canceled || !strings.HasSuffix(err.Error(), ": the read was canceled") {
-						t.Errorf("canceled: got %v", err)
-					}
-				}
-				err := list(t.Context(), c, test.limit)
-				if CauseOf(err) != test.cause || err != nil && !strings.HasSuffix(err.Error(), test.text) || time.Since(midnight) > 0 {
-					t.Errorf("got %v after %s", err, time.Since(midnight))
-				}
+				w.Header().Set("Retry-After", test.retryAfter)
+				w.WriteHeader(test.status)
 			})
+			if err := list(t.Context(), c, 0); err == nil {
+				t.Error("no error of the first read")
+			}
+			canceled, cancel := context.WithCancel(t.Context())
+			cancel()
+			for range maxRequests + 1 { // each leaves its place to others
+				if err := list(canceled, c, 0); CauseOf(err) != Canceled || !strings.HasSuffix(err.Error(), ": the read was canceled") {
+					t.Errorf("canceled: got %v", err)
+				}
+			}
+			err := list(t.Context(), c, test.limit)
+			if CauseOf(err) != test.cause || err != nil && !strings.HasSuffix(err.Error(), test.text) || time.Since(midnight) > 0 {
+				t.Errorf("got %v after %s", err, time.Since(midnight))
+			}
 		})
 	}
 }
@@ -276,37 +279,34 @@ func TestARequestThatWaitsForOthers(t *testing.T) {
 		"with a second attempt": {fails: true, others: 20 * time.Second, attempts: 1, cause: ReadTimedOut, problem: "no complete response came in time; the previous attempt failed: the server responded with 500 Internal Server Error"},
 		"with a later second":   {fails: true, others: 6 * time.Second, attempts: 2, cause: ReadTimedOut, problem: "no complete response came in time; the previous attempt failed: the server responded with 500 Internal Server Error"},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				fails, result := test.fails, make(chan error)
-				c := inBubble(t, &Client{MaxRetries: 1}, func(w http.ResponseWriter, r *http.Request) {
-					if fails {
-						w.WriteHeader(http.StatusInternalServerError)
-						return
-					}
-					hang(r)
-				})
-				read := func() { result <- list(t.Context(), c, 10*time.Second) }
+		bubble(t, name, func(t *testing.T) {
+			fails, result := test.fails, make(chan error)
+			c := inBubble(t, &Client{MaxRetries: 1}, func(w http.ResponseWriter, r *http.Request) {
 				if fails {
-					go read()
-					synctest.Wait() // until it waits for its second attempt
-					fails = false
+					w.WriteHeader(http.StatusInternalServerError)
+					return
 				}
-				var others sync.WaitGroup
-				for range maxRequests {
-					others.Go(func() { _ = list(t.Context(), c, test.others) })
-				}
-				synctest.Wait()
-				if !test.fails {
-					go read()
-				}
-				failed, ok := errors.AsType[*Error](<-result)
-				if !ok || failed.Cause != test.cause || failed.Problem() != test.problem || failed.Request.Attempts != test.attempts || time.Since(midnight) != 10*time.Second {
-					t.Errorf("got %v after %s", failed, time.Since(midnight))
-				}
-				others.Wait()
+				hang(r)
 			})
+			read := func() { result <- list(t.Context(), c, 10*time.Second) }
+			if fails {
+				go read()
+				synctest.Wait() // until it waits for its second attempt
+				fails = false
+			}
+			var others sync.WaitGroup
+			for range maxRequests {
+				others.Go(func() { _ = list(t.Context(), c, test.others) })
+			}
+			synctest.Wait()
+			if !test.fails {
+				go read()
+			}
+			failed, ok := errors.AsType[*Error](<-result)
+			if !ok || failed.Cause != test.cause || failed.Problem() != test.problem || failed.Request.Attempts != test.attempts || time.Since(midnight) != 10*time.Second {
+				t.Errorf("got %v after %s", failed, time.Since(midnight))
+			}
+			others.Wait()
 		})
 	}
 }
@@ -348,51 +348,48 @@ func TestReadsThatEnd(t *testing.T) {
 		"canceled after a failure":      {retries: 1, failures: 1, cancel: time.Second, cause: Canceled, problem: "the read was canceled" + previous, attempts: 2, least: time.Second},
 		"with the last of its failures": {retries: 2, failures: 9, cause: ServerError, problem: refused, attempts: 3, least: 750 * time.Millisecond, most: 2250 * time.Millisecond},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				requests := 0
-				c := &Client{RequestTimeout: test.timeout, MaxRetries: test.retries, RetryWait: test.retryWait}
-				if test.proxy {
-					c.Proxy = &url.URL{Scheme: "http", Host: "proxy.example.com"}
+		bubble(t, name, func(t *testing.T) {
+			requests := 0
+			c := &Client{RequestTimeout: test.timeout, MaxRetries: test.retries, RetryWait: test.retryWait}
+			if test.proxy {
+				c.Proxy = &url.URL{Scheme: "http", Host: "proxy.example.com"}
+			}
+			inBubble(t, c, func(w http.ResponseWriter, r *http.Request) {
+				if requests++; requests > test.failures {
+					hang(r)
 				}
-				inBubble(t, c, func(w http.ResponseWriter, r *http.Request) {
-					if requests++; requests > test.failures {
-						hang(r)
-					}
-					w.Header().Set("Retry-After", test.after)
-					w.WriteHeader(http.StatusInternalServerError)
-				})
-				if test.silent {
-					c.URL.Scheme = "https"
-					silent, _ := net.Pipe()
-					c.transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
-						if test.accepts {
-							httptrace.ContextClientTrace(ctx).ConnectDone("", "", nil)
-						}
-						return silent, nil
-					}
-				}
-				ctx, cancel := context.WithCancel(t.Context())
-				defer cancel()
-				if test.cancel > 0 {
-					time.AfterFunc(test.cancel, cancel)
-				}
-				err := list(ctx, c, test.deadline)
-				failed, ok := errors.AsType[*Error](err)
-				if !ok || failed.Cause != test.cause || failed.Problem() != test.problem || failed.Request.Attempts != test.attempts {
-					t.Fatalf("got %s, %v", CauseOf(err), err)
-				}
-				if failed.OutOfTime != strings.HasPrefix(name, "without time") {
-					t.Errorf("out of time: %t", failed.OutOfTime)
-				}
-				if errors.Is(err, context.DeadlineExceeded) != (test.cause == ReadTimedOut) || errors.Is(err, context.Canceled) != (test.cause == Canceled) {
-					t.Errorf("it wraps %v", errors.Unwrap(err))
-				}
-				if took := time.Since(midnight); took < test.least || took > max(test.least, test.most) {
-					t.Errorf("it took %s", took)
-				}
+				w.Header().Set("Retry-After", test.after)
+				w.WriteHeader(http.StatusInternalServerError)
 			})
+			if test.silent {
+				c.URL.Scheme = "https"
+				silent, _ := net.Pipe()
+				c.transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
+					if test.accepts {
+						httptrace.ContextClientTrace(ctx).ConnectDone("", "", nil)
+					}
+					return silent, nil
+				}
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			if test.cancel > 0 {
+				time.AfterFunc(test.cancel, cancel)
+			}
+			err := list(ctx, c, test.deadline)
+			failed, ok := errors.AsType[*Error](err)
+			if !ok || failed.Cause != test.cause || failed.Problem() != test.problem || failed.Request.Attempts != test.attempts {
+				t.Fatalf("got %s, %v", CauseOf(err), err)
+			}
+			if failed.OutOfTime != strings.HasPrefix(name, "without time") {
+				t.Errorf("out of time: %t", failed.OutOfTime)
+			}
+			if errors.Is(err, context.DeadlineExceeded) != (test.cause == ReadTimedOut) || errors.Is(err, context.Canceled) != (test.cause == Canceled) {
+				t.Errorf("it wraps %v", errors.Unwrap(err))
+			}
+			if took := time.Since(midnight); took < test.least || took > max(test.least, test.most) {
+				t.Errorf("it took %s", took)
+			}
 		})
 	}
 }
@@ -416,47 +413,44 @@ func TestReadsThatEndWithinAList(t *testing.T) {
 		"canceled":             {9, 0, 0, time.Second, 5, Canceled, "the read was canceled"},
 		"with a refusal":       {9, 1, 403, 0, 5, PageDenied, "the server responded with 403 Forbidden"},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				var mu sync.Mutex
-				requests := map[string]int{} // by page
-				c := &Client{MaxRetries: 1}
-				inBubble(t, c, func(w http.ResponseWriter, r *http.Request) {
-					mu.Lock()
-					page := r.URL.Query().Get("page")
-					requests[page]++
-					refused := page == "2" && requests[page] <= test.failures
-					mu.Unlock()
-					switch {
-					case page == "":
-						if test.cause == HeldBack { // by another read
-							c.hold(time.Minute)
-						}
-						sendRow(w, r, test.rows, 1)
-					case refused:
-						time.Sleep(time.Second) // until others are in progress
-						w.WriteHeader(test.status)
-					default:
-						hang(r)
-					}
-				})
-				ctx, cancel := context.WithCancel(t.Context())
-				defer cancel()
-				if test.cancel > 0 {
-					time.AfterFunc(test.cancel, cancel)
-				}
-				err := list(ctx, c, 10*time.Second)
-				failed, ok := errors.AsType[*Error](err)
-				if !ok || failed.Cause != test.cause || failed.Problem() != test.problem {
-					t.Fatalf("got %s, %v", CauseOf(err), err)
-				}
+		bubble(t, name, func(t *testing.T) {
+			var mu sync.Mutex
+			requests := map[string]int{} // by page
+			c := &Client{MaxRetries: 1}
+			inBubble(t, c, func(w http.ResponseWriter, r *http.Request) {
 				mu.Lock()
-				defer mu.Unlock()
-				if len(requests) != test.requests || test.failures > 0 && failed.Request.Attempts != requests["2"] {
-					t.Errorf("got %v after requests for %v", err, requests)
+				page := r.URL.Query().Get("page")
+				requests[page]++
+				refused := page == "2" && requests[page] <= test.failures
+				mu.Unlock()
+				switch {
+				case page == "":
+					if test.cause == HeldBack { // by another read
+						c.hold(time.Minute)
+					}
+					sendRow(w, r, test.rows, 1)
+				case refused:
+					time.Sleep(time.Second) // until others are in progress
+					w.WriteHeader(test.status)
+				default:
+					hang(r)
 				}
 			})
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			if test.cancel > 0 {
+				time.AfterFunc(test.cancel, cancel)
+			}
+			err := list(ctx, c, 10*time.Second)
+			failed, ok := errors.AsType[*Error](err)
+			if !ok || failed.Cause != test.cause || failed.Problem() != test.problem {
+				t.Fatalf("got %s, %v", CauseOf(err), err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			if len(requests) != test.requests || test.failures > 0 && failed.Request.Attempts != requests["2"] {
+				t.Errorf("got %v after requests for %v", err, requests)
+			}
 		})
 	}
 }
@@ -483,31 +477,28 @@ func TestDataThatChanges(t *testing.T) {
 		"until a failure": {writes: time.Hour, failsAt: 500 * time.Millisecond, deadline: 5 * time.Second, cause: ReadTimedOut, least: 5 * time.Second, most: 5 * time.Second,
 			problem: fmt.Sprintf(late, 1, 2, 1) + "; the previous attempt failed: the server responded with 500 Internal Server Error"},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				failed := false
-				c := inBubble(t, &Client{RetryWait: test.retryWait, MaxRetries: 1}, func(w http.ResponseWriter, r *http.Request) {
-					switch time.Sleep(200 * time.Millisecond); {
-					case failed:
-						hang(r)
-					case test.failsAt > 0 && time.Since(midnight) > test.failsAt:
-						failed = true
-						w.WriteHeader(http.StatusInternalServerError)
-					default:
-						sendRow(w, r, 1, int(min(time.Since(midnight), test.writes)))
-					}
-				})
-				ctx, cancel := context.WithTimeout(t.Context(), cmp.Or(test.deadline, time.Hour))
-				defer cancel()
-				_, _, err := c.ListComponentUsageMonthly(ctx, Query{Start: NewMonth(1900, 1), Consistent: true})
-				if got, ok := errors.AsType[*Error](err); CauseOf(err) != test.cause || ok && got.Problem() != test.problem {
-					t.Errorf("got %s, %v", CauseOf(err), err)
-				}
-				if took := time.Since(midnight); took < test.least || took > test.most {
-					t.Errorf("it took %s", took)
+		bubble(t, name, func(t *testing.T) {
+			failed := false
+			c := inBubble(t, &Client{RetryWait: test.retryWait, MaxRetries: 1}, func(w http.ResponseWriter, r *http.Request) {
+				switch time.Sleep(200 * time.Millisecond); {
+				case failed:
+					hang(r)
+				case test.failsAt > 0 && time.Since(midnight) > test.failsAt:
+					failed = true
+					w.WriteHeader(http.StatusInternalServerError)
+				default:
+					sendRow(w, r, 1, int(min(time.Since(midnight), test.writes)))
 				}
 			})
+			ctx, cancel := context.WithTimeout(t.Context(), cmp.Or(test.deadline, time.Hour))
+			defer cancel()
+			_, _, err := c.ListComponentUsageMonthly(ctx, Query{Start: NewMonth(1900, 1), Consistent: true})
+			if got, ok := errors.AsType[*Error](err); CauseOf(err) != test.cause || ok && got.Problem() != test.problem {
+				t.Errorf("got %s, %v", CauseOf(err), err)
+			}
+			if took := time.Since(midnight); took < test.least || took > test.most {
+				t.Errorf("it took %s", took)
+			}
 		})
 	}
 }
