@@ -203,9 +203,7 @@ output "different" {
   ]
 }
 `, urlVariable+"="+waldurtest.Start(t, rows).URL, tokenVariable+"="+waldurtest.Token)
-	if out, err := tf.run("apply", "-auto-approve"); err != nil || !strings.Contains(out, "different = []") || !strings.Contains(out, "rows = 1000") {
-		t.Fatalf("apply: %v\n%s", err, out)
-	}
+	tf.succeed("apply -auto-approve", "different = []", "rows = 1000")
 	var state struct {
 		Resources []struct {
 			Name      string
@@ -255,15 +253,9 @@ resource "terraform_data" "share" {
   }
 }
 `, urlVariable+"="+recorded(t).URL, tokenVariable+"="+waldurtest.Token)
-	if out, err := tf.run("plan", "-out=saved"); err != nil {
-		t.Fatalf("plan: %v\n%s", err, out)
-	}
-	if out, err := tf.run("apply", "saved"); err != nil {
-		t.Fatalf("apply: %v\n%s", err, out)
-	}
-	if out, err := tf.run("plan", "-detailed-exitcode"); err != nil {
-		t.Fatalf("a second plan: %v\n%s", err, out)
-	}
+	tf.succeed("plan -out=saved")
+	tf.succeed("apply saved")
+	tf.succeed("plan -detailed-exitcode")
 }
 
 func TestAccArgumentsSelectAndOrder(t *testing.T) {

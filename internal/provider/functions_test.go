@@ -358,19 +358,7 @@ output "later" {
   value = terraform_data.known_after_apply.output == 0.4
 }
 `)
-	if out, err := tf.run("plan", "-out=saved"); err != nil {
-		t.Fatalf("plan: %v\n%s", err, out)
-	}
-	out, err := tf.run("apply", "saved")
-	if err != nil {
-		t.Fatalf("apply: %v\n%s", err, out)
-	}
-	for _, want := range []string{"different = []", "null = true", "later = true", `{\"heading\":302.67,\"left\":-380,\"name\":\"CSC – IT Center for Science, Storage\"}`} {
-		if !strings.Contains(out, want) {
-			t.Errorf("apply lacks %s:\n%s", want, out)
-		}
-	}
-	if out, err := tf.run("plan", "-detailed-exitcode"); err != nil {
-		t.Fatalf("a second plan: %v\n%s", err, out)
-	}
+	tf.succeed("plan -out=saved")
+	tf.succeed("apply saved", "different = []", "null = true", "later = true", `{\"heading\":302.67,\"left\":-380,\"name\":\"CSC – IT Center for Science, Storage\"}`)
+	tf.succeed("plan -detailed-exitcode")
 }

@@ -141,9 +141,7 @@ func TestAccDocumentedConfigurations(t *testing.T) {
 		t.Parallel()
 		skipUnsupported(t, configuration)
 		tf := initialized(t)
-		if out, err := tf.run("validate"); err != nil {
-			t.Fatalf("%v\n%s\n%s", err, out, configuration)
-		}
+		tf.succeed("validate")
 		if !strings.Contains(configuration, "\ndata \"waldur") && !strings.Contains(configuration, "output ") {
 			return
 		}

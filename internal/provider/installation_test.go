@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -69,9 +70,7 @@ func newTerraform(t *testing.T, config string, env ...string) *terraform {
 	if err := os.WriteFile(filepath.Join(tf.dir, "main.tf"), []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := tf.command("init", "-input=false", "-no-color").CombinedOutput(); err != nil {
-		t.Fatalf("init: %v\n%s", err, out)
-	}
+	tf.succeed("init -input=false")
 	return tf
 }
 
@@ -102,4 +101,13 @@ func (tf *terraform) command(arguments ...string) *exec.Cmd {
 func (tf *terraform) run(arguments ...string) (string, error) {
 	out, err := tf.command(append(arguments, "-no-color")...).CombinedOutput()
 	return strings.Join(strings.FieldsFunc(string(out), func(r rune) bool { return r <= ' ' || r == '│' }), " "), err
+}
+
+// succeed runs a command that succeeds and prints all the texts.
+func (tf *terraform) succeed(command string, texts ...string) {
+	tf.t.Helper()
+	out, err := tf.run(strings.Fields(command)...)
+	if err != nil || slices.ContainsFunc(texts, func(text string) bool { return !strings.Contains(out, text) }) {
+		tf.t.Fatalf("%s: %v, want %q in\n%s", command, err, texts, out)
+	}
 }
