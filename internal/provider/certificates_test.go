@@ -151,26 +151,22 @@ func TestBadClientCertificates(t *testing.T) {
 		"no PEM":                  {cert, "5ecre7\n5ecre7\n", "client_key_pem", "client_key_pem must be text in PEM format; it has no line that begins with -----BEGIN"},
 		"a key that is cut":       {cert, right[:len(right)/2], "client_key_pem", "client_key_pem has a damaged block 1, which is not valid PEM."},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			arguments := map[string]tftypes.Value{"url": text("https://waldur.example.com"), "token": text(waldurtest.Token)}
-			if test.cert != "" {
-				arguments["client_cert_pem"] = text(test.cert)
+		arguments := map[string]tftypes.Value{"url": text("https://waldur.example.com"), "token": text(waldurtest.Token)}
+		for argument, value := range map[string]string{"client_cert_pem": test.cert, "client_key_pem": test.key} {
+			if value != "" {
+				arguments[argument] = text(value)
 			}
-			if test.key != "" {
-				arguments["client_key_pem"] = text(test.key)
+		}
+		diags := newProtocolClient(t).configure(arguments)
+		shown := describe(diags)
+		if !reported(diags, tfprotov6.DiagnosticSeverityError, test.at, test.part) {
+			t.Errorf("%s: want an error at %s with %q, got %s", name, test.at, test.part, shown)
+		}
+		for _, secret := range append(strings.Split(right+wrong, "\n"), "5ecre7") {
+			if secret != "" && !strings.Contains(secret, "PRIVATE KEY") && strings.Contains(shown, secret) {
+				t.Errorf("%s: the key shows: %s", name, shown)
 			}
-			diags := newProtocolClient(t).configure(arguments)
-			if !reported(diags, tfprotov6.DiagnosticSeverityError, test.at, test.part) {
-				t.Errorf("want an error at %s with %q, got %s", test.at, test.part, describe(diags))
-			}
-			shown := describe(diags)
-			for _, secret := range append(strings.Split(right+wrong, "\n"), "5ecre7") {
-				if secret != "" && !strings.Contains(secret, "PRIVATE KEY") && strings.Contains(shown, secret) {
-					t.Errorf("the key shows: %s", shown)
-				}
-			}
-		})
+		}
 	}
 }
 

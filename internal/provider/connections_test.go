@@ -14,54 +14,24 @@ import (
 	"terraform-provider-waldur/internal/waldurtest"
 )
 
-// TestConnectionErrors through the proxies of the environment, which this test sets. So it does not
-// run in parallel.
-func TestConnectionErrors(t *testing.T) {
+// TestProxyOfTheEnvironment sets an environment variable, so it does not run in parallel. A value that
+// is not a URL is an error before anything is sent.
+func TestProxyOfTheEnvironment(t *testing.T) {
 	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) }))
 	t.Cleanup(proxy.Close)
-	const down, server = "127.0.0.1:1", "https://waldur.example.com" // nothing listens there
-	forbids, advice := strings.TrimPrefix(proxy.URL, "http://"), "The proxy is set by HTTPS_PROXY or HTTP_PROXY."
-	for name, test := range map[string]struct {
-		url, variable, proxy string
-		parts                []string // title first
-	}{
-		"a proxy that forbids":    {server, "https_proxy", "bot:s3c%2Fret@" + forbids, []string{"Proxy Refused to Connect: The proxy " + forbids + " responded with 403 Forbidden.", advice, "page_size=300"}},
-		"a proxy that is down":    {server, "HTTPS_PROXY", "http://bot:s3c%2Fret@" + down, []string{"Cannot Connect to Proxy: The connection failed: ", "Check that the proxy " + down + " is running. " + advice, " (2 attempts)"}},
-		"a proxy without TLS":     {server, "HTTPS_PROXY", "https://" + forbids, []string{"Cannot Connect to Proxy: The connection failed: ", "the proxy itself must speak TLS", advice}},
-		"https to a plain Waldur": {strings.Replace(waldurtest.Start(t, nil).URL, "http:", "https:", 1), "HTTPS_PROXY", "", []string{"Wrong Scheme in Waldur Address: ", "Check the port in url in the provider block."}},
-		"http to nothing":         {"http://" + down, "HTTP_PROXY", "", []string{"Cannot Connect to Waldur: ", "Check that the server is running", " (2 attempts)"}},
+	host, c := strings.TrimPrefix(proxy.URL, "http://"), newProtocolClient(t)
+	for user, parts := range map[string][]string{
+		"bot:s3c%2Fret": {"Proxy Refused to Connect: The proxy " + host + " responded with 403 Forbidden.", "The proxy is set by HTTPS_PROXY or HTTP_PROXY.", "page_size=300"},
+		"bot:s3c%ret":   {"Invalid Proxy Variable: The environment variable HTTPS_PROXY is not the URL of a proxy.", "NO_PROXY"},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Setenv(test.variable, test.proxy)
-			c := newProtocolClient(t)
-			diags := c.configure(map[string]tftypes.Value{"url": text(test.url), "token": text(waldurtest.Token), "max_retries": tftypes.NewValue(tftypes.Number, 1)})
-			if hasError(diags) {
-				t.Fatal(describe(diags))
-			}
-			_, diags = c.read(t.Context(), nil)
-			if !reported(diags, tfprotov6.DiagnosticSeverityError, "", test.parts...) || strings.Contains(describe(diags), "s3c") {
-				t.Fatalf("want %q, got %s", test.parts, describe(diags))
-			}
-			checkAnatomy(t, diags[0].Summary, diags[0].Detail)
-		})
-	}
-}
-
-// TestAProxyVariableThatIsNoURL is an error before anything is sent, unless no proxy is needed.
-func TestAProxyVariableThatIsNoURL(t *testing.T) {
-	t.Setenv("HTTPS_PROXY", "http://bot:s3c%ret@proxy.example:3128")
-	arguments := map[string]tftypes.Value{"url": text("https://waldur.example.com"), "token": text(waldurtest.Token)}
-	c := newProtocolClient(t)
-	if diags := c.configure(arguments); len(diags) > 0 {
-		t.Errorf("without a read: %s", describe(diags))
-	}
-	_, diags := c.read(t.Context(), nil)
-	if !reported(diags, tfprotov6.DiagnosticSeverityError, "", "Invalid Proxy Variable: The environment variable HTTPS_PROXY is not the URL of a proxy.", "NO_PROXY") || strings.Contains(describe(diags), "s3c") {
-		t.Errorf("got %s", describe(diags))
-	}
-	t.Setenv("NO_PROXY", "example.com")
-	if diags := newProtocolClient(t).configure(arguments); len(diags) > 0 {
-		t.Errorf("with NO_PROXY: %s", describe(diags))
+		t.Setenv("HTTPS_PROXY", "http://"+user+"@"+host)
+		if diags := c.configure(map[string]tftypes.Value{"url": text("https://waldur.example.com"), "token": text(waldurtest.Token)}); len(diags) > 0 {
+			t.Fatal(describe(diags))
+		}
+		_, diags := c.read(t.Context(), nil)
+		if !reported(diags, tfprotov6.DiagnosticSeverityError, "", parts...) || strings.Contains(describe(diags), "s3c") {
+			t.Errorf("want %q, got %s", parts, describe(diags))
+		}
 	}
 }
 
@@ -114,13 +84,10 @@ func TestHeadersThatAreRefused(t *testing.T) {
 		}{map[string]any{name: "5ecre7"}, `headers has "` + name + `", which cannot be set: HTTP or the provider itself needs it.`}
 	}
 	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			diags := newProtocolClient(t).configure(map[string]tftypes.Value{"url": text("https://waldur.example.com"), "token": text(waldurtest.Token), "headers": headers(test.headers)})
-			if !reported(diags, tfprotov6.DiagnosticSeverityError, "headers", test.part) || strings.Contains(describe(diags), "5ecre7") {
-				t.Errorf("want %q, got %s", test.part, describe(diags))
-			}
-		})
+		diags := newProtocolClient(t).configure(map[string]tftypes.Value{"url": text("https://waldur.example.com"), "token": text(waldurtest.Token), "headers": headers(test.headers)})
+		if !reported(diags, tfprotov6.DiagnosticSeverityError, "headers", test.part) || strings.Contains(describe(diags), "5ecre7") {
+			t.Errorf("%s: want %q, got %s", name, test.part, describe(diags))
+		}
 	}
 }
 

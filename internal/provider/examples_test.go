@@ -334,9 +334,6 @@ func TestAccGuideUsageReports(t *testing.T) {
 // skipUnsupported skips a test whose configuration is for later engines only.
 func skipUnsupported(t *testing.T, configuration string) {
 	t.Helper()
-	if os.Getenv("TF_ACC") == "" {
-		return // newTerraform skips the test
-	}
 	if strings.Contains(configuration, "provider::") {
 		skipWithoutFunctions(t)
 	}
@@ -348,9 +345,16 @@ func skipUnsupported(t *testing.T, configuration string) {
 	}
 }
 
+// skipWithoutFunctions skips a test on versions that have no functions of providers.
+func skipWithoutFunctions(t *testing.T) {
+	t.Helper()
+	skipBelow(t, "1.8", "1.7")
+}
+
 // skipBelow skips a test on versions before that of Terraform and OpenTofu.
 func skipBelow(t *testing.T, ofTerraform, ofOpenTofu string) {
 	t.Helper()
+	skipUnlessEnabled(t)
 	first := ofTerraform
 	if isOpenTofu() {
 		first = ofOpenTofu
@@ -363,21 +367,17 @@ func skipBelow(t *testing.T, ofTerraform, ofOpenTofu string) {
 // TestAccExampleModuleTests runs the tests of the example with the test command. OpenTofu runs a
 // file of its own there.
 func TestAccExampleModuleTests(t *testing.T) {
+	skipBelow(t, "1.7", "1.12")
 	summary := "Success! 3 passed, 0 failed."
-	if os.Getenv("TF_ACC") != "" {
-		skipBelow(t, "1.7", "1.12")
-		if isOpenTofu() {
-			summary = "Success! 2 passed, 0 failed."
-		}
+	if isOpenTofu() {
+		summary = "Success! 2 passed, 0 failed."
 	}
 	newExample(t, "module-tests").succeed("test", summary)
 }
 
 // TestAccMockedRows: what a row of a test has in the columns that the test leaves out.
 func TestAccMockedRows(t *testing.T) {
-	if os.Getenv("TF_ACC") != "" {
-		skipBelow(t, "1.7", "1.12")
-	}
+	skipBelow(t, "1.7", "1.12")
 	tf := newTerraform(t, withSource(`
 data "waldur_component_usage_monthly" "mocked" {}
 output "row" {
@@ -419,9 +419,7 @@ run "row" {
 // newExample initializes a copy of a folder of examples/.
 func newExample(t *testing.T, name string, env ...string) *terraform {
 	t.Helper()
-	if os.Getenv("TF_ACC") != "" {
-		skipWithoutFunctions(t)
-	}
+	skipWithoutFunctions(t)
 	tf := newTerraform(t, "", env...)
 	folder := filepath.Join("..", "..", "examples", name)
 	for _, pattern := range []string{"*.tf", "*.tftpl", "*.tftest.hcl", "*.tofutest.hcl", "*/*.tf"} { // not what a try in the folder leaves behind

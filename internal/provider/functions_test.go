@@ -2,15 +2,12 @@ package provider
 
 import (
 	"math/big"
-	"os"
 	"regexp"
 	"strings"
 	"testing"
 
-	"github.com/hashicorp/go-version"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
-	"github.com/hashicorp/terraform-plugin-testing/tfversion"
 	"pgregory.net/rapid"
 )
 
@@ -274,26 +271,10 @@ func TestNullArgumentsFromOpenTofu(t *testing.T) {
 	}
 }
 
-func firstWithFunctions() *version.Version {
-	if isOpenTofu() {
-		return tfversion.Version1_7_0
-	}
-	return tfversion.Version1_8_0
-}
-
-func skipWithoutFunctions(t *testing.T) {
-	t.Helper()
-	if engineVersion().LessThan(firstWithFunctions()) {
-		t.Skip("this version has no functions of providers")
-	}
-}
-
 // TestAccNumbersOfFunctions in a plan, in the apply of the saved plan, in the state and in the next
 // plan are equal to literals.
 func TestAccNumbersOfFunctions(t *testing.T) {
-	if os.Getenv("TF_ACC") != "" {
-		skipWithoutFunctions(t)
-	}
+	skipWithoutFunctions(t)
 	tf := newTerraform(t, settings(recorded(t))+`
 data "waldur_component_usage_monthly" "this" {
   billing_period = "2026-11"

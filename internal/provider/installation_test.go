@@ -58,13 +58,18 @@ type terraform struct {
 	env []string
 }
 
-// newTerraform initializes a folder with a configuration. It skips the test unless acceptance tests
-// are enabled.
-func newTerraform(t *testing.T, config string, env ...string) *terraform {
+// skipUnlessEnabled skips a test unless acceptance tests are enabled.
+func skipUnlessEnabled(t *testing.T) {
 	t.Helper()
 	if os.Getenv("TF_ACC") == "" {
 		t.Skip("acceptance tests are skipped unless the environment has TF_ACC' set")
 	}
+}
+
+// newTerraform initializes a folder with a configuration.
+func newTerraform(t *testing.T, config string, env ...string) *terraform {
+	t.Helper()
+	skipUnlessEnabled(t)
 	tf := &terraform{t: t, dir: t.TempDir()}
 	tf.env = append(os.Environ(), append([]string{"TF_CLI_CONFIG_FILE=" + installed(t), "TF_IN_AUTOMATION=1"}, env...)...)
 	if err := os.WriteFile(filepath.Join(tf.dir, "main.tf"), []byte(config), 0o600); err != nil {

@@ -3,6 +3,7 @@ package provider
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/user"
@@ -30,10 +31,7 @@ func saveProfiles(t *testing.T, text string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+	if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o700), os.WriteFile(file, []byte(text), 0o600)); err != nil {
 		t.Fatal(err)
 	}
 	return file
@@ -219,10 +217,7 @@ func TestFilesThatAreNoFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	missing(`The profile "prod" cannot be read: ` + file + " is not a regular file.")
-	if err := os.RemoveAll(filepath.Dir(file)); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Dir(file), nil, 0o600); err != nil {
+	if err := errors.Join(os.RemoveAll(filepath.Dir(file)), os.WriteFile(filepath.Dir(file), nil, 0o600)); err != nil {
 		t.Fatal(err)
 	}
 	missing(`The profile "prod" is not saved: there is no file ` + file)
@@ -396,7 +391,8 @@ output "rows" {
 func TestAccWithoutLogin(t *testing.T) {
 	const missing = "Missing Waldur Address and Token"
 	accept(t, "data \"waldur_component_usage_monthly\" \"none\" {\n  count = 0\n}\n")
-	refuse(t, "data \"waldur_component_usage_monthly\" \"one\" {}\n", missing)
+	refuse(t, "data \"waldur_component_usage_monthly\" \"one\" {}\n", missing, "The Waldur address and token are not set, and the profile \"default\" is not saved: there is no file",
+		"waldur-cli login", "WALDUR_API_URL and WALDUR_ACCESS_TOKEN", "url and token in the provider block")
 	settings, _, _ := strings.Cut(plain, "data ")
 	tf := newTerraform(t, settings+`
 check "quota" {

@@ -108,19 +108,25 @@ func (c *protocolClient) configure(arguments map[string]tftypes.Value) []*tfprot
 	return append(validated.Diagnostics, resp.Diagnostics...)
 }
 
-// read returns the attributes that the data source sets, or diagnostics.
-func (c *protocolClient) read(ctx context.Context, arguments map[string]tftypes.Value) (map[string]tftypes.Value, []*tfprotov6.Diagnostic) {
+// validate returns the diagnostics of arguments of the data source.
+func (c *protocolClient) validate(arguments map[string]tftypes.Value) []*tfprotov6.Diagnostic {
 	c.tb.Helper()
-	schema := c.schema.DataSourceSchemas[dataSourceType]
-	config := c.config(schema, arguments)
-	validated, err := c.server.ValidateDataResourceConfig(ctx, &tfprotov6.ValidateDataResourceConfigRequest{TypeName: dataSourceType, Config: config})
+	req := &tfprotov6.ValidateDataResourceConfigRequest{TypeName: dataSourceType, Config: c.config(c.schema.DataSourceSchemas[dataSourceType], arguments)}
+	resp, err := c.server.ValidateDataResourceConfig(c.tb.Context(), req)
 	if err != nil {
 		c.tb.Fatal(err)
 	}
-	if hasError(validated.Diagnostics) {
-		return nil, validated.Diagnostics
+	return resp.Diagnostics
+}
+
+// read returns the attributes that the data source sets, or diagnostics.
+func (c *protocolClient) read(ctx context.Context, arguments map[string]tftypes.Value) (map[string]tftypes.Value, []*tfprotov6.Diagnostic) {
+	c.tb.Helper()
+	if diags := c.validate(arguments); hasError(diags) {
+		return nil, diags
 	}
-	resp, err := c.server.ReadDataSource(ctx, &tfprotov6.ReadDataSourceRequest{TypeName: dataSourceType, Config: config})
+	schema := c.schema.DataSourceSchemas[dataSourceType]
+	resp, err := c.server.ReadDataSource(ctx, &tfprotov6.ReadDataSourceRequest{TypeName: dataSourceType, Config: c.config(schema, arguments)})
 	if err != nil {
 		c.tb.Fatal(err)
 	}

@@ -86,11 +86,7 @@ provider "waldur" {
 	for _, root := range []string{tf.dir, logs} {
 		err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
 			if err == nil && entry.Type().IsRegular() {
-				for _, secret := range secrets {
-					if contains(t, path, secret) {
-						t.Errorf("%q is in %s", secret, filepath.Base(path))
-					}
-				}
+				check(filepath.Base(path), contents(t, path))
 			}
 			return err
 		})
