@@ -177,8 +177,7 @@ var anyPeriod = []string{"month", "quarterly", "annual", "total", "null"}
 // TestWholeLimitPeriodsAndGroups compares the answers with fractions.
 func TestWholeLimitPeriodsAndGroups(t *testing.T) {
 	t.Parallel()
-	server := waldurtest.Start(t, nil)
-	c := client(t, server)
+	server, c := serve(t, nil)
 	textColumns := slices.DeleteFunc(waldur.ColumnNames(waldur.Columns), func(name string) bool {
 		return waldur.ColumnByName(name).IsNumber
 	})

@@ -34,6 +34,15 @@ func client(tb testing.TB, server *waldurtest.Server) *waldur.Client {
 	return &waldur.Client{URL: u, Token: waldurtest.Token, RetryWait: time.Millisecond}
 }
 
+// serve starts a server with faults, of which a test may leave out some as nil, and returns a client
+// of it.
+func serve(tb testing.TB, rows []waldurtest.Row, faults ...waldurtest.Fault) (*waldurtest.Server, *waldur.Client) {
+	tb.Helper()
+	server := waldurtest.Start(tb, rows)
+	server.SetFaults(slices.DeleteFunc(slices.Clone(faults), func(fault waldurtest.Fault) bool { return fault == nil })...)
+	return server, client(tb, server)
+}
+
 // fieldNumbers has the number of each column's field in a row of the server.
 var fieldNumbers = func() map[string]int {
 	numbers := map[string]int{}
@@ -231,8 +240,7 @@ func columns(names []string) (columns []*waldur.Column) {
 // shuffle or shift rows that sort equally. It is an error only if the server never showed a row.
 func TestListIsExactOrAnError(t *testing.T) {
 	t.Parallel()
-	server := waldurtest.Start(t, nil)
-	c := client(t, server)
+	server, c := serve(t, nil)
 	var lists, errs int
 	rapid.Check(t, func(rt *rapid.T) {
 		rows := drawRows(rt, rapid.SampledFrom([]int{1, 20, 300, 1500}).Draw(rt, "most"))
@@ -378,19 +386,13 @@ func TestRequestsOfAnUndisturbedRead(t *testing.T) {
 		{10, 10, 1, 2}, {11, 10, 2, 3}, {7, 1, 7, 10},
 	} {
 		for consistent, requests := range map[bool]int{false: test.plain, true: test.consistent} {
-			t.Run(fmt.Sprintf("%d rows by %d, consistent: %t", test.rows, test.pageSize, consistent), func(t *testing.T) {
-				t.Parallel()
-				server := waldurtest.Start(t, tiedRows(test.rows))
-				query := allMonths
-				query.PageSize, query.Consistent = test.pageSize, consistent
-				got, total, err := client(t, server).ListComponentUsageMonthly(t.Context(), query)
-				if err != nil || len(got) != test.rows || total != test.rows {
-					t.Fatalf("got %d of %d rows, %v", len(got), total, err)
-				}
-				if n := len(server.Requests()); n != requests {
-					t.Fatalf("%d requests, want %d", n, requests)
-				}
-			})
+			server := waldurtest.Start(t, tiedRows(test.rows))
+			query := allMonths
+			query.PageSize, query.Consistent = test.pageSize, consistent
+			got, total, err := client(t, server).ListComponentUsageMonthly(t.Context(), query)
+			if n := len(server.Requests()); err != nil || len(got) != test.rows || total != test.rows || n != requests {
+				t.Errorf("%d rows by %d, consistent: %t: got %d of %d rows after %d requests, want %d: %v", test.rows, test.pageSize, consistent, len(got), total, n, requests, err)
+			}
 		}
 	}
 }
@@ -411,8 +413,7 @@ func TestListUnderDrift(t *testing.T) {
 }
 
 func checkDrift(t *testing.T, consistent bool, most int, kinds ...string) {
-	server := waldurtest.Start(t, nil)
-	c := client(t, server)
+	server, c := serve(t, nil)
 	lists := 0
 	rapid.Check(t, func(rt *rapid.T) {
 		rows := drawRows(rt, 150)
@@ -491,9 +492,8 @@ func TestAShortFirstPageCostsFewRequests(t *testing.T) {
 		faults []waldurtest.Fault
 	}{30: {3000, short}, 35: {10200, short}, 7: {1000, repeated}} {
 		rows := tiedRows(test.count)
-		server := waldurtest.Start(t, rows)
-		server.SetFaults(test.faults...)
-		got, _, err := client(t, server).ListComponentUsageMonthly(t.Context(), allMonths)
+		server, c := serve(t, rows, test.faults...)
+		got, _, err := c.ListComponentUsageMonthly(t.Context(), allMonths)
 		if diff := difference(got, expected(rows, nil), nil); err != nil || diff != "" || len(server.Requests()) > most {
 			t.Errorf("%d requests for %d rows: %v, %s", len(server.Requests()), test.count, err, diff)
 		}
@@ -582,9 +582,7 @@ func TestListStaysExactUnderFaults(t *testing.T) {
 			t.Run(fmt.Sprintf("%s, consistent: %t", name, consistent), func(t *testing.T) {
 				t.Parallel()
 				rows := tiedRows(1000)
-				server := waldurtest.Start(t, rows)
-				server.SetFaults(test.faults...)
-				c := client(t, server)
+				_, c := serve(t, rows, test.faults...)
 				c.MaxRetries = 2
 				query := allMonths
 				query.Consistent = consistent
@@ -619,9 +617,7 @@ func TestCookiesKeepAReadAtOneReplica(t *testing.T) {
 	t.Parallel()
 	for _, consistent := range []bool{false, true} {
 		rows := tiedRows(100)
-		server := waldurtest.Start(t, rows)
-		server.SetFaults(waldurtest.StickyReplicas(waldurtest.Start(t, tiedRows(99)))) // behind by one row
-		c := client(t, server)
+		server, c := serve(t, rows, waldurtest.StickyReplicas(waldurtest.Start(t, tiedRows(99)))) // behind by one row
 		c.Headers = http.Header{"Cookie": {"gate=1"}}
 		query := allMonths
 		query.PageSize, query.Consistent = 20, consistent

@@ -130,9 +130,7 @@ func (l *lines) Write(line []byte) (int, error) {
 
 func TestEachAttemptAndEachReadIsLogged(t *testing.T) {
 	t.Parallel()
-	server := waldurtest.Start(t, tiedRows(500))
-	server.SetFaults(waldurtest.First(1, waldurtest.Status(503, nil, "")))
-	c := client(t, server)
+	_, c := serve(t, tiedRows(500), waldurtest.First(1, waldurtest.Status(503, nil, "")))
 	c.MaxRetries = 1
 	logger, log := logs()
 	c.Logger = logger

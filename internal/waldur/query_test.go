@@ -105,8 +105,7 @@ func TestIgnoredFilters(t *testing.T) {
 			if query.WholeLimitPeriods && parameter == "billing_period" {
 				continue // the list of earlier months does not have it
 			}
-			server := waldurtest.Start(t, rows)
-			c := client(t, server)
+			server, c := serve(t, rows)
 			if _, _, err := c.ListComponentUsageMonthly(t.Context(), query); err != nil {
 				t.Errorf("%s, %s: %v", parameter, name, err)
 			}
@@ -136,9 +135,8 @@ func TestUUIDsOfRows(t *testing.T) {
 		rows := tiedRows(1)
 		rows[0].ServiceProviderUUID = "5c6eb065f4e758f7957ce351ad5bfcea"
 		rows[0].ProjectUUID = &rows[0].ServiceProviderUUID // which no column shows
-		server := waldurtest.Start(t, rows)
-		server.SetFaults(waldurtest.EditRows(setFirst("service_provider_uuid", shown)))
-		_, _, err := client(t, server).ListComponentUsageMonthly(t.Context(), query)
+		_, c := serve(t, rows, waldurtest.EditRows(setFirst("service_provider_uuid", shown)))
+		_, _, err := c.ListComponentUsageMonthly(t.Context(), query)
 		if want == "" && err != nil || want != "" && (waldur.CauseOf(err) != waldur.FilterIgnored || !strings.HasSuffix(err.Error(), want)) {
 			t.Errorf("%v: got %v", shown, err)
 		}
@@ -169,28 +167,21 @@ func TestFormsOfMonths(t *testing.T) {
 		}), causes: []waldur.Cause{"", waldur.FilterRefused}, want: []string{short, long, long}},
 		"another filter that is wrong": {fault: waldurtest.Status(400, nil, `{"offering_type":["No."]}`), causes: []waldur.Cause{waldur.FilterRefused}, want: []string{short}},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			server := waldurtest.Start(t, waldurtest.ContractRows())
-			server.TakeFullDates(test.fullDates)
-			if test.fault != nil {
-				server.SetFaults(test.fault)
+		server, c := serve(t, waldurtest.ContractRows(), test.fault)
+		server.TakeFullDates(test.fullDates)
+		for _, cause := range test.causes {
+			_, _, err := c.ListComponentUsageMonthly(t.Context(), waldur.Query{Start: waldur.NewMonth(2026, 8), OfferingType: "no"})
+			if waldur.CauseOf(err) != cause || name == "refused in both forms" && !strings.HasPrefix(err.Error(), "GET "+server.URL+waldurtest.Path+"?offering_type=no&page_size=300&start=2026-08: ") {
+				t.Errorf("%s: got %v, want %q", name, err, cause)
 			}
-			c := client(t, server)
-			for _, cause := range test.causes {
-				_, _, err := c.ListComponentUsageMonthly(t.Context(), waldur.Query{Start: waldur.NewMonth(2026, 8), OfferingType: "no"})
-				if waldur.CauseOf(err) != cause || name == "refused in both forms" && !strings.HasPrefix(err.Error(), "GET "+server.URL+waldurtest.Path+"?offering_type=no&page_size=300&start=2026-08: ") {
-					t.Errorf("got %v, want %q", err, cause)
-				}
-			}
-			var got []string
-			for _, request := range server.Requests() {
-				got = append(got, request.Query.Get("start"))
-			}
-			if !slices.Equal(got, test.want) {
-				t.Errorf("sent %v, want %v", got, test.want)
-			}
-		})
+		}
+		var got []string
+		for _, request := range server.Requests() {
+			got = append(got, request.Query.Get("start"))
+		}
+		if !slices.Equal(got, test.want) {
+			t.Errorf("%s: sent %v, want %v", name, got, test.want)
+		}
 	}
 }
 
@@ -222,11 +213,8 @@ func TestLatest(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			server := waldurtest.Start(t, test.rows)
-			if test.fault != nil {
-				server.SetFaults(test.fault)
-			}
-			got, _, err := client(t, server).ListComponentUsageMonthly(t.Context(), waldur.Query{Latest: true, OfferingType: slurm})
+			server, c := serve(t, test.rows, test.fault)
+			got, _, err := c.ListComponentUsageMonthly(t.Context(), waldur.Query{Latest: true, OfferingType: slurm})
 			requests := server.Requests()
 			if want := "field=billing_period&o=-billing_period&page_size=1&start=" + this.Add(-1).String(); requests[0].RawQuery != want {
 				t.Errorf("the first request is %s, want %s", requests[0].RawQuery, want)
@@ -274,14 +262,11 @@ func TestRequiredRows(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			server := waldurtest.Start(t, []waldurtest.Row{testRow(0, 0, "2026-12-01"), ram})
+			server, c := serve(t, []waldurtest.Row{testRow(0, 0, "2026-12-01"), ram}, test.fault)
 			server.SetNow(time.Date(2026, time.November, 30, 0, 0, 0, 0, time.UTC))
-			if test.fault != nil {
-				server.SetFaults(test.fault)
-			}
 			query := test.query
 			query.RequireRows = true
-			rows, total, err := client(t, server).ListComponentUsageMonthly(t.Context(), query)
+			rows, total, err := c.ListComponentUsageMonthly(t.Context(), query)
 			requests := server.Requests()
 			if len(requests) != test.requests || len(requests) > 1 && requests[1].Query.Has("component_type") {
 				t.Errorf("sent %v", requests)

@@ -54,20 +54,15 @@ func TestResponses(t *testing.T) {
 		"a count of 300 digits": {waldurtest.SetHeader("X-Result-Count", strings.Repeat("9", 300)), waldur.TooManyRows,
 			"counts " + strings.Repeat("9", 200) + "… rows, but the limit is 1000000 rows"},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			server := waldurtest.Start(t, waldurtest.ContractRows())
-			server.SetFaults(test.fault)
-			c := client(t, server)
-			c.MaxRetries = 3
-			_, _, err := c.ListComponentUsageMonthly(t.Context(), allMonths)
-			if waldur.CauseOf(err) != test.cause || !strings.HasSuffix(err.Error(), test.want) || !strings.HasPrefix(err.Error(), "GET "+server.URL+waldurtest.Path+"?page_size=300&start=1900-01: ") {
-				t.Fatalf("got %s, %v", waldur.CauseOf(err), err)
-			}
-			if n := len(server.Requests()); n != 1 {
-				t.Errorf("%d requests, but a retry cannot help", n)
-			}
-		})
+		server, c := serve(t, waldurtest.ContractRows(), test.fault)
+		c.MaxRetries = 3
+		_, _, err := c.ListComponentUsageMonthly(t.Context(), allMonths)
+		if waldur.CauseOf(err) != test.cause || !strings.HasSuffix(err.Error(), test.want) || !strings.HasPrefix(err.Error(), "GET "+server.URL+waldurtest.Path+"?page_size=300&start=1900-01: ") {
+			t.Errorf("%s: got %s, %v", name, waldur.CauseOf(err), err)
+		}
+		if n := len(server.Requests()); n != 1 {
+			t.Errorf("%s: %d requests, but a retry cannot help", name, n)
+		}
 	}
 }
 
@@ -84,9 +79,8 @@ func TestUnusualResponses(t *testing.T) {
 		"of HTTP/1.0":                {waldurtest.Raw("HTTP/1.0 200 OK\r\nX-Result-Count: 1\r\n\r\n" + row)},
 		"to the end of a connection": {waldurtest.Raw("HTTP/1.1 200 OK\r\nConnection: close\r\nX-Result-Count: 1\r\n\r\n" + row)},
 	} {
-		server := waldurtest.Start(t, nil)
-		server.SetFaults(faults...)
-		got, _, err := client(t, server).ListComponentUsageMonthly(t.Context(), waldur.Query{})
+		_, c := serve(t, nil, faults...)
+		got, _, err := c.ListComponentUsageMonthly(t.Context(), waldur.Query{})
 		if err != nil || len(got) != 1 {
 			t.Errorf("%s: got %d rows, %v", name, len(got), err)
 			continue
@@ -113,20 +107,17 @@ func TestRowsOfWrongTypesAreNamed(t *testing.T) {
 		"usage_percent":   {`must be a decimal`: "", "an exponent within": "1e-41"},
 	} {
 		for want, value := range values {
-			t.Run(field+" "+want, func(t *testing.T) {
-				t.Parallel()
-				server := waldurtest.Start(t, tiedRows(3))
-				server.SetFaults(waldurtest.EditRows(func(rows []map[string]any) []map[string]any {
-					if rows[1][field] = value; value == missing {
-						delete(rows[1], field)
-					}
-					return rows
-				}))
-				_, _, err := client(t, server).ListComponentUsageMonthly(t.Context(), allMonths)
-				if failed, ok := errors.AsType[*waldur.Error](err); !ok || failed.Cause != waldur.BadRow || failed.Column != field || !strings.Contains(err.Error(), ": row 2: "+field+" ") || !strings.Contains(err.Error(), want) {
-					t.Fatalf("got %v, want an error at row 2, %s: %s", err, field, want)
+			server := waldurtest.Start(t, tiedRows(3))
+			server.SetFaults(waldurtest.EditRows(func(rows []map[string]any) []map[string]any {
+				if rows[1][field] = value; value == missing {
+					delete(rows[1], field)
 				}
-			})
+				return rows
+			}))
+			_, _, err := client(t, server).ListComponentUsageMonthly(t.Context(), allMonths)
+			if failed, ok := errors.AsType[*waldur.Error](err); !ok || failed.Cause != waldur.BadRow || failed.Column != field || !strings.Contains(err.Error(), ": row 2: "+field+" ") || !strings.Contains(err.Error(), want) {
+				t.Errorf("got %v, want an error at row 2, %s: %s", err, field, want)
+			}
 		}
 	}
 }
@@ -190,9 +181,7 @@ func TestARequestIsRetriedAfterADamagedResponse(t *testing.T) {
 			return slices.Concat(body[:10], []byte("\x00\x02\x00\xfd\xff[{"), []byte{7}) // a block of two bytes, and one of an unknown type
 		},
 	} {
-		server := waldurtest.Start(t, tiedRows(200))
-		server.SetFaults(waldurtest.First(2, damagedGzip(damage)))
-		c := client(t, server)
+		_, c := serve(t, tiedRows(200), waldurtest.First(2, damagedGzip(damage)))
 		rows, _, err := c.ListComponentUsageMonthly(t.Context(), allMonths)
 		if waldur.CauseOf(err) != waldur.ResponseCut || !strings.Contains(err.Error(), want) {
 			t.Fatalf("got %d rows, %v without retries, want %q", len(rows), err, want)

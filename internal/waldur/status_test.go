@@ -72,9 +72,7 @@ func TestStatuses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			server := waldurtest.Start(t, nil)
-			server.SetFaults(test.fault)
-			c := client(t, server)
+			server, c := serve(t, nil, test.fault)
 			c.MaxRetries = 1
 			_, _, err := c.ListComponentUsageMonthly(t.Context(), allMonths)
 			failed, ok := errors.AsType[*waldur.Error](err)
@@ -119,9 +117,8 @@ func TestTextsOfTheServerAreShown(t *testing.T) {
 		`One.`:                                `"One."`,
 	} {
 		for _, status := range []int{400, 403, 409, 503} {
-			server := waldurtest.Start(t, nil)
-			server.SetFaults(waldurtest.Status(status, nil, body))
-			_, _, err := client(t, server).ListComponentUsageMonthly(t.Context(), allMonths)
+			_, c := serve(t, nil, waldurtest.Status(status, nil, body))
+			_, _, err := c.ListComponentUsageMonthly(t.Context(), allMonths)
 			if waldur.CauseOf(err) == waldur.FilterRefused || !strings.HasSuffix(err.Error(), want) || !strings.Contains(err.Error(), fmt.Sprintf("responded with %d ", status)) {
 				t.Errorf("%d %s: got %v, want %s", status, body, err, want)
 			}
@@ -140,9 +137,8 @@ func TestA400NamesAtMost10Problems(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := waldurtest.Start(t, nil)
-	server.SetFaults(waldurtest.Status(400, nil, string(body)))
-	_, _, err = client(t, server).ListComponentUsageMonthly(t.Context(), waldur.Query{})
+	_, c := serve(t, nil, waldurtest.Status(400, nil, string(body)))
+	_, _, err = c.ListComponentUsageMonthly(t.Context(), waldur.Query{})
 	failed, ok := errors.AsType[*waldur.Error](err)
 	if !ok || failed.Cause != waldur.FilterRefused || len(failed.Refused) != 10 || len(err.Error()) > 10*250+200 {
 		t.Fatalf("got %v", err)
@@ -215,21 +211,18 @@ func TestRedirectsToTheSameAddress(t *testing.T) {
 		"with a cookie for others":     {path: waldurtest.Path, cookie: "seen=1; Path=/login", requests: 1, cause: waldur.RedirectLoop},
 		"to a login, with a cookie":    {path: "/login", cookie: "seen=1", requests: 1, cause: waldur.Redirected},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			server := waldurtest.StartTLS(t, nil)
-			server.SetFaults(func(n int, r *http.Request, next http.Handler) http.Handler {
-				if _, err := r.Cookie("seen"); err == nil && test.satisfied {
-					return next
-				}
-				return waldurtest.Status(302, http.Header{"Set-Cookie": {test.cookie}, "Location": {cmp.Or(test.scheme, "https") + strings.TrimPrefix(server.URL, "https") + test.path + "?" + r.URL.RawQuery}}, "")(n, r, next)
-			})
-			c := client(t, server)
-			c.InsecureSkipVerify, c.MaxRetries = true, 3
-			_, _, err := c.ListComponentUsageMonthly(t.Context(), allMonths)
-			if waldur.CauseOf(err) != test.cause || len(server.Requests()) != test.requests {
-				t.Fatalf("got %v after %d requests", err, len(server.Requests()))
+		server := waldurtest.StartTLS(t, nil)
+		server.SetFaults(func(n int, r *http.Request, next http.Handler) http.Handler {
+			if _, err := r.Cookie("seen"); err == nil && test.satisfied {
+				return next
 			}
+			return waldurtest.Status(302, http.Header{"Set-Cookie": {test.cookie}, "Location": {cmp.Or(test.scheme, "https") + strings.TrimPrefix(server.URL, "https") + test.path + "?" + r.URL.RawQuery}}, "")(n, r, next)
 		})
+		c := client(t, server)
+		c.InsecureSkipVerify, c.MaxRetries = true, 3
+		_, _, err := c.ListComponentUsageMonthly(t.Context(), allMonths)
+		if waldur.CauseOf(err) != test.cause || len(server.Requests()) != test.requests {
+			t.Errorf("%s: got %v after %d requests", name, err, len(server.Requests()))
+		}
 	}
 }
