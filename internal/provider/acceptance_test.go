@@ -5,12 +5,15 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/big"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -71,19 +74,13 @@ func factories() map[string]func() (tfprotov6.ProviderServer, error) {
 
 // settings are the blocks that configure the provider for a server.
 func settings(server *waldurtest.Server) string {
-	return fmt.Sprintf(`
-terraform {
-  required_providers {
-    waldur = { source = "terraform.local/waldur/waldur" }
-  }
-}
-
+	return withSource(fmt.Sprintf(`
 provider "waldur" {
   url         = %q
   token       = %q
   max_retries = 0
 }
-`, server.URL, waldurtest.Token)
+`, server.URL, waldurtest.Token))
 }
 
 // accept applies a configuration with a real Terraform or OpenTofu.
@@ -297,6 +294,37 @@ output "others_are_null" {
 		output("percents", knownvalue.StringExact("99999999.99 200 102 100 100 81 75 50.59 null null")),
 		output("full", knownvalue.StringExact("3 of 10")),
 		output("others_are_null", knownvalue.Bool(true)))
+}
+
+// TestAccInterruptEndsARead presses Ctrl-C while the server does not respond.
+func TestAccInterruptEndsARead(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("Go cannot interrupt a process on Windows")
+	}
+	server := recorded(t)
+	server.SetFaults(waldurtest.Hang())
+	tf := newTerraform(t, plain, urlVariable+"="+server.URL, tokenVariable+"="+waldurtest.Token)
+	plan := tf.command("plan", "-no-color", "-lock=false")
+	var out bytes.Buffer
+	plan.Stdout, plan.Stderr = &out, &out
+	if err := plan.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(time.Minute); len(server.Requests()) == 0; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("no request within a minute")
+		}
+	}
+	if err := plan.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	var exit *exec.ExitError
+	if err := plan.Wait(); !errors.As(err, &exit) {
+		t.Fatalf("the plan ended with %v\n%s", err, out.String())
+	}
+	if !strings.Contains(out.String(), "Read from Waldur Canceled") {
+		t.Fatalf("the plan said\n%s", out.String())
+	}
 }
 
 func TestAccErrorsAtTheTerminal(t *testing.T) {

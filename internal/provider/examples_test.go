@@ -231,14 +231,6 @@ func TestAccExampleFeedResource(t *testing.T) {
 	tf.succeed("apply -auto-approve", "nodes = 15")
 }
 
-// withSource adds the source of the provider to a configuration that lacks it.
-func withSource(configuration string) string {
-	if strings.Contains(configuration, "required_providers") {
-		return configuration
-	}
-	return "terraform {\n  required_providers {\n    waldur = { source = \"terraform.local/waldur/waldur\" }\n  }\n}\n" + configuration
-}
-
 var update = flag.Bool("update", false, "write the expected outputs of the usage report")
 
 // TestAccExampleUsageReport compares the outputs with files in testdata.

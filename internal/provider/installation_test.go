@@ -50,6 +50,25 @@ func install(root string) error {
 	return os.WriteFile(filepath.Join(root, "terraform.rc"), []byte(config), 0o600)
 }
 
+// withSource adds the source of the provider to a configuration that lacks it.
+func withSource(configuration string) string {
+	if strings.Contains(configuration, "required_providers") {
+		return configuration
+	}
+	return "terraform {\n  required_providers {\n    waldur = { source = \"terraform.local/waldur/waldur\" }\n  }\n}\n" + configuration
+}
+
+// plain is a configuration whose settings come from the environment.
+var plain = withSource(`
+data "waldur_component_usage_monthly" "this" {
+  billing_period = "2026-10"
+}
+
+output "rows" {
+  value = length(data.waldur_component_usage_monthly.this.summaries)
+}
+`)
+
 // terraform is a real Terraform or OpenTofu in a folder of its own, with the provider installed
 // there.
 type terraform struct {
@@ -115,4 +134,13 @@ func (tf *terraform) succeed(command string, texts ...string) {
 	if err != nil || slices.ContainsFunc(texts, func(text string) bool { return !strings.Contains(out, text) }) {
 		tf.t.Fatalf("%s: %v, want %q in\n%s", command, err, texts, out)
 	}
+}
+
+func read(t *testing.T, path string) []byte {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
 }

@@ -353,32 +353,25 @@ func TestAccProfiles(t *testing.T) {
 	servers["south"].Update(func(rows []waldurtest.Row) []waldurtest.Row { return rows[:len(rows)-3] })
 	saveProfiles(t, profiles(servers, tokens))
 	t.Setenv(urlVariable, "https://not.used.example.com")
-	settings, _, _ := strings.Cut(plain, "data ")
-	tf := newTerraform(t, settings+`
+	var configuration strings.Builder
+	for name := range servers {
+		fmt.Fprintf(&configuration, `
 provider "waldur" {
-  alias   = "north"
-  profile = "north"
+  alias   = %[1]q
+  profile = %[1]q
 }
 
-provider "waldur" {
-  alias   = "south"
-  profile = "south"
-}
-
-data "waldur_component_usage_monthly" "north" {
-  provider = waldur.north
+data "waldur_component_usage_monthly" %[1]q {
+  provider = waldur.%[1]s
   start    = "2000-01"
 }
-
-data "waldur_component_usage_monthly" "south" {
-  provider = waldur.south
-  start    = "2000-01"
-}
-
+`, name)
+	}
+	tf := newTerraform(t, withSource(configuration.String()+`
 output "rows" {
   value = "${data.waldur_component_usage_monthly.north.total_count} ${data.waldur_component_usage_monthly.south.total_count}"
 }
-`)
+`))
 	tf.succeed("plan", `"35 32"`)
 	for name, server := range servers {
 		if requests := server.Requests(); len(requests) == 0 || slices.ContainsFunc(requests, func(r waldurtest.Request) bool { return r.Header.Get("Authorization") != "Token "+tokens[name] }) {
@@ -393,8 +386,7 @@ func TestAccWithoutLogin(t *testing.T) {
 	accept(t, "data \"waldur_component_usage_monthly\" \"none\" {\n  count = 0\n}\n")
 	refuse(t, "data \"waldur_component_usage_monthly\" \"one\" {}\n", missing, "The Waldur address and token are not set, and the profile \"default\" is not saved: there is no file",
 		"waldur-cli login", "WALDUR_API_URL and WALDUR_ACCESS_TOKEN", "url and token in the provider block")
-	settings, _, _ := strings.Cut(plain, "data ")
-	tf := newTerraform(t, settings+`
+	tf := newTerraform(t, withSource(`
 check "quota" {
   data "waldur_component_usage_monthly" "this" {}
   assert {
@@ -402,7 +394,7 @@ check "quota" {
     error_message = "No rows."
   }
 }
-`)
+`))
 	if out, err := tf.run("plan"); err != nil || !strings.Contains(out, "Warning: "+missing) || strings.Contains(out, "Error: ") {
 		t.Errorf("a check: %v\n%s", err, out)
 	}

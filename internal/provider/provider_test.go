@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"maps"
 	"strings"
 	"testing"
 
@@ -28,12 +29,8 @@ func TestProviderArguments(t *testing.T) {
 	const goodURL, goodToken = "https://waldur.example.com", "c0ffee"
 	good := map[string]tftypes.Value{"url": text(goodURL), "token": text(goodToken)}
 	with := func(name string, value tftypes.Value) map[string]tftypes.Value {
-		arguments := map[string]tftypes.Value{name: value}
-		for other, value := range good {
-			if other != name {
-				arguments[other] = value
-			}
-		}
+		arguments := maps.Clone(good)
+		arguments[name] = value
 		return arguments
 	}
 	unknown := tftypes.NewValue(tftypes.String, tftypes.UnknownValue)

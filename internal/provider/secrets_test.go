@@ -1,9 +1,11 @@
 package provider
 
 import (
+	"archive/zip"
 	"bytes"
 	"encoding/base64"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/http"
 	"net/http/httptest"
@@ -16,6 +18,44 @@ import (
 
 	"terraform-provider-waldur/internal/waldurtest"
 )
+
+// contents returns a file and, since a saved plan is a zip file, the files in it.
+func contents(t *testing.T, path string) []byte {
+	t.Helper()
+	content := read(t, path)
+	if archive, err := zip.NewReader(bytes.NewReader(content), int64(len(content))); err == nil {
+		for _, entry := range archive.File {
+			reader, err := entry.Open()
+			if err != nil {
+				t.Fatal(err)
+			}
+			unpacked, err := io.ReadAll(reader)
+			if err != nil {
+				t.Fatal(err)
+			}
+			content = append(content, unpacked...)
+		}
+	}
+	return content
+}
+
+// unsolicited sends a text on the connection after each response.
+func unsolicited(text string, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		response := httptest.NewRecorder()
+		next.ServeHTTP(response, r)
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			panic(err) // the server speaks HTTP/1.1
+		}
+		defer func() { _ = conn.Close() }()
+		result := response.Result()
+		result.ContentLength = int64(response.Body.Len())
+		_ = result.Write(conn)
+		_, _ = conn.Write([]byte(text))
+		<-r.Context().Done()
+	})
+}
 
 // TestAccSecretsAreNowhere searches all files that a run writes, with all logs on, for a header,
 // the password of a proxy, the key of a client and the token of a profile. The server repeats all
