@@ -211,24 +211,18 @@ func TestLatest(t *testing.T) {
 		"a count without rows":                  {rows: []waldurtest.Row{row(slurm, 0)}, fault: waldurtest.EditRows(func([]map[string]any) []map[string]any { return nil }), cause: waldur.NotRows},
 		"a refusal":                             {fault: waldurtest.Status(403, nil, `{"detail":"No."}`), cause: waldur.Forbidden},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			server, c := serve(t, test.rows, test.fault)
-			got, _, err := c.ListComponentUsageMonthly(t.Context(), waldur.Query{Latest: true, OfferingType: slurm})
-			requests := server.Requests()
-			if want := "field=billing_period&o=-billing_period&page_size=1&start=" + this.Add(-1).String(); requests[0].RawQuery != want {
-				t.Errorf("the first request is %s, want %s", requests[0].RawQuery, want)
-			}
-			if test.cause != "" {
-				if waldur.CauseOf(err) != test.cause || len(requests) != 1 || !strings.Contains(err.Error(), requests[0].RawQuery) {
-					t.Fatalf("got %v after %d requests", err, len(requests))
-				}
-				return
-			}
-			if err != nil || len(got) != test.n || len(requests) != 2 || requests[1].Query.Get("billing_period") != this.Add(test.want).String() {
-				t.Fatalf("got %d rows, %v after %d requests, want the month %s", len(got), err, len(requests), this.Add(test.want))
-			}
-		})
+		server, c := serve(t, test.rows, test.fault)
+		got, _, err := c.ListComponentUsageMonthly(t.Context(), waldur.Query{Latest: true, OfferingType: slurm})
+		requests := server.Requests()
+		if want := "field=billing_period&o=-billing_period&page_size=1&start=" + this.Add(-1).String(); requests[0].RawQuery != want {
+			t.Errorf("%s: the first request is %s, want %s", name, requests[0].RawQuery, want)
+		}
+		switch {
+		case test.cause != "" && (waldur.CauseOf(err) != test.cause || len(requests) != 1 || !strings.Contains(err.Error(), requests[0].RawQuery)):
+			t.Errorf("%s: got %v after %d requests", name, err, len(requests))
+		case test.cause == "" && (err != nil || len(got) != test.n || len(requests) != 2 || requests[1].Query.Get("billing_period") != this.Add(test.want).String()):
+			t.Errorf("%s: got %d rows, %v after %d requests, want the month %s", name, len(got), err, len(requests), this.Add(test.want))
+		}
 	}
 }
 
