@@ -14,8 +14,8 @@ import (
 	"terraform-provider-waldur/internal/waldurtest"
 )
 
-// TestProxyOfTheEnvironment sets an environment variable, so it does not run in parallel. A value that
-// is not a URL is an error before anything is sent.
+// TestProxyOfTheEnvironment sets an environment variable, so it does not run in parallel. A value
+// that is not a URL is an error before anything is sent.
 func TestProxyOfTheEnvironment(t *testing.T) {
 	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) }))
 	t.Cleanup(proxy.Close)

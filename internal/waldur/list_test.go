@@ -34,8 +34,7 @@ func client(tb testing.TB, server *waldurtest.Server) *waldur.Client {
 	return &waldur.Client{URL: u, Token: waldurtest.Token, RetryWait: time.Millisecond}
 }
 
-// serve starts a server with faults, of which a test may leave out some as nil, and returns a client
-// of it.
+// serve starts a server with faults and returns a client of it. A fault that is nil is none.
 func serve(tb testing.TB, rows []waldurtest.Row, faults ...waldurtest.Fault) (*waldurtest.Server, *waldur.Client) {
 	tb.Helper()
 	server := waldurtest.Start(tb, rows)

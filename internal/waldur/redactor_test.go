@@ -44,8 +44,8 @@ func TestBytesThatAreNotUTF8(t *testing.T) {
 	}
 }
 
-// TestHeadersAreRemoved, also encoded, encoded twice or cut. A gateway may repeat less than the value.
-// Each encoding is written out here, because the code under test must not say what is right.
+// TestHeadersAreRemoved, also encoded, encoded twice or cut. A gateway may repeat less than the
+// value. Each encoding is written out here, because the code under test must not say what is right.
 func TestHeadersAreRemoved(t *testing.T) {
 	t.Parallel()
 	type header struct{ value, text, want string }
@@ -117,8 +117,8 @@ func TestHeadersAreRemoved(t *testing.T) {
 	}
 }
 
-// TestCredentialsOfAProxyAreRemoved: a user name without a password may be a token. A short password
-// is removed with its user, and not from words.
+// TestCredentialsOfAProxyAreRemoved: a user name without a password may be a token. A short
+// password is removed with its user, and not from words.
 func TestCredentialsOfAProxyAreRemoved(t *testing.T) {
 	t.Parallel()
 	long := url.UserPassword("bot", `s3c/r%t "&'=`)
@@ -216,8 +216,8 @@ func TestTextsWithoutSecretsNeedNoExpression(t *testing.T) {
 	r.redact("")
 }
 
-// TestSecretsThatOverlap: the longest is removed, and what is left of another one before it. A token
-// is one also if it is in a header.
+// TestSecretsThatOverlap: the longest is removed, and what is left of another one before it. A
+// token is one also if it is in a header.
 func TestSecretsThatOverlap(t *testing.T) {
 	t.Parallel()
 	for range 5 { // the order of headers varies
