@@ -26,10 +26,10 @@ const (
 	readLess     = "Read less: narrow the filters, for example to one offering_uuid or to fewer months."
 	stopped      = "The read stopped so that no rows are silently missing. "
 	timeLimit    = "The time limit of the whole read is timeouts.read, now {timeout}. "
-	notSupported = "This version of Waldur may not be supported. Please report it."
+	notSupported = "This version of Waldur may not be supported. Please report it to the provider's authors."
 	setAuthority = "set ca_cert_pem in the provider block to that authority's certificate, for example to file(\"ca.pem\")."
 	notSentThere = "The token was not sent to the new address. "
-	troubles     = "See Troubleshooting in the provider's documentation. "
+	troubles     = "see Troubleshooting in the provider's documentation."
 )
 
 // explanation is a title for a cause, and what to do. Its placeholders: {url} is the source of the
@@ -44,30 +44,33 @@ var explanations = map[waldur.Cause]explanation{
 	waldur.NotSent: {"Read from Waldur Timed Out", timeLimit + "All data blocks of a provider block share 4 requests at a time, and the limit includes the " +
 		"wait for the others: raise timeouts.read, or lower Terraform's -parallelism."},
 	waldur.HeldBack: {"Read from Waldur Timed Out", "Run the command again after that time, or raise timeouts.read (now {timeout})."},
-	waldur.RequestTimedOut: {"Request to Waldur Timed Out", checkRunning + " If the server is slow, raise request_timeout in the provider block, or " +
-		"lower page_size."},
+	waldur.RequestTimedOut: {"Request to Waldur Timed Out", checkRunning + " If the server is slow, raise request_timeout in the provider block, or lower " +
+		"page_size."},
 
 	waldur.ConnectionFailed: {"Cannot Connect to Waldur", checkRunning},
 	waldur.UnknownHost:      {"Cannot Connect to Waldur", "No server has this name: check the host in {url}. If only a VPN knows it, connect to that first."},
 	waldur.ConnectionClosed: {"Cannot Connect to Waldur", checkRunning + " If the server speaks TLS at this port, begin the address with https."},
-	waldur.ProxyUnreachable: {"Cannot Connect to Proxy", "Check that the proxy {proxy} is running. " + checkProxy},
+	waldur.ProxyUnreachable: {"Cannot Connect to Proxy", "Check that the proxy {proxy} is running and that its address is correct. " + checkProxy},
 	waldur.ProxyNoTLS: {"Cannot Connect to Proxy", "The address of the proxy begins with https, so the proxy itself must speak TLS. If it does not, as with " +
 		"most proxies, begin the address with http. " + checkProxy},
-	waldur.ProxyUntrusted: {"Cannot Connect to Proxy", "If a private authority issued the certificate of the proxy, set ca_cert_pem. " + checkProxy},
+	waldur.ProxyUntrusted: {"Cannot Connect to Proxy", "If a private authority issued the certificate of the proxy, set ca_cert_pem. Or its owner must " +
+		"renew or correct it. " + checkProxy},
 	waldur.ProxyLogin: {"Proxy Refused to Connect", "The proxy requires a user and a password, or does not accept those that it got. Write them into its " +
-		"address, as in http://user:password@proxy.example.com:3128, and percent-encode special characters. " + checkProxy},
+		"address before the host, as in user:password@proxy.example.com:3128, and percent-encode special characters. " + checkProxy},
 	waldur.ProxyOtherLogin: {"Proxy Refused to Connect", "The provider supports only the login method Basic, so no password in the proxy's address helps. " +
 		"Run a local proxy that can log in to this one, such as px, cntlm or alpaca, and set HTTPS_PROXY to its address. " + checkProxy},
 	waldur.ProxyRefused: {"Proxy Refused to Connect", checkProxy},
-	waldur.ProxyFailed:  {"Proxy Cannot Reach Waldur", checkRunning + " " + checkProxy},
+	waldur.ProxyFailed: {"Proxy Cannot Reach Waldur", "Check that the proxy {proxy} and the server are running and that both addresses are correct. " +
+		"" + checkProxy},
 
 	waldur.NoTLS:          {"Wrong Scheme in Waldur Address", "Check the port in {url}. Or begin the address with http, which sends the token unencrypted."},
 	waldur.WantsTLS:       {"Wrong Scheme in Waldur Address", "Begin {url} with https, or correct its port."},
-	waldur.TLSInterrupted: {"TLS Handshake Interrupted", "The server may not speak TLS here, or an old firewall cut it off. " + troubles + checkRunning},
-	waldur.TLSUnusable:    {"TLS Handshake Failed", "The provider does not accept the server's TLS or certificate. " + troubles + "Or ask its operator."},
-	waldur.TLSRefused: {"TLS Handshake Refused by Server", "The server, or a gateway in front of it, may require a client certificate that it trusts: check " +
-		"client_cert_pem and client_key_pem in the provider block. Or it does not know the host in the address, or accepts only other versions of TLS."},
-	waldur.WrongHost:   {untrusted, "The certificate is for another host. Correct {url}, or ask the operator for a certificate that names this host."},
+	waldur.TLSInterrupted: {"TLS Handshake Interrupted", "The server may not speak TLS here, or an old firewall cut it off: " + troubles + " " + checkRunning},
+	waldur.TLSUnusable: {"TLS Handshake Failed", "Ask the operator for TLS 1.2 or later and a valid certificate. For a negative serial number, see " +
+		"Troubleshooting in the provider's documentation."},
+	waldur.TLSRefused: {"TLS Handshake Refused by Server", "The server, or a gateway in front of it, may accept only other versions of TLS, or may not know " +
+		"the host in the address. Or it requires a client certificate that it trusts: check client_cert_pem and client_key_pem. For old servers, " + troubles},
+	waldur.WrongHost:   {untrusted, "The certificate does not name the host in the address. Correct {url}, or ask the operator for a certificate that does."},
 	waldur.Expired:     {untrusted, "The certificate has expired: its owner must renew it. If it has not, correct the clock of this machine."},
 	waldur.NotYetValid: {untrusted, "The certificate is not valid yet. The clock of this machine may be behind: check it."},
 	waldur.NoAuthorities: {untrusted, "This machine has no certificate authorities. Install them: in most images, they are the package ca-certificates. If " +
@@ -90,19 +93,19 @@ var explanations = map[waldur.Cause]explanation{
 	waldur.OtherStatus: {"Unexpected Response from Waldur", checkURL},
 	waldur.PageDenied: {"Access Denied by a Proxy", "The response is not JSON, so it does not come from Waldur's API, but from a proxy or firewall in front " +
 		"of it. " + checkGateway},
-	waldur.PageNotFound: {noEndpoint, "The address is wrong, or Waldur is older than 8.0.8. Leave out the path of a page of the web interface. " + checkURL},
+	waldur.PageNotFound: {noEndpoint, "The address is wrong, or Waldur is older than 8.0.8. In the address, leave out the path of a page. " + checkURL},
 	waldur.HostRefused: {"Request Refused Before Waldur", "The response does not come from Waldur's API, but from a web server, proxy or firewall in front " +
 		"of it. It may not accept the host in the address: use a name that the server knows (in Django, ALLOWED_HOSTS). Or it requires what the quoted text " +
 		"says, such as a client certificate (client_cert_pem in the provider block). " + checkGateway},
-	waldur.HeadersTooLarge: {"Request Headers Too Large", "The server, or a proxy in front of it, does not accept so many bytes of headers. Use a shorter " +
-		"token, such as a personal access token, or shorter headers in the provider block. Or ask the operator to allow more."},
-	waldur.HTMLPage: {"HTML Page Instead of Waldur API", "The address may be that of a page of the web interface: leave out its path. " +
-		"Or a gateway responded. " + checkGateway},
+	waldur.HeadersTooLarge: {"Request Headers Too Large", "The server, or a proxy in front of it, does not accept so many bytes of headers. If the token is " +
+		"long, such as an OIDC access token, use a personal access token. Or set shorter headers. Or ask the operator to allow more."},
+	waldur.HTMLPage: {"HTML Page Instead of Waldur API", "The address may be that of a page of the web interface: leave out its path. Or a gateway " +
+		"responded. " + checkGateway},
 
 	waldur.Moved: {"Redirect Not Followed", notSentThere + "If Waldur has moved there, set {url} to \"{address}\"."},
 	waldur.RedirectLoop: {"Redirect to Itself", "The server redirects to the address that was requested. If TLS ends at a proxy, let that set the header " +
 		"X-Forwarded-Proto. Or a gateway strips the slash at the end of the path, or waits for a cookie: configure it to pass on path and cookies."},
-	waldur.Redirected: {"Redirect Not Followed", notSentThere + "That address is not the Waldur API; it may be a login page. " + checkGateway},
+	waldur.Redirected: {"Redirect Not Followed", notSentThere + "That address may be that of a login page, or it has no TLS. " + checkGateway},
 	waldur.NotHTTP: {"Unreadable Response from Waldur", "The provider speaks HTTP/1.1. The server, or a proxy in front of it, responds with something else, " +
 		"or with headers that the provider does not accept. " + checkURL},
 	waldur.ResponseCut: {"Incomplete Response from Waldur", "Run the command again. If it fails again, check the proxy or load balancer in front of Waldur, " +
@@ -120,7 +123,7 @@ var explanations = map[waldur.Cause]explanation{
 	waldur.TooManyRows:  {"Too Many Rows to Read", readLess},
 	waldur.TooManyPages: {"Too Many Rows to Read", readLess},
 	waldur.RowsMissing:  {"Incomplete List from Waldur", stopped + readLess},
-	waldur.DataChanges:  {"Waldur Data Keeps Changing", stopped + "Waldur may be writing usage: try again later, or raise timeouts.read (now {timeout})."},
+	waldur.DataChanges:  {"Waldur Data Keeps Changing", stopped + "Waldur may be writing usage, or replicas may respond in turn: run the command again later."},
 	waldur.NoRows:       {"No Rows in Waldur", ""},
 	waldur.UnknownLimitPeriod: {"Unknown Limit Period", "The provider cannot tell which months to add up for this limit, and a guess could give a wrong " +
 		"number. Leave out usage_period, or select other components with the filters. If your Waldur has this limit period, please report it."},
@@ -185,7 +188,7 @@ func (f *readFailure) advise(failed *waldur.Error) string {
 		}
 	case waldur.TooManyPages, waldur.RowsMissing:
 		if f.isSet("page_size") {
-			advice = strings.Replace(advice, readLess, "Raise page_size, or leave it out. "+readLess, 1)
+			advice = strings.Replace(advice, readLess, "Raise page_size, or leave it out. Or r"+readLess[1:], 1)
 		}
 	case waldur.Moved, waldur.Redirected, waldur.WantsTLS:
 		if isUnencrypted(f.connection.client.URL) {

@@ -130,20 +130,20 @@ func TestEveryCauseIsExplained(t *testing.T) {
 		waldur.UnknownHost:      {"Cannot Connect to Waldur", "No server has this name: check the host in url in the provider block.", "VPN"},
 		waldur.ConnectionFailed: {"Cannot Connect to Waldur", running},
 		waldur.ConnectionClosed: {"Cannot Connect to Waldur", running, "begin the address with https"},
-		waldur.ProxyUnreachable: {"Cannot Connect to Proxy", "Check that the proxy proxy.example.com:3128 is running. The proxy is", proxy},
+		waldur.ProxyUnreachable: {"Cannot Connect to Proxy", "Check that the proxy proxy.example.com:3128 is running and that its address is correct. The proxy is", proxy},
 		waldur.ProxyNoTLS:       {"Cannot Connect to Proxy", "the proxy itself must speak TLS", "begin the address with http.", proxy},
 		waldur.ProxyUntrusted:   {"Cannot Connect to Proxy", "the certificate of the proxy", "set ca_cert_pem", proxy},
 		waldur.ProxyLogin:       {refusal, "requires a user and a password", "percent-encode", proxy},
 		waldur.ProxyOtherLogin:  {refusal, "only the login method Basic", "local proxy", proxy},
 		waldur.ProxyRefused:     {refusal, "It failed.\n\nThe proxy is " + proxy},
-		waldur.ProxyFailed:      {"Proxy Cannot Reach Waldur", running, proxy},
+		waldur.ProxyFailed:      {"Proxy Cannot Reach Waldur", "3128 and the server are running", proxy},
 
 		waldur.NoTLS:             {"Wrong Scheme in Waldur Address", "Check the port in url in the provider block", "begin the address with http, which"},
 		waldur.WantsTLS:          {"Wrong Scheme in Waldur Address", "Begin url in the provider block with https"},
 		waldur.TLSInterrupted:    {"TLS Handshake Interrupted", "may not speak TLS here", "Troubleshooting", running},
-		waldur.TLSUnusable:       {"TLS Handshake Failed", "TLS or certificate", "Troubleshooting", "operator"},
-		waldur.TLSRefused:        {"TLS Handshake Refused by Server", "may require a client certificate", "client_key_pem", "other versions of TLS"},
-		waldur.WrongHost:         {untrusted, "for another host. Correct url in the provider block"},
+		waldur.TLSUnusable:       {"TLS Handshake Failed", "TLS 1.2 or later", "negative serial number", "Troubleshooting"},
+		waldur.TLSRefused:        {"TLS Handshake Refused by Server", "other versions of TLS", "client_key_pem", "Troubleshooting"},
+		waldur.WrongHost:         {untrusted, "does not name the host in the address. Correct url in the provider block"},
 		waldur.Expired:           {untrusted, "has expired: its owner must renew it", "correct the clock"},
 		waldur.NotYetValid:       {untrusted, "not valid yet. The clock"},
 		waldur.NoAuthorities:     {untrusted, "ca-certificates", authority, pem},
@@ -160,14 +160,14 @@ func TestEveryCauseIsExplained(t *testing.T) {
 		waldur.ServerError:     {"Waldur Server Error", "The server, or a proxy in front of it, failed. " + again + ", or ask the operator", "lower page_size."},
 		waldur.OtherStatus:     {unexpected, "It failed.\n\n" + url},
 		waldur.PageDenied:      {"Access Denied by a Proxy", "not JSON", "proxy or firewall", url, gateway},
-		waldur.PageNotFound:    {"Waldur Usage Endpoint Not Found", "The address is wrong, or Waldur is older", "page of the web interface", url},
+		waldur.PageNotFound:    {"Waldur Usage Endpoint Not Found", "The address is wrong, or Waldur is older", "leave out the path of a page", url},
 		waldur.HostRefused:     {"Request Refused Before Waldur", "does not come from Waldur's API", "ALLOWED_HOSTS", "client_cert_pem", url, gateway},
-		waldur.HeadersTooLarge: {"Request Headers Too Large", "shorter token", "operator"},
+		waldur.HeadersTooLarge: {"Request Headers Too Large", "If the token is long", "shorter headers", "operator"},
 		waldur.HTMLPage:        {"HTML Page Instead of Waldur API", "web interface", url, gateway},
 
 		waldur.Moved:            {"Redirect Not Followed", "The token was not sent to the new address. If Waldur has moved there, set url in the provider block to \"https://new.example.com\"."},
 		waldur.RedirectLoop:     {"Redirect to Itself", "X-Forwarded-Proto", "slash", "cookies"},
-		waldur.Redirected:       {"Redirect Not Followed", "The token was not sent to the new address. That address is not the Waldur API; it may be a login page.", url, gateway},
+		waldur.Redirected:       {"Redirect Not Followed", "The token was not sent to the new address. That address may be that of a login page, or it has no TLS.", url, gateway},
 		waldur.NotHTTP:          {"Unreadable Response from Waldur", "HTTP/1.1", url},
 		waldur.ResponseCut:      {"Incomplete Response from Waldur", "Run the command again.", "load balancer", "lower page_size"},
 		waldur.ResponseTooLarge: {"Response from Waldur Too Large", "Lower page_size", "fields"},
@@ -180,7 +180,7 @@ func TestEveryCauseIsExplained(t *testing.T) {
 		waldur.TooManyRows:        {"Too Many Rows to Read", "It failed.\n\nRead less: " + less},
 		waldur.TooManyPages:       {"Too Many Rows to Read", "It failed.\n\nRead less: " + less},
 		waldur.RowsMissing:        {"Incomplete List from Waldur", stopped + ". Read less: " + less},
-		waldur.DataChanges:        {"Waldur Data Keeps Changing", stopped, "may be writing usage", "raise timeouts.read (now 5m0s)"},
+		waldur.DataChanges:        {"Waldur Data Keeps Changing", stopped, "may be writing usage", "run the command again later"},
 		waldur.NoRows:             {"No Rows in Waldur", "The token's user may see no offerings"},
 		waldur.UnknownLimitPeriod: {"Unknown Limit Period", "a guess could give a wrong number", "Leave out usage_period"},
 	}
@@ -219,8 +219,8 @@ func TestAdvice(t *testing.T) {
 		absent string
 	}{
 		"after a failure":            {failed: failed{Cause: waldur.ReadTimedOut, Previous: previous}, parts: []string{"It failed; the previous attempt failed: it was busy.", "now 5m0s. Earlier attempts failed", "Check that the server is running"}, absent: "raise it"},
-		"small pages":                {failed: failed{Cause: waldur.TooManyPages}, set: "page_size", parts: []string{"Raise page_size, or leave it out. Read less: "}},
-		"small pages, rows missing":  {failed: failed{Cause: waldur.RowsMissing}, set: "page_size", parts: []string{"silently missing. Raise page_size, or leave it out. Read less: "}},
+		"small pages":                {failed: failed{Cause: waldur.TooManyPages}, set: "page_size", parts: []string{"Raise page_size, or leave it out. Or read less: "}},
+		"small pages, rows missing":  {failed: failed{Cause: waldur.RowsMissing}, set: "page_size", parts: []string{"silently missing. Raise page_size, or leave it out. Or read less: "}},
 		"moved, unencrypted":         {failed: failed{Cause: waldur.Moved}, url: http, parts: []string{"If Waldur has moved", "This request sent the token without encryption", replace}},
 		"redirected, unencrypted":    {failed: failed{Cause: waldur.Redirected}, url: http, parts: []string{"That address", replace}},
 		"moved":                      {failed: failed{Cause: waldur.Moved}, absent: replace},
@@ -264,7 +264,7 @@ func TestOtherReports(t *testing.T) {
 	f := failureOf("https://waldur.example.com", "5ecre7")
 	var diags diag.Diagnostics
 	f.report(errors.New("a plain error"), &diags)
-	if len(diags) != 1 || diags[0].Summary() != "Unexpected Read Error" || diags[0].Detail() != "A plain error.\n\nThis is a bug in the provider. Please report it." {
+	if len(diags) != 1 || diags[0].Summary() != "Unexpected Read Error" || diags[0].Detail() != "A plain error.\n\nThis is a bug in the provider. Please report it to its authors." {
 		t.Errorf("got %v", diags)
 	}
 	f.interrupted, f.connection.client.Proxy = true, nil

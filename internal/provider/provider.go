@@ -24,6 +24,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
+	"github.com/hashicorp/terraform-plugin-log/tflog"
 
 	"terraform-provider-waldur/internal/waldur"
 )
@@ -220,4 +221,19 @@ func (p *waldurProvider) Functions(context.Context) []func() function.Function {
 		constructors = append(constructors, func() function.Function { return f })
 	}
 	return constructors
+}
+
+// logHandler writes the client's log to Terraform's, at debug level. The client uses no groups.
+type logHandler struct{ slog.Handler }
+
+func (logHandler) Enabled(context.Context, slog.Level) bool { return true }
+
+func (logHandler) Handle(ctx context.Context, record slog.Record) error {
+	fields := map[string]any{}
+	record.Attrs(func(attribute slog.Attr) bool {
+		fields[attribute.Key] = attribute.Value.Any()
+		return true
+	})
+	tflog.Debug(ctx, record.Message, fields)
+	return nil
 }

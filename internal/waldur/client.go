@@ -138,7 +138,7 @@ func (c *Client) acquire(ctx context.Context, previous *Error) *Error {
 	switch held := c.heldFor(); {
 	case failed.Cause != ReadTimedOut:
 	case held > 0:
-		failed.Cause, failed.Text = HeldBack, fmt.Sprintf("a Retry-After header holds back all requests for another %s", held.Round(time.Second))
+		failed.Cause, failed.Text = HeldBack, fmt.Sprintf("a Retry-After header of the server holds back all requests for another %s", held.Round(time.Second))
 	case previous == nil:
 		failed.Cause, failed.Text = NotSent, fmt.Sprintf("the request was not sent, because %d others were in progress", maxRequests)
 	}

@@ -90,7 +90,10 @@ func (c *Client) noRows(ctx context.Context, q *Query, request Request) error {
 	for _, f := range q.filters() {
 		filters = append(filters, f.parameter+"="+f.value)
 	}
-	failed := &Error{Request: request, Cause: NoRows, Text: "Waldur has no row for " + cmp.Or(strings.Join(filters, ", "), "the current month")}
+	if !q.hasMonths() {
+		filters = append(filters, "the current month")
+	}
+	failed := &Error{Request: request, Cause: NoRows, Text: "Waldur has no row for " + strings.Join(filters, ", ")}
 	if q.ComponentType != "" {
 		others := *q
 		others.ComponentType = ""

@@ -531,7 +531,7 @@ func TestListStaysExactUnderFaults(t *testing.T) {
 		return edited(func(r *httptest.ResponseRecorder) { r.Header().Add("X-Result-Count", count) })
 	}
 	gone := status(404, nil, `{"detail":"Invalid page."}`)
-	const noCount, tooMany = "the response has no X-Result-Count header", " rows, but the limit is 1000000 rows"
+	const noCount, tooMany = "the response has no X-Result-Count header", " rows, but at most 1000000 rows are read"
 	for name, test := range map[string]struct {
 		faults []fault
 		cause  waldur.Cause
@@ -554,7 +554,7 @@ func TestListStaysExactUnderFaults(t *testing.T) {
 		"a count twice":                        {faults: []fault{another("1000")}},
 		"a count beyond all bounds":            {faults: []fault{count("99999999999999999999")}, cause: waldur.TooManyRows, want: "counts 99999999999999999999" + tooMany},
 		"a count too large":                    {faults: []fault{count("1000001")}, cause: waldur.TooManyRows, want: "counts 1000001" + tooMany},
-		"a count of too many pages":            {faults: []fault{count("1000000"), firstRows(1)}, cause: waldur.TooManyPages, want: "the server counts 1000000 rows, but the limit is 10000 pages as small as the first (rows: 1)"},
+		"a count of too many pages":            {faults: []fault{count("1000000"), firstRows(1)}, cause: waldur.TooManyPages, want: "the server counts 1000000 rows, but at most 10000 pages as small as the first (rows: 1) are read"},
 		"a count of nothing":                   {faults: []fault{count("0")}, cause: waldur.DataChanges, want: "received 300 rows; the server counts 0 (passes: 1, changes of the data: 10): there are more rows than the server counts"},
 		"a count one too small":                {faults: []fault{count("999")}, cause: waldur.DataChanges, want: "more rows than the server counts"},
 		"a count one too large":                {faults: []fault{count("1001")}, cause: waldur.RowsMissing, want: "received 1000 rows; the server counts 1001 (passes: 8, changes of the data: 0): the pages repeat"},

@@ -59,7 +59,7 @@ func TestResponsesOfAListAreBounded(t *testing.T) {
 	}{
 		{3 << 20, "35", "", ""},
 		{3 << 20, "36", RowsMissing, "received 35 rows; the server counts 36 (passes: 8,"},
-		{1 << 20, "35", TooManyRows, "the server counts 35 rows, but the limit is 1 MiB of responses"},
+		{1 << 20, "35", TooManyRows, "the server counts 35 rows, but at most 1 MiB of responses are read"},
 	} {
 		maxListBytes = test.limit
 		server.SetFaults(waldurtest.SetHeader("X-Result-Count", test.count))

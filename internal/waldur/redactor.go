@@ -12,6 +12,8 @@ import (
 	"sync"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 const (
@@ -50,8 +52,9 @@ func newRedactor(token Token, headers http.Header, proxy *url.URL) *redactor {
 			decoded, _ := url.QueryUnescape(text)
 			for _, text := range []string{text, decoded} {
 				latin1 := notUTF8.ReplaceAllStringFunc(text, func(c string) string { return string(rune(c[0])) })
-				for _, form := range []string{latin1, invisible.ReplaceAllString(latin1, ""), strings.ToValidUTF8(text, "�")} {
+				for _, form := range []string{latin1, norm.NFD.String(latin1), strings.ToValidUTF8(text, "�")} {
 					placeholders[form] = placeholder
+					placeholders[invisible.ReplaceAllString(form, "")] = placeholder
 				}
 			}
 		}
@@ -118,7 +121,7 @@ var (
 
 	// invisible matches characters that do not show. Package net/http may quote them.
 	invisible       = regexp.MustCompile(`[\pC\pM\p{Zl}\p{Zp}]`)
-	quotedInvisible = regexp.MustCompile(`\\+(?:[abfnrtv]|x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})`)
+	quotedInvisible = regexp.MustCompile(`\\+(?:[abfnrtv]|x[01][0-9a-f]|x7f|u[0-9a-f]{4}|U[0-9a-f]{8})`)
 )
 
 // expression returns an expression that matches a secret in any encoding. After minSecret
@@ -150,7 +153,7 @@ func encodings(c rune, canBeCut bool) string {
 	}
 	switch high, low := utf16.EncodeRune(c); {
 	case c == ' ':
-		result += `|\+`
+		result += `|\\*\+|[\\%]+[ux25]*0*2b`
 	case c < ' ':
 		result += `|\\+[abfnrtv]`
 	case high != utf8.RuneError:

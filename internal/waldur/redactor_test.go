@@ -27,7 +27,7 @@ func TestBytesThatAreNotUTF8(t *testing.T) {
 	r := newRedactor("", nil, proxy)
 	for _, form := range []string{
 		"5ecret\xe9tail", "5ecret\ufffdtail", "5ecret%E9tail", "5ecret%e9tail", `5ecret\xe9tail`, `5ecret\ufffdtail`, "5ecret\xe9",
-		"5ecretétail", "5ecret%C3%A9tail", "5ecret%c3%a9tail", `5ecret\u00e9tail`, `5ecret\\u00E9tail`, "5ecret&#233;tail", "5ecret&#xE9;tail", "5ecret&eacute;tail",
+		"5ecrete\u0301tail", `5ec\x00ret\xe9tail`, "5ecretétail", "5ecret%C3%A9tail", "5ecret%c3%a9tail", `5ecret\u00e9tail`, `5ecret\\u00E9tail`, "5ecret&#233;tail", "5ecret&#xE9;tail", "5ecret&eacute;tail",
 	} {
 		if got := r.excerpt("407 for robot, " + form); got != "407 for robot, (proxy password)" {
 			t.Errorf("%q became %q", form, got)
@@ -78,6 +78,7 @@ func TestHeadersAreRemoved(t *testing.T) {
 
 		{"s3cret/k3y", "s3cret%252Fk3y, s3cret&amp;#47;k3y, s3cret%u002Fk3y, s3cret\\\\\\/k3y.", "(header), (header), (header), (header)."},
 		{"s3cret&", "s3cret&amp;.", "(header)."},
+		{"s3cr k3y", `s3cr+k3y, s3cr%2Bk3y, s3cr%252bk3y, s3cr\+k3y.`, "(header), (header), (header), (header)."},
 		{"a\tbc", `a\tbc, a\\tbc.`, "(header), (header)."},
 		{"a\u200bbc", `a\u200bbc.`, "(header)."},
 		{"s3cret😀", `s3cret\ud83d\ude00, s3cret\\ud83d\\ude00.`, "(header), (header)."},

@@ -53,7 +53,7 @@ func (r *Response) Count() (int, *Error) {
 
 // tooMany returns the error of a list that exceeds a limit, such as "1000000 rows".
 func tooMany(request Request, cause Cause, count, limit string) *Error {
-	return &Error{Request: request, Cause: cause, Text: fmt.Sprintf("the server counts %s rows, but the limit is %s", count, limit)}
+	return &Error{Request: request, Cause: cause, Text: fmt.Sprintf("the server counts %s rows, but at most %s are read", count, limit)}
 }
 
 // readBody reads the body of a 200 response. The error is the connection's or an [*Error].
@@ -147,7 +147,7 @@ func decodeError(err error, body []byte, redactor *redactor) *Error {
 func position(pointer jsontext.Pointer) (row int, field string) {
 	index, field, _ := strings.Cut(strings.TrimPrefix(string(pointer), "/"), "/")
 	row, _ = strconv.Atoi(index)
-	return row + 1, field
+	return row + 1, strings.NewReplacer("~1", "/", "~0", "~").Replace(field) // RFC 6901
 }
 
 // badRow returns the error of a row in another format than Waldur's API has. number counts from 1.

@@ -52,7 +52,7 @@ func TestResponses(t *testing.T) {
 		"8 MiB, and no count":  {body(contentJSON, "["+strings.Repeat(" ", 8<<20-2)+"]"), waldur.NoCount, "no X-Result-Count header"},
 		"more than 8 MiB":      {body(contentJSON, "["+strings.Repeat(" ", 8<<20)+"]"), waldur.ResponseTooLarge, "the response is larger than 8 MiB"},
 		"a count of 300 digits": {waldurtest.SetHeader("X-Result-Count", strings.Repeat("9", 300)), waldur.TooManyRows,
-			"counts " + strings.Repeat("9", 200) + "… rows, but the limit is 1000000 rows"},
+			"counts " + strings.Repeat("9", 200) + "… rows, but at most 1000000 rows are read"},
 	} {
 		server, c := serve(t, waldurtest.ContractRows(), test.fault)
 		c.MaxRetries = 3

@@ -142,13 +142,14 @@ func (e *Error) refuse(refused map[string]string, redactor *redactor) {
 
 // redirectError returns the error of a redirect, which is never followed: the token stays here.
 func (c *Client) redirectError(resp *http.Response, path string) *Error {
+	text := resp.Header.Get("Location")
 	failed := &Error{Cause: Redirected, Text: fmt.Sprintf("the server responded with %s, a redirect to %s",
-		c.redactor.excerpt(resp.Status), c.redactor.excerpt(resp.Header.Get("Location")))}
+		c.redactor.excerpt(resp.Status), c.redactor.excerpt(text))}
 	location, err := resp.Location()
 	if err != nil {
 		return failed
 	}
-	if moved := movedTo(location, c.URL, path); moved != "" && c.redactor.excerpt(moved) == moved {
+	if moved := movedTo(location, c.URL, path); moved != "" && c.redactor.redact(text+" "+moved) == text+" "+moved {
 		failed.Cause, failed.Address = Moved, moved
 	}
 	// A gateway may strip the slash at the end, and TLS may end before the server that redirects.

@@ -154,6 +154,7 @@ func TestRedirectsAreNeverFollowed(t *testing.T) {
 		"to no host":                     {to: "https:" + waldurtest.Path},
 		"within the server":              {to: waldurtest.Path + "?start=1900-01&page_size=300&session=1"},
 		"to an address with the token":   {to: "https://elsewhere.example/" + waldurtest.Token + waldurtest.Path, location: "https://elsewhere.example/(token)" + waldurtest.Path},
+		"to an escaped header":           {to: "https://elsewhere.example/s3cret\\u002fk3y" + waldurtest.Path, location: "https://elsewhere.example/(header)" + waldurtest.Path},
 		"to a login page":                {to: "https://login.example.com/realms/waldur"},
 		"to an address that is none":     {to: "http://%zz/"},
 		"to user info":                   {to: "https://me@elsewhere.example" + waldurtest.Path, root: "https://elsewhere.example"},
@@ -163,7 +164,7 @@ func TestRedirectsAreNeverFollowed(t *testing.T) {
 		server := waldurtest.StartTLS(t, waldurtest.ContractRows())
 		server.SetFaults(waldurtest.Redirect(http.StatusTemporaryRedirect, test.to))
 		c := client(t, server)
-		c.InsecureSkipVerify, c.MaxRetries = true, 3
+		c.InsecureSkipVerify, c.MaxRetries, c.Headers = true, 3, http.Header{"X-Key": {"s3cret/k3y"}}
 		_, _, err := c.ListComponentUsageMonthly(t.Context(), allMonths)
 		redirect, ok := errors.AsType[*waldur.Error](err)
 		if !ok || !strings.HasSuffix(redirect.Text, "responded with 307 Temporary Redirect, a redirect to "+cmp.Or(test.location, test.to)) || len(server.Requests()) != 1 {

@@ -118,7 +118,7 @@ func (c *Client) connectionError(err error, reached *progress) *Error {
 	if refusal, ok := errors.AsType[*Error](err); ok {
 		return refusal
 	}
-	text := cmp.Or(c.redactor.excerpt(err.Error()), "unknown cause")
+	text := cmp.Or(map[string]string{"EOF": "the server closed it"}[err.Error()], c.redactor.excerpt(err.Error()), "unknown cause")
 	failed := &Error{Cause: ConnectionFailed, Text: "the connection failed: " + text, Temporary: true, Err: err}
 	operations, last := map[string]string{}, "" // the text of each operation's error; last is the innermost
 	var operation *net.OpError
@@ -145,6 +145,8 @@ func (c *Client) connectionError(err error, reached *progress) *Error {
 		failed.set(WantsTLS, wantsTLSText)
 	case reached.responded.Load() && closed:
 		failed.Cause, failed.Text = ResponseCut, "the response ended within its headers: "+text
+	case strings.Contains(text, "malformed HTTP status code") || strings.Contains(text, "malformed HTTP version"): // which quote a part of the line
+		failed.set(NotHTTP, "the response has a malformed status line")
 	case reached.responded.Load():
 		failed.set(NotHTTP, "the response is not valid HTTP/1.1: "+text)
 		if strings.Contains(err.Error(), `malformed HTTP response "\x00\x00`) { // a frame of HTTP/2
@@ -164,7 +166,7 @@ func (c *Client) connectionError(err error, reached *progress) *Error {
 		failed.Cause, failed.Temporary = TLSRefused, alert == "internal error"
 	case reached.handshake.Load() && noTLS:
 		failed.set(NoTLS, "the address begins with https, but the server does not speak TLS at this port")
-	case reached.handshake.Load() && strings.HasPrefix(err.Error(), "tls: "): // of package crypto/tls itself
+	case reached.handshake.Load() && (strings.HasPrefix(err.Error(), "tls: ") || operations["local error"] != ""): // of package crypto/tls itself
 		failed.set(TLSUnusable, failed.Text)
 	case reached.handshake.Load():
 		failed.Cause = TLSInterrupted

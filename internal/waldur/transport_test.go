@@ -198,9 +198,9 @@ func TestConnectionsThatFail(t *testing.T) {
 		failed
 	}{
 		"down":                         {"http", down, failed{waldur.ConnectionFailed, true, noServer}},
-		"closes":                       {"http", listen(t, ""), failed{waldur.ConnectionClosed, true, "the connection failed: EOF"}},
+		"closes":                       {"http", listen(t, ""), failed{waldur.ConnectionClosed, true, "the connection failed: the server closed it"}},
 		"resets":                       {"http", listen(t, reset), failed{waldur.ConnectionClosed, true, reset}},
-		"closes, https":                {"https", listen(t, ""), failed{waldur.TLSInterrupted, true, "the connection failed: EOF"}},
+		"closes, https":                {"https", listen(t, ""), failed{waldur.TLSInterrupted, true, "the connection failed: the server closed it"}},
 		"resets, https":                {"https", listen(t, reset), failed{waldur.TLSInterrupted, true, reset}},
 		"https to Go":                  {"https", plain, failed{waldur.NoTLS, false, httpsScheme}},
 		"https to a page of HTTP/0.9":  {"https", listen(t, "<!DOCTYPE HTML>\n<html lang=\"en\"></html>"), failed{waldur.NoTLS, false, httpsScheme}},
@@ -213,6 +213,8 @@ func TestConnectionsThatFail(t *testing.T) {
 		"http to old TLS":              {"http", listen(t, "\x15\x03\x01\x00\x02\x02\x46"), failed{waldur.WantsTLS, false, httpScheme}},
 		"SSH":                          {"http", listen(t, "SSH-2.0-OpenSSH_9.6\r\n"), failed{waldur.NotHTTP, false, `malformed HTTP response "SSH-2.0-OpenSSH_9.6"`}},
 		"HTTP/2":                       {"http", listen(t, "\x00\x00\x12\x04\x00\x00\x00\x00\x00\x00\x03\x00\x00\x00\x80"), failed{waldur.NotHTTP, false, "the server speaks only HTTP/2"}},
+		"a bad status":                 {"http", listen(t, "HTTP/1.1 half of a secret\r\n\r\n"), failed{waldur.NotHTTP, false, "the response has a malformed status line"}},
+		"a bad version":                {"http", listen(t, "HTTP/x 200 OK\r\n\r\n"), failed{waldur.NotHTTP, false, "the response has a malformed status line"}},
 		"large headers":                {"http", listen(t, "HTTP/1.1 200 OK\r\nX-Large: "+strings.Repeat("x", 300<<10)+"\r\n\r\n"), failed{waldur.NotHTTP, false, "server response headers exceeded 262144 bytes; aborted"}},
 		"two lengths":                  {"http", listen(t, "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n[]"), failed{waldur.NotHTTP, false, `multiple Content-Length headers; got ["1" "2"]`}},
 		"cut headers":                  {"http", listen(t, "HTTP/1.1 200 OK\r\nX-Result-Count: 1"), failed{waldur.ResponseCut, true, "the response ended within its headers: net/http: HTTP/1.x transport connection broken: unexpected EOF"}},
@@ -220,6 +222,7 @@ func TestConnectionsThatFail(t *testing.T) {
 		"an alert that may pass":       {"https", listen(t, "\x15\x03\x03\x00\x02\x02\x50"), failed{waldur.TLSRefused, true, "the connection failed: remote error: tls: internal error"}},
 		"an alert about a certificate": {"https", listen(t, "\x15\x03\x03\x00\x02\x02\x2a"), failed{waldur.ClientCertificate, false, `the server requires a client certificate: "bad certificate"`}},
 		"an alert about access":        {"https", listen(t, "\x15\x03\x03\x00\x02\x02\x31"), failed{waldur.ClientCertificate, false, `the server requires a client certificate: "access denied"`}},
+		"garbage in the handshake":     {"https", listen(t, "\x16\x03\x03\x00\x05\x02\x00\x00\x01\x00"), failed{waldur.TLSUnusable, false, "local error: tls: error decoding message"}},
 		"a broken handshake":           {"https", listen(t, "\x16\x03\x03\x00\x04\x0e\x00\x00\x00"), failed{waldur.TLSUnusable, false, "tls: received unexpected handshake message of type *tls.serverHelloDoneMsg when waiting for *tls.serverHelloMsg"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -228,7 +231,7 @@ func TestConnectionsThatFail(t *testing.T) {
 		})
 	}
 	for fault, want := range map[*waldurtest.Fault]failed{
-		new(waldurtest.HangUp()): {waldur.ConnectionFailed, true, "EOF"}, // after the handshake
+		new(waldurtest.HangUp()): {waldur.ConnectionFailed, true, "the server closed it"}, // after the handshake
 		new(waldurtest.Status(400, nil, "The plain HTTP request was sent to HTTPS port")): {waldur.HostRefused, false, `400 Bad Request: "The plain HTTP request was sent to HTTPS port"`},
 	} {
 		server := waldurtest.StartTLS(t, nil)

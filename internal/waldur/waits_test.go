@@ -211,7 +211,7 @@ func TestReadsAfterARefusal(t *testing.T) {
 	}{
 		"a status that is not retried": {http.StatusForbidden, "50", 0, "", ""},
 		"a wait that is too long":      {http.StatusTooManyRequests, "3600", 0, "", ""},
-		"more than the read's time":    {http.StatusTooManyRequests, "50", 20 * time.Second, HeldBack, "a Retry-After header holds back all requests for another 50s"},
+		"more than the read's time":    {http.StatusTooManyRequests, "50", 20 * time.Second, HeldBack, "a Retry-After header of the server holds back all requests for another 50s"},
 	} {
 		bubble(t, name, func(t *testing.T) {
 			var requests int
@@ -409,7 +409,7 @@ func TestReadsThatEndWithinAList(t *testing.T) {
 	}{
 		"with the read's time": {9, 0, 0, 0, 5, ReadTimedOut, fmt.Sprintf(received, 9) + late},
 		"after a failure":      {2, 1, 500, 0, 2, ReadTimedOut, fmt.Sprintf(received, 2) + late + "; the previous attempt failed: the server responded with 500 Internal Server Error"},
-		"held back":            {2, 0, 0, 0, 1, HeldBack, fmt.Sprintf(received, 2) + "a Retry-After header holds back all requests for another 1m0s"},
+		"held back":            {2, 0, 0, 0, 1, HeldBack, fmt.Sprintf(received, 2) + "a Retry-After header of the server holds back all requests for another 1m0s"},
 		"canceled":             {9, 0, 0, time.Second, 5, Canceled, "the read was canceled"},
 		"with a refusal":       {9, 1, 403, 0, 5, PageDenied, "the server responded with 403 Forbidden"},
 	} {
