@@ -121,7 +121,7 @@ func report(w io.Writer, findings []finding, changed bool) int {
 	fmt.Fprintf(w, "\n%s %d facts: %d ok, %d tolerated, %d BROKEN, %d not seen.",
 		summary, len(facts), total[ok], total[tolerated], total[broken], total[notSeen])
 	if total[notSeen] > 0 {
-		fmt.Fprint(w, " The token of a user who may see more offerings and months may show more.")
+		fmt.Fprint(w, " To see more, use the token of a user who may see more offerings and months.")
 	}
 	fmt.Fprintln(w)
 	if changed {

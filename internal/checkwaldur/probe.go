@@ -74,8 +74,8 @@ func (p *prober) get(query string) *response {
 	return p.response(rows, count, err)
 }
 
-// response ends the check at a web front end, and if a simple request fails as well: the error
-// then says nothing about a fact.
+// response ends the check if the response is an HTML page, or if a simple request fails as well:
+// the error then says nothing about a fact.
 func (p *prober) response(rows []*waldur.ComponentUsage, count int, err error) *response {
 	if err == nil {
 		return &response{finding{ok, fmt.Sprint("rows: ", len(rows))}, rows, count}

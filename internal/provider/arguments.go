@@ -49,7 +49,7 @@ func wholeNumber(number types.Number) int {
 	return int(n)
 }
 
-// maxNumber bounds parseNumber: with ten decimal places, it has the digits that a decimal may have.
+// maxNumber is the largest number for parseNumber: with ten decimal places, it has 40 digits.
 const maxNumber = 1e29
 
 // parseNumber returns a number of a configuration as a decimal, rounded to ten decimal places:
@@ -68,11 +68,11 @@ func parseNumber(f *big.Float) (waldur.Decimal, error) {
 	return waldur.ParseDecimal(f.Text('f', 10))
 }
 
-// parsePercent returns a percentage like parseNumber. It refuses other numbers that round to 0.
+// parsePercent returns a percentage like parseNumber. It refuses non-zero numbers that round to 0.
 func parsePercent(f *big.Float) (waldur.Decimal, error) {
 	percent, err := parseNumber(f)
 	if err == nil && f.Sign() != 0 && percent.IsZero() {
-		err = errors.New("must be 0, or at least 0.0000000001 in size")
+		err = errors.New("must be 0, or differ from 0 by at least 0.0000000001")
 	}
 	return percent, err
 }
@@ -123,7 +123,7 @@ func parseTimestamp(text string) (time.Time, error) {
 // parseProfile parses the name of a profile.
 func parseProfile(text string) (string, error) {
 	if strings.TrimSpace(text) == "" {
-		return "", errors.New("must be the name of a profile that waldur-cli saved; to use none, leave it out or set it to null")
+		return "", errors.New("must be the name of a profile that waldur-cli saved; otherwise, leave it out or set it to null")
 	}
 	return text, nil
 }
@@ -142,7 +142,7 @@ func parseFilterText(text string) (string, error) {
 	return text, nil
 }
 
-// oneOf returns a parser of some words.
+// oneOf returns a parser that accepts only these words.
 func oneOf(words ...string) func(string) (string, error) {
 	return func(text string) (string, error) {
 		if !slices.Contains(words, text) {
@@ -182,7 +182,7 @@ func parseColumn(name string) (*waldur.Column, error) {
 	return columnAmong(waldur.Columns, name)
 }
 
-// columnAmong returns the column with a name that is among others, or suggests the nearest one.
+// columnAmong returns the one of some columns that has a name. Its error suggests the nearest.
 func columnAmong(columns []*waldur.Column, name string) (*waldur.Column, error) {
 	switch names := waldur.ColumnNames(columns); {
 	case slices.Contains(names, name):
@@ -210,10 +210,10 @@ func suggestion(text string, words []string) string {
 	return fmt.Sprintf(" (did you mean %s?)", nearest)
 }
 
-// parseGroupColumn parses the name of a column whose values can be equal.
+// parseGroupColumn parses the name of a column to group by, which has texts or months.
 func parseGroupColumn(name string) (*waldur.Column, error) {
 	if column := waldur.ColumnByName(name); column != nil && column.IsNumber {
-		return nil, fmt.Errorf("has %q, which is an amount; group by columns of text or by billing_period", name)
+		return nil, fmt.Errorf("has %q, which is an amount; group by text columns or billing_period", name)
 	}
 	return columnAmong(slices.DeleteFunc(slices.Clone(waldur.Columns), func(c *waldur.Column) bool { return c.IsNumber }), name)
 }
@@ -242,9 +242,9 @@ func sentence(text string) string {
 
 // sources says where to find the values of some arguments.
 var sources = map[string]string{
-	"offering_uuid": "\n\nThe column offering_uuid has it.",
-	"customer_uuid": "\n\nThe column service_provider_uuid has it, next to the name of the organization.",
-	"project_uuid":  "\n\nNo column has it. It is in the address of the project's page in Waldur's web interface.",
+	"offering_uuid": "\n\nCopy it from the column offering_uuid.",
+	"customer_uuid": "\n\nCopy it from the column service_provider_uuid, next to the name of the organization.",
+	"project_uuid":  "\n\nNo column has it. Copy it from the address of the project's page in Waldur's web interface.",
 }
 
 // addInvalidValue reports an error that continues the name of its argument.

@@ -19,7 +19,7 @@ var billingPeriodFunction = providerFunction{"billing_period", runBillingPeriod,
 	Parameters: []function.Parameter{
 		function.StringParameter{
 			Name:                "timestamp",
-			MarkdownDescription: "RFC 3339 timestamp, such as `2026-10-31T23:30:00-02:00`. `plantimestamp()` is known during plan, `timestamp()` is not.",
+			MarkdownDescription: "RFC 3339 timestamp, such as `2026-10-31T23:30:00-02:00`. Use `plantimestamp()`: `timestamp()` is not known during plan.",
 		},
 	},
 	VariadicParameter: function.NumberParameter{Name: "offset_months", MarkdownDescription: "Number of months to add. Negative for earlier months."},

@@ -24,7 +24,7 @@ import (
 
 const defaultReadTimeout = 5 * time.Minute
 
-// wholeLimitPeriod is the usage_period that is not the month.
+// wholeLimitPeriod is the usage_period of the whole period of a limit.
 const wholeLimitPeriod = "limit_period"
 
 var (
@@ -70,11 +70,11 @@ func (d *componentUsageMonthlyDataSource) Schema(_ context.Context, _ datasource
 	resp.Schema = schema.Schema{
 		MarkdownDescription: "Reads monthly usage and allocation, as Waldur sums it up: every row that the token's user may see, exactly, in a stable order.",
 		Attributes: map[string]schema.Attribute{
-			"billing_period": optionalString("Month to read, as `YYYY-MM` or `YYYY-MM-01`, in UTC. `\"latest\"` is the current month, or last month while "+
-				"that has no rows at all. Conflicts with `start` and `end`. Default, without these: the current month.", acceptedBy(parseBillingPeriod)),
+			"billing_period": optionalString("Month to read, as `YYYY-MM` or `YYYY-MM-01`, in UTC. `\"latest\"` is this month, or last month while "+
+				"this month has no rows at all. Conflicts with `start` and `end`. Default, without these: the current month.", acceptedBy(parseBillingPeriod)),
 			"start":         optionalString("First month to read, as `YYYY-MM` or `YYYY-MM-01`. Without `end`, all later months are read.", month),
 			"end":           optionalString("Last month to read, as `YYYY-MM` or `YYYY-MM-01`. Without `start`, all earlier months are read.", month),
-			"offering_uuid": optionalString("UUID of the offering to read, with or without dashes. The address of the offering's page in Waldur has it.", id),
+			"offering_uuid": optionalString("UUID of the offering to read, with or without dashes. It is in the address of the offering's page in Waldur.", id),
 			"customer_uuid": optionalString("UUID of the organization that **provides** the offerings (`service_provider_uuid`), not of a consumer.", id),
 			"project_uuid": optionalString("UUID of the project that the offerings themselves belong to, not of one that consumes them. "+
 				"No column shows this project, so the provider cannot check that the filter had an effect.", id),
@@ -86,7 +86,7 @@ func (d *componentUsageMonthlyDataSource) Schema(_ context.Context, _ datasource
 				Optional: true, MarkdownDescription: "Fail if the filters select no rows. `min_usage_percent` is not one of these filters. Default: `false`.",
 			},
 			"usage_period": optionalString("Period of `total_consumed` and `usage_percent`. `\"month\"`: the month of the row. `\"limit_period\"`: the period "+
-				"of the row's limit, up to that month: the month, the calendar quarter, the calendar year, or all months. Conflicts with `start` and `end`. "+
+				"of the row's limit (a month, a calendar quarter, a calendar year or all months), up to that month. Conflicts with `start` and `end`. "+
 				"Default: `\"month\"`.", acceptedBy(oneOf("month", wholeLimitPeriod))),
 			"group_by": schema.SetAttribute{
 				MarkdownDescription: "Columns to group by, as in SQL: text columns or `billing_period`. Rows that are equal in these columns become one " +
@@ -99,7 +99,7 @@ func (d *componentUsageMonthlyDataSource) Schema(_ context.Context, _ datasource
 				"The value is rounded to ten decimal places, so that `0.6 * 100` means 60.", numberValidator[waldur.Decimal]{parse: parsePercent}),
 			"order_by": schema.ListAttribute{
 				MarkdownDescription: "Columns to order `summaries` by. `-` before a name means descending. Nulls always come last. Text is ordered by code " +
-					"points. Ties, and all rows by default: newest month first, then `offering_name`, `component_name`, `offering_uuid`, `component_type`.",
+					"points. Ties (by default, all rows) come newest month first, then `offering_name`, `component_name`, `offering_uuid`, `component_type`.",
 				Optional: true, ElementType: types.StringType, Validators: []validator.List{acceptedBy(parseOrdering)},
 			},
 			"limit": optionalNumber("Maximum number of rows to return: the first ones by `order_by`.", wholeNumberBetween(1, math.MaxInt32)),
@@ -161,7 +161,7 @@ func (m *componentUsageMonthlyModel) validate(ctx context.Context, diags *diag.D
 			addConflict(diags, "billing_period", name, "Set billing_period for one month, or start and end for several.")
 		}
 		if m.UsagePeriod.ValueString() == wholeLimitPeriod {
-			addConflict(diags, "usage_period", name, "usage_period = \"limit_period\" adds earlier months by itself. Instead, set billing_period to the last.")
+			addConflict(diags, "usage_period", name, "usage_period = \"limit_period\" adds earlier months by itself. Set billing_period to the last month.")
 		}
 	}
 	start, startErr := waldur.ParseMonth(m.Start.ValueString())
@@ -178,7 +178,7 @@ func (m *componentUsageMonthlyModel) validate(ctx context.Context, diags *diag.D
 		}
 	}
 	if len(m.GroupBy.Elements()) > 0 {
-		severalMonths := !m.Start.IsUnknown() && !m.End.IsUnknown() && start != end // no month is the zero month
+		severalMonths := !m.Start.IsUnknown() && !m.End.IsUnknown() && start != end // an argument that is not set is the zero Month
 		m.validateGroups(ctx, severalMonths, diags)
 	}
 }
@@ -205,7 +205,7 @@ func (m *componentUsageMonthlyModel) validateGroups(ctx context.Context, several
 		case column == nil: // not known yet
 		case !slices.Contains(columns, column):
 			addInvalidValue(diags, path.Root("order_by").AtListIndex(i), fmt.Errorf("has %q, which is null in every row with this group_by; the "+
-				"columns of its rows are %s", column.Name, strings.Join(waldur.ColumnNames(columns), ", ")))
+				"columns with values are %s", column.Name, strings.Join(waldur.ColumnNames(columns), ", ")))
 		case severalMonths && (column.Name == "usage_percent" || column.Name == "total_allocated"):
 			addInvalidValue(diags, path.Root("order_by").AtListIndex(i), fmt.Errorf("has %q, but %s", column.Name, ofMonths))
 		}

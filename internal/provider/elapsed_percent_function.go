@@ -15,12 +15,12 @@ var elapsedPercentFunction = providerFunction{"elapsed_percent", runElapsedPerce
 		"time after the row's month counts as the end of that month, because the row's consumption ends there. The result is 0 before the period begins, " +
 		"and null for `total`, which has no end. Periods are calendar months, quarters and years in UTC.\n\nFor rows read with `usage_period = " +
 		"\"limit_period\"`, the example calculates where each limit is heading. This is arithmetic, not a forecast: it assumes that consumption goes on as " +
-		"before. It is useful only for amounts that accumulate, such as hours. It can be null, so compare `coalesce(x, 0)`.",
+		"before. It is useful only for amounts that accumulate, such as hours. The value can be null, so compare `coalesce(value, 0)`.",
 	Parameters: []function.Parameter{
 		function.StringParameter{Name: "billing_period", MarkdownDescription: "Month of the row, as `YYYY-MM` or `YYYY-MM-01`."},
 		function.StringParameter{
 			Name: "limit_period", AllowNullValue: true,
-			MarkdownDescription: "Limit period of the row: `month`, `quarterly`, `annual` or `total`. Null is a month.",
+			MarkdownDescription: "Limit period of the row: `month`, `quarterly`, `annual` or `total`. Null means `month`.",
 		},
 		function.StringParameter{Name: "timestamp", MarkdownDescription: "RFC 3339 timestamp, such as `plantimestamp()`."},
 	},

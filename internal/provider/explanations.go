@@ -33,57 +33,58 @@ const (
 )
 
 // explanation is a title for a cause, and what to do. Its placeholders: {url} is the source of the
-// address, {timeout} the time limit of the read, {proxy} the proxy's host, {address} a new one.
-// What follows "again later" in {braces} is left out if only waiting helps.
+// address, {timeout} the time limit of the read, {proxy} the proxy's host, {address} the new
+// address. What follows "again later" in {braces} is left out if only waiting helps.
 type explanation struct{ title, advice string }
 
 // explanations has all causes of failed reads. What depends on more than the cause is in advise.
 var explanations = map[waldur.Cause]explanation{
 	waldur.Canceled:     {"Read from Waldur Canceled", "Run the command again."},
-	waldur.ReadTimedOut: {"Read from Waldur Timed Out", timeLimit + "If the server is slow, raise it, as in timeouts { read = \"15m\" }. " + readLess},
-	waldur.NotSent: {"Read from Waldur Timed Out", timeLimit + "All data blocks of a provider block share 4 requests at a time, and the limit includes the " +
-		"wait for the others: raise timeouts.read, or lower Terraform's -parallelism."},
+	waldur.ReadTimedOut: {"Read from Waldur Timed Out", timeLimit + "If the server is slow, raise that limit, as in timeouts { read = \"15m\" }. " + readLess},
+	waldur.NotSent: {"Read from Waldur Timed Out", timeLimit + "All data blocks of a provider block share 4 requests at a time, and the time limit includes " +
+		"the wait for the other blocks: raise timeouts.read, or lower Terraform's -parallelism."},
 	waldur.HeldBack: {"Read from Waldur Timed Out", "Run the command again after that time, or raise timeouts.read (now {timeout})."},
 	waldur.RequestTimedOut: {"Request to Waldur Timed Out", checkRunning + " If the server is slow, raise request_timeout in the provider block, or lower " +
 		"page_size."},
 
 	waldur.ConnectionFailed: {"Cannot Connect to Waldur", checkRunning},
-	waldur.UnknownHost:      {"Cannot Connect to Waldur", "No server has this name: check the host in {url}. If only a VPN knows it, connect to that first."},
+	waldur.UnknownHost:      {"Cannot Connect to Waldur", "No server has this name: check the host in {url}. If only a VPN knows it, connect to the VPN."},
 	waldur.ConnectionClosed: {"Cannot Connect to Waldur", checkRunning + " If the server speaks TLS at this port, begin the address with https."},
 	waldur.ProxyUnreachable: {"Cannot Connect to Proxy", "Check that the proxy {proxy} is running and that its address is correct. " + checkProxy},
 	waldur.ProxyNoTLS: {"Cannot Connect to Proxy", "The address of the proxy begins with https, so the proxy itself must speak TLS. If it does not, as with " +
 		"most proxies, begin the address with http. " + checkProxy},
-	waldur.ProxyUntrusted: {"Cannot Connect to Proxy", "If a private authority issued the certificate of the proxy, set ca_cert_pem. Or its owner must " +
-		"renew or correct it. " + checkProxy},
+	waldur.ProxyUntrusted: {"Cannot Connect to Proxy", "If a private authority issued the certificate of the proxy, set ca_cert_pem. Otherwise, ask " +
+		"the owner of the proxy for a valid one. " + checkProxy},
 	waldur.ProxyLogin: {"Proxy Refused to Connect", "The proxy requires a user and a password, or does not accept those that it got. Write them into its " +
 		"address before the host, as in user:password@proxy.example.com:3128, and percent-encode special characters. " + checkProxy},
 	waldur.ProxyOtherLogin: {"Proxy Refused to Connect", "The provider supports only the login method Basic, so no password in the proxy's address helps. " +
-		"Run a local proxy that can log in to this one, such as px, cntlm or alpaca, and set HTTPS_PROXY to its address. " + checkProxy},
+		"Run a local proxy that can log in to this one, such as px, cntlm or alpaca, and set HTTPS_PROXY to the local one. " + checkProxy},
 	waldur.ProxyRefused: {"Proxy Refused to Connect", checkProxy},
 	waldur.ProxyFailed: {"Proxy Cannot Reach Waldur", "Check that the proxy {proxy} and the server are running and that both addresses are correct. " +
-		"" + checkProxy},
+		checkProxy},
 
-	waldur.NoTLS:          {"Wrong Scheme in Waldur Address", "Check the port in {url}. Or begin the address with http, which sends the token unencrypted."},
+	waldur.NoTLS: {"Wrong Scheme in Waldur Address", "Check the port in {url}. " +
+		"If the server has no TLS, begin the address with http, which sends the token unencrypted."},
 	waldur.WantsTLS:       {"Wrong Scheme in Waldur Address", "Begin {url} with https, or correct its port."},
-	waldur.TLSInterrupted: {"TLS Handshake Interrupted", "The server may not speak TLS here, or an old firewall cut it off: " + troubles + " " + checkRunning},
-	waldur.TLSUnusable: {"TLS Handshake Failed", "Ask the operator for TLS 1.2 or later and a valid certificate. For a negative serial number, see " +
+	waldur.TLSInterrupted: {"TLS Handshake Interrupted", "The server may not speak TLS at this port. For old firewalls, " + troubles + " " + checkRunning},
+	waldur.TLSUnusable: {"TLS Handshake Failed", "Ask the operator for TLS 1.2 or later and a valid certificate. If it has a negative serial number, see " +
 		"Troubleshooting in the provider's documentation."},
 	waldur.TLSRefused: {"TLS Handshake Refused by Server", "The server, or a gateway in front of it, may accept only other versions of TLS, or may not know " +
 		"the host in the address. Or it requires a client certificate that it trusts: check client_cert_pem and client_key_pem. For old servers, " + troubles},
 	waldur.WrongHost:   {untrusted, "The certificate does not name the host in the address. Correct {url}, or ask the operator for a certificate that does."},
-	waldur.Expired:     {untrusted, "The certificate has expired: its owner must renew it. If it has not, correct the clock of this machine."},
+	waldur.Expired:     {untrusted, "The certificate has expired: its owner must renew it. If it is still valid, correct the clock of this machine."},
 	waldur.NotYetValid: {untrusted, "The certificate is not valid yet. The clock of this machine may be behind: check it."},
 	waldur.NoAuthorities: {untrusted, "This machine has no certificate authorities. Install them: in most images, they are the package ca-certificates. If " +
 		"the certificate comes from a private authority, " + setAuthority},
-	waldur.NoIntermediate: {untrusted, "The server sent its own certificate alone. If a public authority issued it, the intermediate certificate is " +
-		"missing: the server must send that as well (the full chain). If a private authority issued it, or a proxy that inspects connections, " + setAuthority},
+	waldur.NoIntermediate: {untrusted, "The server sent only its own certificate. If a public authority issued it, the intermediate certificate is " +
+		"missing: ask the operator to send the full chain. If a private authority or a proxy that inspects connections issued it, " + setAuthority},
 	waldur.UnknownAuthority: {untrusted, "If the certificate comes from a private authority, or from a proxy that inspects connections, " + setAuthority},
 	waldur.ClientCertificate: {"Client Certificate Not Accepted", "Set client_cert_pem in the provider block to a certificate that has not expired, and " +
 		"client_key_pem to its key. The server, or the gateway in front of it, must trust the authority of the certificate."},
 
 	waldur.Unauthorized: {"Token Refused by Waldur", ""},
-	waldur.Forbidden: {"Access Denied by Waldur", "The token is valid, but its user may not read usage. Use the token of a user with a role in the " +
-		"organization of the offerings, or of staff."},
+	waldur.Forbidden: {"Access Denied by Waldur", "The token is valid, but its user is not allowed to read usage. Use the token of a user who has a role in " +
+		"the organization of the offerings or is staff."},
 	waldur.BadRequest:    {"Request Refused by Waldur", notSupported},
 	waldur.NotFound:      {noEndpoint, "Either Waldur is older than 8.0.8, the first version with this endpoint, or the address is wrong. " + checkURL},
 	waldur.RateLimited:   {"Rate Limited by Waldur", "Run the command again later{, or raise max_retries in the provider block, or narrow the filters}."},
@@ -93,19 +94,19 @@ var explanations = map[waldur.Cause]explanation{
 	waldur.OtherStatus: {"Unexpected Response from Waldur", checkURL},
 	waldur.PageDenied: {"Access Denied by a Proxy", "The response is not JSON, so it does not come from Waldur's API, but from a proxy or firewall in front " +
 		"of it. " + checkGateway},
-	waldur.PageNotFound: {noEndpoint, "The address is wrong, or Waldur is older than 8.0.8. In the address, leave out the path of a page. " + checkURL},
+	waldur.PageNotFound: {noEndpoint, "The address is wrong, or Waldur is older than 8.0.8. Leave out the path of a page of the web interface. " + checkURL},
 	waldur.HostRefused: {"Request Refused Before Waldur", "The response does not come from Waldur's API, but from a web server, proxy or firewall in front " +
-		"of it. It may not accept the host in the address: use a name that the server knows (in Django, ALLOWED_HOSTS). Or it requires what the quoted text " +
-		"says, such as a client certificate (client_cert_pem in the provider block). " + checkGateway},
+		"of it. That server may not accept the host in the address: use a name that it knows (in Django, ALLOWED_HOSTS). Or it may require what the quoted " +
+		"text says, such as a client certificate (client_cert_pem in the provider block). " + checkGateway},
 	waldur.HeadersTooLarge: {"Request Headers Too Large", "The server, or a proxy in front of it, does not accept so many bytes of headers. If the token is " +
 		"long, such as an OIDC access token, use a personal access token. Or set shorter headers. Or ask the operator to allow more."},
-	waldur.HTMLPage: {"HTML Page Instead of Waldur API", "The address may be that of a page of the web interface: leave out its path. Or a gateway " +
+	waldur.HTMLPage: {"HTML Page Instead of Waldur API", "If the address is that of a page of the web interface, leave out the path. Or a gateway " +
 		"responded. " + checkGateway},
 
 	waldur.Moved: {"Redirect Not Followed", notSentThere + "If Waldur has moved there, set {url} to \"{address}\"."},
-	waldur.RedirectLoop: {"Redirect to Itself", "The server redirects to the address that was requested. If TLS ends at a proxy, let that set the header " +
-		"X-Forwarded-Proto. Or a gateway strips the slash at the end of the path, or waits for a cookie: configure it to pass on path and cookies."},
-	waldur.Redirected: {"Redirect Not Followed", notSentThere + "That address may be that of a login page, or it has no TLS. " + checkGateway},
+	waldur.RedirectLoop: {"Redirect to Itself", "The server redirects to the address that was requested. If TLS ends at a proxy, configure it to set the " +
+		"header X-Forwarded-Proto. If a gateway strips the slash at the end of the path, or waits for a cookie, configure it to pass on path and cookies."},
+	waldur.Redirected: {"Redirect Not Followed", notSentThere + "That address may be a login page, or may not use TLS. " + checkGateway},
 	waldur.NotHTTP: {"Unreadable Response from Waldur", "The provider speaks HTTP/1.1. The server, or a proxy in front of it, responds with something else, " +
 		"or with headers that the provider does not accept. " + checkURL},
 	waldur.ResponseCut: {"Incomplete Response from Waldur", "Run the command again. If it fails again, check the proxy or load balancer in front of Waldur, " +
@@ -196,7 +197,7 @@ func (f *readFailure) advise(failed *waldur.Error) string {
 		}
 	case waldur.Forbidden:
 		if strings.Contains(failed.Detail, "active session") {
-			advice = "Log in to Waldur in a browser once with this user, then run the command again. Waldur accepts OIDC access tokens only after that."
+			advice = "Log in to Waldur in a browser once as this user, then run the command again. Waldur accepts OIDC access tokens only after that."
 		}
 	case waldur.Unauthorized:
 		advice = f.adviseUnauthorized(failed.Detail)
@@ -235,26 +236,26 @@ func (f *readFailure) adviseUnauthorized(detail string) string {
 	renew := " " + f.connection.renewToken
 	switch kind := token.Kind(); {
 	case strings.Contains(detail, "credentials were not provided"):
-		return "The provider sent the token, but Waldur did not receive it: let the proxy or gateway in front of Waldur pass the Authorization header on."
+		return "The provider sent the token, but Waldur did not receive it: configure the proxy or gateway in front of it to pass on the Authorization header."
 	case strings.Contains(detail, "inactive or deleted"):
-		return "The user is deactivated in Waldur. Ask the staff of this Waldur to activate the user, or use the token of another user." + renew
+		return "The user is deactivated in Waldur. Ask Waldur staff to activate the user, or use the token of another user." + renew
 	case strings.Contains(detail, "configuration is incomplete"), strings.Contains(detail, "identifier field"):
-		return "This server does not accept tokens of this identity provider. Ask its operator, or use a personal access token." + renew
+		return "This server does not accept tokens of this identity provider. Ask the operator of the server, or use a personal access token." + renew
 	case strings.Contains(strings.ToLower(detail), "introspection"):
 		return "Waldur could not check the token with its identity provider, which may be temporarily down. Run the command again later. If it fails again, " +
 			"ask the operator of the Waldur server, or use a personal access token." + renew
 	case kind == waldur.PersonalAccessToken && strings.Contains(detail, "JWT"):
-		return "Personal access tokens may be switched off on this server. Ask its operator, or use the API token in the user's profile in Waldur." + renew
+		return "Personal access tokens may be switched off on this server. Ask its operator, or use the API token in the user profile in Waldur." + renew
 	case kind == waldur.PersonalAccessToken && !token.Expiry().IsZero() && token.Expiry().Before(time.Now()):
 		return fmt.Sprintf("The personal access token expired on %s. "+
-			"Create a new one in the user's profile in Waldur.", token.Expiry().UTC().Format(time.RFC1123)) + renew
+			"Create a new one in the user profile in Waldur.", token.Expiry().UTC().Format(time.RFC1123)) + renew
 	case kind == waldur.PersonalAccessToken:
-		return "The personal access token may have expired or been revoked, it may not be allowed from this network, or its user may be inactive or may not " +
-			"use such tokens. Check it in the user's profile in Waldur, or create a new one there." + renew
+		return "The personal access token may have expired or been revoked, it may not be allowed from this network, or its user may be inactive or not " +
+			"allowed to use such tokens. Check it in the user profile in Waldur, or create a new one there." + renew
 	case kind == waldur.OIDCToken:
 		return "The OIDC access token may have expired, or its user may be inactive. Get a new one from the identity provider." + renew
 	}
-	return "An API token expires 30 to 60 minutes after its last use by default. A new one is in the user's profile in Waldur. For pipelines, create a " +
+	return "An API token expires, by default, 30 to 60 minutes after its last use. Copy a new one from the user profile in Waldur. For pipelines, create a " +
 		"personal access token (w_…) there instead." + renew
 }
 
@@ -269,12 +270,12 @@ func (f *readFailure) adviseNoRows(failed *waldur.Error, now time.Time) string {
 	}
 	var reasons []string
 	switch {
-	case len(failed.Types) > 0: // there are rows without component_type
+	case len(failed.Types) > 0: // without the filter component_type, there are rows
 		return adviseTypes(f.query.ComponentType, failed.Types)
 	case first.Compare(this) > 0:
 		return fmt.Sprintf("%s is in the future: this month is %s in UTC.", first, this)
 	case first == this && now.UTC().Day() == 1 && !f.query.Latest:
-		reasons = append(reasons, "Waldur sums up usage once a day, so the first day of a month has no rows until then: use billing_period = \"latest\".")
+		reasons = append(reasons, "Waldur sums up usage once a day. Until it has done so, a new month has no rows: use billing_period = \"latest\".")
 	case !last.IsZero() && last.Compare(this) < 0:
 		reasons = append(reasons, "Waldur has no rows for the months before its upgrade to 8.0.8, unless its operator has rebuilt them.")
 	}
@@ -289,7 +290,7 @@ func (f *readFailure) adviseNoRows(failed *waldur.Error, now time.Time) string {
 			reasons = append(reasons, filter.reason)
 		}
 	}
-	reasons = append(reasons, "The token's user may see no offerings: it needs a role in the organization of the offerings, or must be staff.")
+	reasons = append(reasons, "The token's user possibly sees no offerings: the user must have a role in the organization of the offerings, or be staff.")
 	return strings.Join(reasons, "\n\n")
 }
 
@@ -306,5 +307,5 @@ func adviseTypes(wanted string, types map[string]string) string {
 	if len(identifiers) > most {
 		shown += " and others"
 	}
-	return fmt.Sprintf("Without component_type, there are rows of these components: %s%s.", shown, suggestion(wanted, identifiers))
+	return fmt.Sprintf("Without the filter component_type, there are rows of these types: %s%s.", shown, suggestion(wanted, identifiers))
 }

@@ -122,7 +122,7 @@ func TestEveryCauseIsExplained(t *testing.T) {
 	)
 	tests := map[waldur.Cause][]string{
 		waldur.Canceled:        {"Read from Waldur Canceled", "Run the command again."},
-		waldur.ReadTimedOut:    {timedOut, "It failed.", "timeouts.read, now 5m0s. If the server is slow, raise it"},
+		waldur.ReadTimedOut:    {timedOut, "It failed.", "timeouts.read, now 5m0s. If the server is slow, raise that limit"},
 		waldur.NotSent:         {timedOut, "now 5m0s. All data blocks of a provider block share 4 requests", "-parallelism"},
 		waldur.HeldBack:        {timedOut, "again after that time, or raise timeouts.read (now 5m0s)"},
 		waldur.RequestTimedOut: {"Request to Waldur Timed Out", running, "raise request_timeout", "lower page_size"},
@@ -140,7 +140,7 @@ func TestEveryCauseIsExplained(t *testing.T) {
 
 		waldur.NoTLS:             {"Wrong Scheme in Waldur Address", "Check the port in url in the provider block", "begin the address with http, which"},
 		waldur.WantsTLS:          {"Wrong Scheme in Waldur Address", "Begin url in the provider block with https"},
-		waldur.TLSInterrupted:    {"TLS Handshake Interrupted", "may not speak TLS here", "Troubleshooting", running},
+		waldur.TLSInterrupted:    {"TLS Handshake Interrupted", "may not speak TLS at this port", "Troubleshooting", running},
 		waldur.TLSUnusable:       {"TLS Handshake Failed", "TLS 1.2 or later", "negative serial number", "Troubleshooting"},
 		waldur.TLSRefused:        {"TLS Handshake Refused by Server", "other versions of TLS", "client_key_pem", "Troubleshooting"},
 		waldur.WrongHost:         {untrusted, "does not name the host in the address. Correct url in the provider block"},
@@ -152,7 +152,7 @@ func TestEveryCauseIsExplained(t *testing.T) {
 		waldur.ClientCertificate: {"Client Certificate Not Accepted", "Set client_cert_pem", "not expired", "client_key_pem to its key", "must trust the authority"},
 
 		waldur.Unauthorized:    {"Token Refused by Waldur", "An API token expires", "The token came from a test."},
-		waldur.Forbidden:       {"Access Denied by Waldur", "its user may not read usage", "role"},
+		waldur.Forbidden:       {"Access Denied by Waldur", "its user is not allowed to read usage", "role"},
 		waldur.BadRequest:      {"Request Refused by Waldur", "This version of Waldur may not be supported"},
 		waldur.NotFound:        {"Waldur Usage Endpoint Not Found", "Either Waldur is older than 8.0.8", url},
 		waldur.RateLimited:     {"Rate Limited by Waldur", again + ", or raise max_retries in the provider block, or narrow the filters."},
@@ -160,14 +160,14 @@ func TestEveryCauseIsExplained(t *testing.T) {
 		waldur.ServerError:     {"Waldur Server Error", "The server, or a proxy in front of it, failed. " + again + ", or ask the operator", "lower page_size."},
 		waldur.OtherStatus:     {unexpected, "It failed.\n\n" + url},
 		waldur.PageDenied:      {"Access Denied by a Proxy", "not JSON", "proxy or firewall", url, gateway},
-		waldur.PageNotFound:    {"Waldur Usage Endpoint Not Found", "The address is wrong, or Waldur is older", "leave out the path of a page", url},
+		waldur.PageNotFound:    {"Waldur Usage Endpoint Not Found", "The address is wrong, or Waldur is older", "Leave out the path of a page", url},
 		waldur.HostRefused:     {"Request Refused Before Waldur", "does not come from Waldur's API", "ALLOWED_HOSTS", "client_cert_pem", url, gateway},
 		waldur.HeadersTooLarge: {"Request Headers Too Large", "If the token is long", "shorter headers", "operator"},
 		waldur.HTMLPage:        {"HTML Page Instead of Waldur API", "web interface", url, gateway},
 
 		waldur.Moved:            {"Redirect Not Followed", "The token was not sent to the new address. If Waldur has moved there, set url in the provider block to \"https://new.example.com\"."},
 		waldur.RedirectLoop:     {"Redirect to Itself", "X-Forwarded-Proto", "slash", "cookies"},
-		waldur.Redirected:       {"Redirect Not Followed", "The token was not sent to the new address. That address may be that of a login page, or it has no TLS.", url, gateway},
+		waldur.Redirected:       {"Redirect Not Followed", "The token was not sent to the new address. That address may be a login page, or may not use TLS.", url, gateway},
 		waldur.NotHTTP:          {"Unreadable Response from Waldur", "HTTP/1.1", url},
 		waldur.ResponseCut:      {"Incomplete Response from Waldur", "Run the command again.", "load balancer", "lower page_size"},
 		waldur.ResponseTooLarge: {"Response from Waldur Too Large", "Lower page_size", "fields"},
@@ -181,7 +181,7 @@ func TestEveryCauseIsExplained(t *testing.T) {
 		waldur.TooManyPages:       {"Too Many Rows to Read", "It failed.\n\nRead less: " + less},
 		waldur.RowsMissing:        {"Incomplete List from Waldur", stopped + ". Read less: " + less},
 		waldur.DataChanges:        {"Waldur Data Keeps Changing", stopped, "may be writing usage", "run the command again later"},
-		waldur.NoRows:             {"No Rows in Waldur", "The token's user may see no offerings"},
+		waldur.NoRows:             {"No Rows in Waldur", "The token's user possibly sees no offerings"},
 		waldur.UnknownLimitPeriod: {"Unknown Limit Period", "a guess could give a wrong number", "Leave out usage_period"},
 	}
 	for _, cause := range causes(t) {
@@ -218,7 +218,7 @@ func TestAdvice(t *testing.T) {
 		parts  []string
 		absent string
 	}{
-		"after a failure":            {failed: failed{Cause: waldur.ReadTimedOut, Previous: previous}, parts: []string{"It failed; the previous attempt failed: it was busy.", "now 5m0s. Earlier attempts failed", "Check that the server is running"}, absent: "raise it"},
+		"after a failure":            {failed: failed{Cause: waldur.ReadTimedOut, Previous: previous}, parts: []string{"It failed; the previous attempt failed: it was busy.", "now 5m0s. Earlier attempts failed", "Check that the server is running"}, absent: "raise that limit"},
 		"small pages":                {failed: failed{Cause: waldur.TooManyPages}, set: "page_size", parts: []string{"Raise page_size, or leave it out. Or read less: "}},
 		"small pages, rows missing":  {failed: failed{Cause: waldur.RowsMissing}, set: "page_size", parts: []string{"silently missing. Raise page_size, or leave it out. Or read less: "}},
 		"moved, unencrypted":         {failed: failed{Cause: waldur.Moved}, url: http, parts: []string{"If Waldur has moved", "This request sent the token without encryption", replace}},
@@ -320,7 +320,7 @@ func TestRefusedFilters(t *testing.T) {
 // TestNoRowsNamesTheReasons that can be true, in the order of their likelihood.
 func TestNoRowsNamesTheReasons(t *testing.T) {
 	t.Parallel()
-	const firstDay, rebuilt, role = "the first day of a month has no rows", "unless its operator has rebuilt them", "The token's user may see no offerings"
+	const firstDay, rebuilt, role = "a new month has no rows", "unless its operator has rebuilt them", "The token's user possibly sees no offerings"
 	month := waldur.NewMonth
 	many := map[string]string{}
 	for i := range 21 {
@@ -346,7 +346,7 @@ func TestNoRowsNamesTheReasons(t *testing.T) {
 		"a component's case":     {waldur.Query{ComponentType: "GPU_Hours"}, 1, types, []string{`set it to "gpu_hours" (GPU-hours).`}},
 		"many components":        {waldur.Query{ComponentType: "?"}, 1, many, []string{", c18, c19 and others."}},
 		"a range without an end": {waldur.Query{Start: month(2019, 3)}, 28, nil, []string{role}},
-		"a component's typo":     {waldur.Query{ComponentType: "gpu_hour"}, 1, types, []string{"there are rows of these components: cpu_k_hours, gpu_hours (did you mean gpu_hours?)."}},
+		"a component's typo":     {waldur.Query{ComponentType: "gpu_hour"}, 1, types, []string{"there are rows of these types: cpu_k_hours, gpu_hours (did you mean gpu_hours?)."}},
 		"no components at all":   {waldur.Query{ComponentType: "gpu_hour"}, 28, nil, []string{role}},
 		"an organization":        {waldur.Query{}, 28, nil, []string{"customer_uuid is the organization that provides", "The filter offering_type may be wrong.", "The filter billing_type may be wrong.", role}},
 		"a project":              {waldur.Query{}, 28, nil, []string{"project_uuid is the project that the offering itself", "The filter offering_uuid may be wrong.", role}},

@@ -45,8 +45,8 @@ func parsed[T, V any](argument T, position int64, name string, parse func(T) (V,
 }
 
 // numberResult returns a number, or null, as the result of a function. It is a string of digits, as
-// in encodeRows: the framework would send most numbers as binary floats of 53 bits, of which
-// Terraform stores and prints fewer digits than they have.
+// in encodeRows: the framework would send most numbers as binary floats of 53 bits, and Terraform
+// would store and print too few of their digits.
 func numberResult(number *waldur.Decimal) attr.Value {
 	if number == nil {
 		return types.StringNull()

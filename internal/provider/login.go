@@ -41,7 +41,7 @@ type connection struct {
 	// renewToken says where the token came from and how to replace it.
 	renewToken string
 
-	// missing holds the errors of reads without a usable login or proxy variable.
+	// missing holds the errors of every read if the login or a proxy variable cannot be used.
 	missing diag.Diagnostics
 }
 
@@ -51,18 +51,18 @@ func (m *providerModel) login(c *connection, diags *diag.Diagnostics) {
 	anywhere := !m.URL.IsNull() || !m.Token.IsNull() || isSet(urlVariable) || isSet(tokenVariable)
 	switch {
 	case !m.Profile.IsNull() && !m.URL.IsNull():
-		addConflict(diags, "profile", "url", "A profile gives both address and token.")
+		addConflict(diags, "profile", "url", "Set either profile, or url and token.")
 	case !m.Profile.IsNull() && !m.Token.IsNull():
-		addConflict(diags, "profile", "token", "A profile gives both address and token.")
+		addConflict(diags, "profile", "token", "Set either profile, or url and token.")
 	case m.Profile.IsNull() && anywhere:
 		c.client.URL = setting(m.URL, "url", urlVariable, "Address", waldur.ParseURL, c, diags)
 		c.client.Token = setting(m.Token, "token", tokenVariable, "Token", waldur.ParseToken, c, diags)
-		c.urlSource, c.renewToken = "url in the provider block", "The token came from the provider block: set the new one there."
+		c.urlSource, c.renewToken = "url in the provider block", "The token came from the provider block. To replace it, set a new one there."
 		if m.URL.IsNull() {
 			c.urlSource = "the environment variable " + urlVariable
 		}
 		if m.Token.IsNull() {
-			c.renewToken = "The token came from the environment variable " + tokenVariable + ": set the new one there."
+			c.renewToken = "The token came from the environment variable " + tokenVariable + ". To replace it, set a new one there."
 			c.keepTokenVariable(diags)
 		}
 	case !m.Profile.IsNull():
@@ -73,7 +73,7 @@ func (m *providerModel) login(c *connection, diags *diag.Diagnostics) {
 		c.useProfile(defaultProfile, "set "+urlVariable+" and "+tokenVariable, diags)
 	}
 	if c.client.Token != "" && !c.client.Token.IsUsual() {
-		c.renewToken += " That token does not look like one of Waldur's (40 hexadecimal digits, w_… or a JWT), so it may be incomplete."
+		c.renewToken += " The token that was sent does not look like one of Waldur's (40 hexadecimal digits, w_… or a JWT), so it may be incomplete."
 	}
 }
 
@@ -99,7 +99,7 @@ const profileArgument = "the argument profile in the provider block"
 func (c *connection) useProfile(name, source string, diags *diag.Diagnostics) {
 	p, err := readProfile(name)
 	if err != nil {
-		problem := sentence(err.Error()) + "\n\nCorrect that file, or " + source + ". Or log in with waldur-cli."
+		problem := sentence(err.Error()) + "\n\nCorrect the profile, or " + source + ". Or log in with waldur-cli."
 		switch {
 		case source == profileArgument:
 			diags.AddAttributeError(path.Root("profile"), "Unusable Waldur Profile", problem)
@@ -113,7 +113,7 @@ func (c *connection) useProfile(name, source string, diags *diag.Diagnostics) {
 	}
 	c.client.URL, c.client.Token = p.URL, p.Token
 	c.urlSource = "api_url of the " + p.String()
-	c.renewToken = "The token came from the " + p.String() + ": log in again with waldur-cli."
+	c.renewToken = "The token came from the " + p.String() + ". To replace it, log in again with waldur-cli."
 	if p.Others != "" {
 		diags.AddAttributeWarning(path.Root("profile"), "Profiles Readable by Others",
 			fmt.Sprintf("Other users of this machine can %s %s, which contains tokens.\n\nRun chmod 600 %q.", p.Others, p.File, p.File))
@@ -123,7 +123,7 @@ func (c *connection) useProfile(name, source string, diags *diag.Diagnostics) {
 const setLogin = "Log in with waldur-cli login, which saves the profile " + defaultProfile + ". Or set the environment variables " + urlVariable + " and " +
 	tokenVariable + ", or url and token in the provider block."
 
-// adviseMissing completes the advice for the values of variables that are not set.
+// adviseMissing completes the advice about variables that are not set.
 func adviseMissing(advice string, variables ...string) string {
 	for _, variable := range variables {
 		if short := strings.NewReplacer("_API", "", "_ACCESS", "").Replace(variable); isSet(short) {
@@ -157,7 +157,7 @@ func setting[T any](argument types.String, name, variable, title string, parse f
 	return value
 }
 
-// profile is a login that waldur-cli saved. Its fields are exported so that fmt prints no token.
+// profile is a login that waldur-cli saved. fmt hides a token only in exported fields.
 type profile struct {
 	Name   string
 	File   string

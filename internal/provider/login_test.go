@@ -90,9 +90,9 @@ func TestOneSourceGivesAddressAndToken(t *testing.T) {
 			parts: []string{"Missing Waldur Token: ", "WALDUR_PROFILE is not used while an address or a token is set."}},
 		"profile and url":     {arguments: values{"profile": "north", "url": url}, at: "profile", parts: []string{"Invalid Combination of Arguments: profile and url cannot be set together."}},
 		"profile and token":   {arguments: values{"profile": "north", "token": token}, at: "profile", parts: []string{"profile and token cannot be set together."}},
-		"an empty profile":    {arguments: values{"profile": ""}, at: "profile", parts: []string{"profile must be the name of a profile that waldur-cli saved; to use none, leave it out or set it to null."}},
+		"an empty profile":    {arguments: values{"profile": ""}, at: "profile", parts: []string{"profile must be the name of a profile that waldur-cli saved; otherwise, leave it out or set it to null."}},
 		"a blank profile":     {arguments: values{"profile": " "}, at: "profile", parts: []string{"leave it out or set it to null"}},
-		"an unknown argument": {arguments: values{"profile": "nroth"}, at: "profile", parts: []string{`Unusable Waldur Profile: The profile "nroth" is not saved in ` + file + ", which has these profiles (3): [\"default\" \"north\" \"south\"].", "Correct that file, or the argument profile"}},
+		"an unknown argument": {arguments: values{"profile": "nroth"}, at: "profile", parts: []string{`Unusable Waldur Profile: The profile "nroth" is not saved in ` + file + ", which has these profiles (3): [\"default\" \"north\" \"south\"].", "Correct the profile, or the argument profile"}},
 		"an unknown variable": {env: values{profileVariable: "nroth"}, parts: []string{`Unusable Waldur Profile: The profile "nroth" is not saved in ` + file, "or the environment variable WALDUR_PROFILE"}},
 		"a bad variable":      {env: values{urlVariable: "waldur.example.com", tokenVariable: "c0ffee"}, parts: []string{"The environment variable WALDUR_API_URL must begin with https://"}},
 		"an unknown capital":  {arguments: values{"profile": "North"}, at: "profile", parts: []string{`"North" is not saved`}},
@@ -301,8 +301,8 @@ func TestWhereALoginCameFrom(t *testing.T) {
 	const address, odd = "https://waldur.example.com", "5ecre7"
 	usual := strings.Repeat("5ecde7ab", 5)
 	file := saveProfiles(t, fmt.Sprintf("[profiles.prod]\napi_url = %q\ntoken = %q\n", address, usual))
-	const block, blockToken = "url in the provider block", "The token came from the provider block: set the new one there."
-	const doubt = " That token does not look like one of Waldur's (40 hexadecimal digits, w_… or a JWT), so it may be incomplete."
+	const block, blockToken = "url in the provider block", "The token came from the provider block. To replace it, set a new one there."
+	const doubt = " The token that was sent does not look like one of Waldur's (40 hexadecimal digits, w_… or a JWT), so it may be incomplete."
 	for name, test := range map[string]struct {
 		model                 providerModel
 		env                   map[string]string
@@ -315,9 +315,9 @@ func TestWhereALoginCameFrom(t *testing.T) {
 		"a personal token": {model: providerModel{URL: types.StringValue(address), Token: types.StringValue("w_5ecre7")}, urlSource: block, renewToken: blockToken},
 		"a JWT":            {model: providerModel{URL: types.StringValue(address), Token: types.StringValue("eyJh5ecre7.e30.5ecre7")}, urlSource: block, renewToken: blockToken},
 		"variables": {env: map[string]string{urlVariable: address, tokenVariable: odd}, urlSource: "the environment variable WALDUR_API_URL",
-			renewToken: "The token came from the environment variable WALDUR_ACCESS_TOKEN: set the new one there.", doubted: true},
+			renewToken: "The token came from the environment variable WALDUR_ACCESS_TOKEN. To replace it, set a new one there.", doubted: true},
 		"a profile": {model: providerModel{Profile: types.StringValue("prod")}, urlSource: `api_url of the profile "prod" in ` + file,
-			renewToken: `The token came from the profile "prod" in ` + file + ": log in again with waldur-cli."},
+			renewToken: `The token came from the profile "prod" in ` + file + ". To replace it, log in again with waldur-cli."},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, variable := range []string{urlVariable, tokenVariable} {

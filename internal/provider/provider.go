@@ -73,8 +73,8 @@ func (p *waldurProvider) Schema(_ context.Context, _ provider.SchemaRequest, res
 			"url": text("Address of the Waldur server, such as `https://waldur.example.com`, with or without a trailing `/`, `/api` or the "+
 				"endpoint's path. A path prefix is kept. Environment variable: `"+urlVariable+"`.", acceptedBy(waldur.ParseURL)),
 			"token": secret("Token of the user to read as. Environment variable: `"+tokenVariable+"`.", acceptedBy(waldur.ParseToken)),
-			"profile": text("Name of a profile that `waldur-cli login` saved, which gives address and token. Conflicts with `url` and `token`. Default, if "+
-				"neither is set anywhere: the environment variable `"+profileVariable+"`, otherwise `"+defaultProfile+"`.", acceptedBy(parseProfile)),
+			"profile": text("Name of a profile that `waldur-cli login` saved, with address and token. Conflicts with `url` and `token`. Default, if their "+
+				"variables are not set either: the environment variable `"+profileVariable+"`, otherwise `"+defaultProfile+"`.", acceptedBy(parseProfile)),
 			"headers": schema.MapAttribute{
 				Optional: true, Sensitive: true, ElementType: types.StringType, Validators: []validator.Map{headersValidator{}},
 				MarkdownDescription: "HTTP headers to send with every request, for a gateway in front of Waldur, such as Cloudflare Access, oauth2-proxy or " +
@@ -90,8 +90,8 @@ func (p *waldurProvider) Schema(_ context.Context, _ provider.SchemaRequest, res
 			"request_timeout": text("Time limit of one attempt of a request, as a duration such as `\"1m30s\"`. Waldur itself ends a request after "+
 				"30 seconds by default, so a longer limit often gains nothing. Default: `\"30s\"`.", acceptedBy(parseDuration)),
 			"max_retries": schema.NumberAttribute{Optional: true, Validators: []validator.Number{wholeNumberBetween(0, 10)}, MarkdownDescription: "Maximum " +
-				"number of retries of a request, from 0 to 10: after a transient connection error, a 408 or 429 response, or any 5xx except 501. Waits grow " +
-				"from half a second to 30 seconds. A `Retry-After` header of up to a minute takes precedence; a longer one is an error. Default: `4`."},
+				"number of retries of a request (0 to 10) after a transient connection error, a 408 or 429 response, or any 5xx except 501. Waits grow " +
+				"from half a second to 30 seconds. A `Retry-After` header of up to a minute takes precedence; a longer wait is an error. Default: `4`."},
 		},
 	}
 }
@@ -201,7 +201,7 @@ func warnOfTransport(client *waldur.Client, diags *diag.Diagnostics) {
 }
 
 // isUnencrypted reports whether others can read what is sent to a server. Requests to loopback stay
-// on the machine. net/http can send requests to names such as x.localhost through a proxy.
+// on the machine, but net/http may send those to names such as x.localhost through a proxy.
 func isUnencrypted(u *url.URL) bool {
 	ip := net.ParseIP(u.Hostname())
 	return u.Scheme == "http" && u.Hostname() != "localhost" && (ip == nil || !ip.IsLoopback())

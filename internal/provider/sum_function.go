@@ -19,7 +19,7 @@ var sumFunction = providerFunction{"sum", runSum, function.Definition{
 	Parameters: []function.Parameter{
 		function.ListParameter{
 			Name: "numbers", ElementType: types.NumberType,
-			MarkdownDescription: "Numbers to add, each rounded to ten decimal places first. None may be null. In a set, equal numbers count once.",
+			MarkdownDescription: "Numbers to add, each rounded to ten decimal places first. Null is not allowed. In a set, equal numbers count once.",
 		},
 	},
 	Return: function.NumberReturn{},

@@ -104,7 +104,7 @@ func encodeRow(encoder *msgpack.Encoder, row *waldur.ComponentUsage) error {
 // encodedRowsKey is the context key of an *encodedRows that receives the rows.
 type encodedRowsKey struct{}
 
-// setRows passes rows to the server of NewServer, or decodes them into the state without it.
+// setRows passes rows to the server of NewServer. In another, it decodes them into the state.
 func setRows(ctx context.Context, state *tfsdk.State, rows []*waldur.ComponentUsage, total int) (diags diag.Diagnostics) {
 	encoded, err := encodeRows(rows, total)
 	if receiver, ok := ctx.Value(encodedRowsKey{}).(*encodedRows); ok && err == nil {

@@ -14,7 +14,7 @@ import (
 	"golang.org/x/net/idna"
 )
 
-// componentUsageMonthlyPath is relative to the root of the API. Waldur has it since 8.0.8.
+// componentUsageMonthlyPath is relative to the root of the API. Waldur 8.0.8 and later have it.
 const componentUsageMonthlyPath = "marketplace-component-usage-monthly/"
 
 // bareIPv6 is the beginning of an address with an IPv6 address that is not in brackets.

@@ -13,12 +13,12 @@ var (
 	totalColumns  = columnsByName("total_consumed", "total_allocated")
 	percentColumn = ColumnByName("usage_percent")
 
-	// unitColumns are part of every group: amounts of different units or periods do not add up.
+	// unitColumns are part of every group: amounts of different units or periods cannot be added.
 	unitColumns = columnsByName("measured_unit", "limit_period")
 )
 
-// limitPeriod returns the period of a limit that contains a month: its first month and its number
-// of months. Both are zero for the life of a resource, which includes all months. Waldur's own
+// limitPeriod returns the limit period that contains a month: its first month and its number of
+// months. Both are zero for the life of a resource, which includes all months. Waldur's own
 // limit_usage of a resource counts in the same periods.
 func limitPeriod(period *string, month Month) (start Month, months int64, err error) {
 	switch {
@@ -34,8 +34,8 @@ func limitPeriod(period *string, month Month) (start Month, months int64, err er
 	return Month{}, 0, fmt.Errorf("must be month, quarterly, annual or total; got %q", *period)
 }
 
-// ElapsedPercent returns how much of the period of a limit that contains a month is over at a time,
-// as a percentage from 0 to 100. It does not count time after that month, because the consumption
+// ElapsedPercent returns how much of the limit period that contains a month is over at a time, as a
+// percentage from 0 to 100. It does not count time after that month, because the consumption
 // in a row of the month ends there. It is nil for the life of a resource. An unknown period is an
 // error, which continues a sentence that begins with the name of the setting.
 func ElapsedPercent(month Month, period *string, t time.Time) (*Decimal, error) {
@@ -51,8 +51,8 @@ func ElapsedPercent(month Month, period *string, t time.Time) (*Decimal, error) 
 	return new(elapsed.PercentOf(Decimal{decimal.NewFromInt(int64(end.Sub(begin)))})), nil
 }
 
-// limitPeriodStarts returns the first month of each row whose limit period began before the row's
-// month, or else a row whose limit period is unknown.
+// limitPeriodStarts returns the first month of the limit period of each row for which it is not the
+// row's month. If the limit period of a row is unknown, it returns only that row.
 func limitPeriodStarts(rows []*ComponentUsage) (starts map[*ComponentUsage]Month, unknown *ComponentUsage) {
 	starts = map[*ComponentUsage]Month{}
 	for _, row := range rows {
@@ -67,8 +67,8 @@ func limitPeriodStarts(rows []*ComponentUsage) (starts map[*ComponentUsage]Month
 	return starts, nil
 }
 
-// addEarlierMonths adds the consumption of earlier months to the rows of a month with the same key,
-// from the start of each row's limit period on. Then it calculates their percentages.
+// addEarlierMonths adds the earlier consumption of the same offering and component to the rows of a
+// month, from the start of each row's limit period on. Then it calculates their percentages.
 func addEarlierMonths(month Month, starts map[*ComponentUsage]Month, earlier []*ComponentUsage) {
 	byKey := map[rowKey]*ComponentUsage{}
 	for row := range starts {

@@ -20,7 +20,7 @@ import (
 	"terraform-provider-waldur/internal/waldurtest"
 )
 
-// The answers of these tests come from fractions, and not from the client's decimals.
+// The expected values of these tests come from fractions, and not from the client's decimals.
 
 func rat(text string) *big.Rat {
 	r, ok := new(big.Rat).SetString(text)

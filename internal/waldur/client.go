@@ -42,8 +42,8 @@ type Client struct {
 	Certificate        *tls.Certificate // for servers that require one from clients; nil means none
 	RootCAs            *x509.CertPool   // certificate authorities to trust; nil means the system's
 	InsecureSkipVerify bool             // accepts any certificate of the server
-	Logger             *slog.Logger     // of each attempt of a request and each read, at debug level; nil means none
-	RequestTimeout     time.Duration    // of an attempt with its whole response; 0 means 30 seconds
+	Logger             *slog.Logger     // logs attempts of requests, and reads, at debug level; nil means no log
+	RequestTimeout     time.Duration    // limit of an attempt, with its whole response; 0 means 30 seconds
 
 	// MaxRetries is the maximum number of retries of a request after a transient connection error,
 	// a 408 or 429 response, or any 5xx response except 501.
@@ -51,8 +51,8 @@ type Client struct {
 
 	// RetryWait is the wait before the first retry. It doubles with each further retry, up to 30
 	// seconds, and varies at random. A Retry-After header of up to a minute replaces it, and delays
-	// all requests of the client. A list whose data changed is read again after half of RetryWait,
-	// which doubles with each further change, up to 16 times RetryWait. 0 means half a second.
+	// all requests of the client. A list whose data changed is read again after half of this wait.
+	// That pause doubles with each further change, up to 16 times RetryWait. 0 means half a second.
 	RetryWait time.Duration
 
 	prepared  sync.Once // runs prepare
@@ -172,7 +172,7 @@ func (c *Client) attempt(ctx context.Context, address *url.URL, path string, pre
 			return ended(ctx.Err(), previous)
 		case attemptCtx.Err() != nil:
 			cause := RequestTimedOut
-			if c.Proxy != nil && !reached.proxy() {
+			if c.Proxy != nil && !reached.pastProxy() {
 				cause = reached.proxyCause()
 			}
 			return &Error{Cause: cause, Text: fmt.Sprintf("no complete response within %s", limit), Temporary: true}
@@ -223,7 +223,7 @@ func exponential(first, longest time.Duration, jitter float64) *backoff.Exponent
 	}
 }
 
-// jitter returns up to a tenth of a wait at random, so that waiting requests are not sent at once.
+// jitter returns up to a tenth of a wait at random, so that requests are not all sent together.
 func jitter(wait time.Duration) time.Duration {
 	return rand.N(wait/10 + 1) //nolint:gosec // not a secret
 }

@@ -151,7 +151,7 @@ func TestTokenScheme(t *testing.T) {
 	}
 }
 
-// TestANameThatNoServerHas cannot pass. One that was not looked up can.
+// TestANameThatNoServerHas is not a temporary error. A failed lookup is one.
 func TestANameThatNoServerHas(t *testing.T) {
 	t.Parallel()
 	for notFound, cause := range map[bool]Cause{true: UnknownHost, false: ConnectionFailed} {

@@ -32,10 +32,10 @@ const (
 	NotSent           Cause = "not sent"           // the deadline passed while the request waited for others, or soon after
 	HeldBack          Cause = "held back"          // another response's Retry-After header delays the request beyond the deadline
 	RequestTimedOut   Cause = "request timed out"  // an attempt took longer than [Client.RequestTimeout]
-	ConnectionFailed  Cause = "connection failed"  // without any response
+	ConnectionFailed  Cause = "connection failed"  // for any other reason
 	UnknownHost       Cause = "unknown host"       // no server has that name
 	ConnectionClosed  Cause = "connection closed"  // without any response, as servers do that expect TLS
-	ProxyUnreachable  Cause = "proxy unreachable"  // or it is not a proxy
+	ProxyUnreachable  Cause = "proxy unreachable"  // no connection, or it is not a proxy
 	ProxyNoTLS        Cause = "proxy without TLS"  // the handshake with an https proxy failed
 	ProxyUntrusted    Cause = "proxy untrusted"    // an https proxy has a certificate that is not trusted
 	NoTLS             Cause = "no TLS"             // the address begins with https, but the server does not speak TLS
@@ -47,7 +47,7 @@ const (
 	Expired           Cause = "expired"            // the certificate has expired
 	NotYetValid       Cause = "not yet valid"      // the certificate is not valid yet
 	NoAuthorities     Cause = "no authorities"     // the system has no certificate authorities
-	NoIntermediate    Cause = "no intermediate"    // an unknown authority issued the certificate, and the server sent no other
+	NoIntermediate    Cause = "no intermediate"    // an unknown authority issued the only certificate that the server sent
 	UnknownAuthority  Cause = "unknown authority"  // an unknown authority issued the certificate
 	ClientCertificate Cause = "client certificate" // the server requires one, or did not accept the one that is set
 
@@ -101,7 +101,7 @@ type Error struct {
 	Refused    map[string]string // with [FilterRefused]: the server's text by query parameter, 10 at most
 	Column     string            // with [BadRow]: the column, empty if the row is not an object
 	Address    string            // with [Moved]: the address to configure instead
-	Types      map[string]string // with [NoRows]: names of the component types that exist without that filter
+	Types      map[string]string // with [NoRows]: names by component type, without the filter component_type
 	RetryAfter time.Duration     // from the Retry-After header, or 0
 
 	Temporary bool   // another attempt may succeed

@@ -19,7 +19,7 @@ import (
 const (
 	maxChanges = 10 // of the data, per list
 	minPasses  = 8  // per reading, before it can fail
-	maxIdle    = 4  // passes in a row that find no row, before a reading can fail
+	maxIdle    = 4  // consecutive passes that find no new row, before a reading can fail
 	maxPages   = 10_000
 )
 
@@ -66,8 +66,8 @@ func (c *Client) ListComponentUsageMonthly(ctx context.Context, q Query) (rows [
 
 // latestMonth returns this month in UTC, or last month if that has rows and this month has none
 // yet. It looks at all rows that the user may see: filters that select nothing this month must not
-// select old rows. If there are rows of a later month, this clock is behind, and that month is
-// returned.
+// select old rows. If there are rows of a later month, this machine's clock is behind, and that
+// month is returned.
 func (c *Client) latestMonth(ctx context.Context) (Month, error) {
 	this := MonthOf(time.Now())
 	newest := &Query{Start: this.Add(-1), columns: columnsByName("billing_period")}
@@ -152,14 +152,14 @@ func (c *Client) consumeWholeLimitPeriods(ctx context.Context, q *Query, rows []
 // the second reading, unless it disappeared and came back unchanged in between. That count is the
 // number of rows of the list. So these were all rows at that moment.
 //
-// This holds for one database. A cache, or replicas that answer in turn, could give both readings
+// This holds for one database. A cache, or replicas that respond in turn, could give both readings
 // the same mixture of moments. So the second reading requests other pages than the first, every
 // request forbids stored responses, and cookies are sent back, so that a load balancer can keep the
 // client at one replica.
 func (c *Client) selectRows(ctx context.Context, q *Query) ([]*ComponentUsage, Request, error) {
 	wait := cmp.Or(c.RetryWait, firstRetryWait)
 	waits := exponential(wait/2, 16*wait, 0.2)
-	var last *reading // that received a page, if any did
+	var last *reading // the last one that received a page, if any
 	for changes := 0; ; {
 		r := &reading{client: c, query: q}
 		err := r.read(ctx)
@@ -222,7 +222,7 @@ func (r *reading) incomplete(err error, changes int) error {
 	return failed
 }
 
-// read makes passes until it has all rows, at most eight unless one of the last four found a row.
+// read makes passes until it has all rows, at most eight unless one of the last four found more.
 func (r *reading) read(ctx context.Context) error {
 	r.rows, r.list, r.bytes = nil, nil, 0
 	for passes, idle := 0, 0; passes < minPasses || idle < maxIdle; passes++ {
@@ -271,7 +271,7 @@ func (r *reading) pass(ctx context.Context) error {
 		number: 1, size: pageSize(cmp.Or(r.query.PageSize, MaxPageSize), r.passes), order: serverOrders[r.passes%len(serverOrders)],
 	}
 	first, err := r.client.page(ctx, r.query, request)
-	if err == nil && first.pages() > maxPages { // a page that is short for once shows that the data changes
+	if err == nil && first.pages() > maxPages { // if only this response was short, the data changed
 		first, err = r.client.page(ctx, r.query, request)
 	}
 	if err != nil {

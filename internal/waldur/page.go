@@ -65,7 +65,7 @@ func (p *listPage) distinct() int {
 	return len(keys)
 }
 
-// pages returns the number of pages if all have as many distinct rows as this one, or 1 if none.
+// pages returns the number of pages if all have as many distinct rows as this; 1 if it is empty.
 func (p *listPage) pages() int {
 	if distinct := p.distinct(); distinct > 0 {
 		return (p.count + distinct - 1) / distinct

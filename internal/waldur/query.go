@@ -14,9 +14,9 @@ import (
 // rows, and each later step works on the rows of the step before. The zero Query selects what the
 // server does without a filter: the current month in UTC, all columns, in the default order.
 type Query struct {
-	BillingPeriod Month // this month only
+	BillingPeriod Month // the only month to read
 	Latest        bool  // this month, or last month if the server has no rows at all yet for this one
-	Start, End    Month // from and up to this month
+	Start, End    Month // the first and the last month to read
 	OfferingUUID  uuid.NullUUID
 	CustomerUUID  uuid.NullUUID // the offering's service provider
 	ProjectUUID   uuid.NullUUID // the project that the offering itself belongs to
@@ -26,7 +26,7 @@ type Query struct {
 	RequireRows   bool // fail with the cause [NoRows] if the filters select no row
 
 	// WholeLimitPeriods replaces the consumption of each row's month with that of the whole period
-	// of its limit up to that month. The filters must select one month: without Start and End.
+	// of its limit up to that month. The filters must select one month, so no Start or End.
 	WholeLimitPeriods bool
 
 	// GroupBy makes one row of all rows that are equal in these columns, in measured_unit and in
@@ -186,7 +186,7 @@ func (q *Query) keepFields(rows []*ComponentUsage) {
 var defaultColumns = columnsByName("billing_period", "offering_name", "component_name")
 
 // order returns the order of the list: the query's, then the server's default, then the columns of
-// the key or of the group. It is total, because no two rows or groups have the same of these.
+// the key or of the group. It is total, because no two rows or groups are equal in all of these.
 func (q *Query) order() []Ordering {
 	last := keyColumns
 	if len(q.GroupBy) > 0 {

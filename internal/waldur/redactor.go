@@ -27,7 +27,7 @@ const (
 	// maxExcerpt is the maximum length in bytes of a server's text in an error.
 	maxExcerpt = 200
 
-	// maxSource is how much of a text an excerpt is made of, because some of it may not show.
+	// maxSource is how many bytes of a text an excerpt is made of, before any are removed.
 	maxSource = 4 << 10
 )
 
@@ -73,7 +73,7 @@ func newRedactor(token Token, headers http.Header, proxy *url.URL) *redactor {
 		add("(proxy password)", password)
 		add("(proxy credentials)", user+":"+password, base64.StdEncoding.EncodeToString([]byte(user+":"+password)))
 	}
-	add(redactedToken, string(token)) // the last, if it is in a header as well
+	add(redactedToken, string(token)) // last, so that a token in a header is shown as (token)
 	r := &redactor{}
 	longestFirst := func(a, b string) int { return len(b) - len(a) }
 	for _, text := range slices.SortedFunc(maps.Keys(placeholders), longestFirst) {

@@ -60,7 +60,7 @@ var Columns = []*Column{
 	column("limit_amount", nullable, "Limit of the component for **one** resource, a whole number. Null if none is set.",
 		func(u *ComponentUsage) **int32 { return &u.LimitAmount }, cmp.Compare[int32]),
 	column("limit_period", nullable, "Period that the limits hold for: `month`, `quarterly` (a calendar quarter), `annual` (a calendar year) or `total` "+
-		"(the life of a resource). Null means a month.",
+		"(the life of a resource). Null means `month`.",
 		func(u *ComponentUsage) **string { return &u.LimitPeriod }, strings.Compare),
 	column("billing_period", required, "Month, written as its first day, such as `2026-10-01`.",
 		func(u *ComponentUsage) **Month { return &u.BillingPeriod }, Month.Compare),
@@ -126,7 +126,7 @@ func column[T any](name string, nullable bool, description string, field func(*C
 	}
 }
 
-// text returns a row's value for an error, a text in quotes.
+// text returns a row's value for an error message, in quotes unless it is null.
 func (c *Column) text(u *ComponentUsage) string {
 	if c.IsNull(u) {
 		return "null"

@@ -23,11 +23,11 @@ const (
 	maxErrorBodyBytes = 64 << 10
 	// maxRefused is the maximum number of refused parameters to report.
 	maxRefused = 10
-	// maxRetryAfter is the longest wait that a Retry-After header can ask for.
+	// maxRetryAfter is the longest wait in a Retry-After header that the client obeys.
 	maxRetryAfter = time.Minute
 )
 
-// retriesStatus reports whether a response with this status is requested again.
+// retriesStatus reports whether a request is retried after a response with this status.
 func retriesStatus(code int) bool {
 	return code == http.StatusRequestTimeout || code == http.StatusTooManyRequests || code/100 == 5 && code != http.StatusNotImplemented
 }
@@ -140,7 +140,7 @@ func (e *Error) refuse(refused map[string]string, redactor *redactor) {
 	e.set(FilterRefused, "the server refused "+strings.Join(problems, "; "))
 }
 
-// redirectError returns the error of a redirect, which is never followed: the token stays here.
+// redirectError returns the error of a redirect, which is never followed: the token is not resent.
 func (c *Client) redirectError(resp *http.Response, path string) *Error {
 	text := resp.Header.Get("Location")
 	failed := &Error{Cause: Redirected, Text: fmt.Sprintf("the server responded with %s, a redirect to %s",

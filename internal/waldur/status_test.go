@@ -18,7 +18,7 @@ func page(status int, title string) waldurtest.Fault {
 }
 
 // TestStatuses other than 200 are told apart by the status, and by whether an HTML page comes with
-// it. Those that may pass are requested again.
+// it. After temporary ones, the request is retried.
 func TestStatuses(t *testing.T) {
 	t.Parallel()
 	status := waldurtest.Status

@@ -28,7 +28,7 @@ var (
 
 	apiToken = regexp.MustCompile(`^[0-9a-f]{40}$`)
 
-	// jwt is the form of a JSON Web Token (RFC 7519): base64url, of which the first part is `{"…`.
+	// jwt is the form of a JSON Web Token (RFC 7519): base64url; the first part encodes `{"…`.
 	jwt = regexp.MustCompile(`^ey[\w-]+\.[\w-]+\.[\w-]*$`)
 )
 

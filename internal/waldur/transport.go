@@ -26,7 +26,7 @@ func (c *Client) newTransport() *http.Transport {
 	// The context of a request does not end its dial and handshake. These limits do.
 	timeout := min(cmp.Or(c.RequestTimeout, defaultRequestTimeout), 24*time.Hour)
 	dialer := newDialer(timeout)
-	// HTTP/1.1 only: few requests gain nothing from HTTP/2, whose dead connections outlive retries.
+	// HTTP/1.1 only: 4 requests gain nothing from HTTP/2, whose dead connections outlive retries.
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
 	transport := &http.Transport{
@@ -110,8 +110,8 @@ func (p *progress) proxyCause() Cause {
 	return ProxyUnreachable
 }
 
-// proxy reports whether the attempt got past the proxy, if there is one.
-func (p *progress) proxy() bool { return p.handshake.Load() || p.connected.Load() }
+// pastProxy reports whether the attempt got past the proxy, if there is one.
+func (p *progress) pastProxy() bool { return p.handshake.Load() || p.connected.Load() }
 
 // connectionError returns the error of an attempt that got no response.
 func (c *Client) connectionError(err error, reached *progress) *Error {
@@ -139,7 +139,7 @@ func (c *Client) connectionError(err error, reached *progress) *Error {
 		failed.set(ProxyUntrusted, failed.Text)
 	case inConnect && c.Proxy.Scheme == "https" && last != "dial":
 		failed.Cause, failed.Temporary = ProxyNoTLS, closed
-	case inConnect || c.Proxy != nil && !reached.proxy():
+	case inConnect || c.Proxy != nil && !reached.pastProxy():
 		failed.Cause = reached.proxyCause()
 	case c.URL.Scheme == "http" && strings.Contains(err.Error(), `malformed HTTP response "\x15\x03`): // a TLS alert
 		failed.set(WantsTLS, wantsTLSText)

@@ -174,7 +174,7 @@ type failed struct {
 	want      string // the end of the text
 }
 
-// checkFailure reads with a client and compares the error. One that may pass is tried twice.
+// checkFailure reads with a client and compares the error. A temporary one is tried twice.
 func checkFailure(t *testing.T, c *waldur.Client, want failed) {
 	t.Helper()
 	c.MaxRetries, c.RetryWait = 1, time.Millisecond
@@ -242,7 +242,7 @@ func TestConnectionsThatFail(t *testing.T) {
 	}
 }
 
-// TestRequestsGoThroughTheProxy, after a failure that passes, and bring the recorded rows. The
+// TestRequestsGoThroughTheProxy, after a temporary failure, and bring the recorded rows. The
 // server does not get the credentials.
 func TestRequestsGoThroughTheProxy(t *testing.T) {
 	t.Parallel()
