@@ -263,13 +263,13 @@ func TestArgumentsOfTheQuery(t *testing.T) {
 		OfferingType: types.StringValue("Marketplace.Slurm"), ComponentType: types.StringValue("cores"), BillingType: types.StringValue("limit"),
 		RequireRows: types.BoolValue(true), UsagePeriod: types.StringValue("limit_period"), GroupBy: types.SetValueMust(types.StringType, texts("offering_name")),
 		MinUsagePercent: types.NumberValue(number(percent.String() + "0000000001")), OrderBy: types.ListValueMust(types.StringType, texts("-usage_percent", "offering_name")),
-		Limit: types.NumberValue(number("1e30")), Fields: types.SetValueMust(types.StringType, texts("component_type")), Consistent: types.BoolValue(true),
+		Limit: types.NumberValue(number("2147483647")), Fields: types.SetValueMust(types.StringType, texts("component_type")), Consistent: types.BoolValue(true),
 		PageSize: types.NumberValue(number("7")),
 	}
 	want := waldur.Query{
 		BillingPeriod: month(2026, 10), Start: month(2026, 1), End: month(2026, 2), OfferingUUID: id("1"), CustomerUUID: id("2"), ProjectUUID: id("3"),
 		OfferingType: "Marketplace.Slurm", ComponentType: "cores", BillingType: "limit", RequireRows: true, WholeLimitPeriods: true,
-		GroupBy: []*waldur.Column{column("offering_name")}, MinUsagePercent: &percent, Limit: math.MaxInt, Fields: []*waldur.Column{column("component_type")},
+		GroupBy: []*waldur.Column{column("offering_name")}, MinUsagePercent: &percent, Limit: math.MaxInt32, Fields: []*waldur.Column{column("component_type")},
 		OrderBy:    []waldur.Ordering{{Column: column("usage_percent"), Descending: true}, {Column: column("offering_name")}},
 		Consistent: true, PageSize: 7,
 	}

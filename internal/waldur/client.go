@@ -32,7 +32,7 @@ const (
 )
 
 // Client reads from one Waldur server. Set its exported fields before the first request, and do not
-// change them afterwards. It is safe for concurrent use; its reads share 4 requests at a time.
+// change them afterwards. It is safe for concurrent use; its reads share a limit of 4 requests.
 type Client struct {
 	URL                *url.URL // root of the API, as [ParseURL] returns it
 	Token              Token    // sent with every request, like UserAgent and Headers

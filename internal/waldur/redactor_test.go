@@ -171,7 +171,7 @@ func TestInvisibleCharactersHideNoSecret(t *testing.T) {
 func cookie(parts int) string {
 	var b strings.Builder
 	for i := range parts {
-		fmt.Fprintf(&b, "name%d=value%d/x; ", i, 1234567*i)
+		fmt.Fprintf(&b, "name%d=value%d/x; ", i, 1234567*int64(i))
 	}
 	return b.String()
 }
