@@ -121,6 +121,7 @@ var (
 
 	// invisible matches characters that do not show. Package net/http may quote them.
 	invisible       = regexp.MustCompile(`[\pC\pM\p{Zl}\p{Zp}]`)
+	quotedOnce      = regexp.MustCompile(`\\(?:[abfnrtv]|x[01][0-9a-f]|x7f|u[0-9a-f]{4}|U[0-9a-f]{8})`)
 	quotedInvisible = regexp.MustCompile(`\\+(?:[abfnrtv]|x[01][0-9a-f]|x7f|u[0-9a-f]{4}|U[0-9a-f]{8})`)
 )
 
@@ -163,7 +164,7 @@ func encodings(c rune, canBeCut bool) string {
 		result += "|�" // as a byte that is not UTF-8 is shown
 	}
 	if canBeCut {
-		result = atom.ReplaceAllString(result, `(?:$0|\z)`)
+		result = atom.ReplaceAllString(result, `(?:$0|["�]*\z)`)
 	}
 	return "(?" + flags + ":" + result + ")"
 }
@@ -174,7 +175,7 @@ func (r *redactor) redact(text string) string { return r.replace(r.secrets, text
 
 // replace replaces secrets of the redactor, and all that invisible characters divide.
 func (r *redactor) replace(secrets []redaction, text string) string {
-	last := text[len(strings.TrimRight(text, alphanumerics)):] // its last word, which may be cut
+	last := text[len(strings.TrimRight(strings.TrimRight(text, "\"�"), alphanumerics)):] // its last word, which may be cut
 	for i, s := range secrets {
 		if !strings.Contains(text, s.word) && !strings.Contains(last, s.beginning) {
 			continue // without compiling the expression
@@ -186,8 +187,8 @@ func (r *redactor) replace(secrets []redaction, text string) string {
 			return strings.Join(parts, s.placeholder)
 		}
 	}
-	for _, hidden := range []*regexp.Regexp{invisible, quotedInvisible} {
-		if visible := hidden.ReplaceAllString(text, ""); visible != text {
+	for _, hidden := range []*regexp.Regexp{invisible, quotedOnce, quotedInvisible} {
+		if visible := hidden.ReplaceAllString(norm.NFD.String(text), ""); visible != text {
 			if redacted := r.redact(visible); redacted != visible {
 				return redacted
 			}

@@ -91,6 +91,10 @@ func TestHeadersAreRemoved(t *testing.T) {
 		{"abcédef", "abc%C3", "abc%C3"},
 		{"abcd/f", "abcd%2e", "abcd%2e"},
 		{"abcd/f", "abcd&sol", "(header)"},
+		{"abcdef", `"abcd"`, `"(header)`},             // as package net/http quotes a header that is cut
+		{"abcdef", "abcd\ufffd", "(header)"},          // as a reference of HTML that is cut is decoded
+		{`abc\def`, `a\x00bc\\\x00def.`, "(header)."}, // an invisible character after a backslash
+		{"w_secret", "ẃ_śéćŕét.", "(header)."},        // with marks, which NFC joins with letters
 		{"abcd/f", "(abcd).", "(abcd)."},
 	}
 	for _, form := range []string{

@@ -119,6 +119,9 @@ func (c *Client) connectionError(err error, reached *progress) *Error {
 		return refusal
 	}
 	text := cmp.Or(map[string]string{"EOF": "the server closed it"}[err.Error()], c.redactor.excerpt(err.Error()), "unknown cause")
+	if strings.Contains(text, "malformed HTTP status code") || strings.Contains(text, "malformed HTTP version") {
+		text = "malformed status line" // of which package net/http quotes a part
+	}
 	failed := &Error{Cause: ConnectionFailed, Text: "the connection failed: " + text, Temporary: true, Err: err}
 	operations, last := map[string]string{}, "" // the text of each operation's error; last is the innermost
 	var operation *net.OpError
@@ -145,8 +148,6 @@ func (c *Client) connectionError(err error, reached *progress) *Error {
 		failed.set(WantsTLS, wantsTLSText)
 	case reached.responded.Load() && closed:
 		failed.Cause, failed.Text = ResponseCut, "the response ended within its headers: "+text
-	case strings.Contains(text, "malformed HTTP status code") || strings.Contains(text, "malformed HTTP version"): // which quote a part of the line
-		failed.set(NotHTTP, "the response has a malformed status line")
 	case reached.responded.Load():
 		failed.set(NotHTTP, "the response is not valid HTTP/1.1: "+text)
 		if strings.Contains(err.Error(), `malformed HTTP response "\x00\x00`) { // a frame of HTTP/2
