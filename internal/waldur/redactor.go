@@ -119,11 +119,14 @@ var (
 	// atom matches a character or class of an expression, with its repetition.
 	atom = regexp.MustCompile(`(?:\[.+?\]|\\.|[^|])[*+]?`)
 
-	// invisible matches characters that do not show. Package net/http may quote them.
+	// invisible matches characters that do not show. Package net/http may quote them, once or more.
 	invisible       = regexp.MustCompile(`[\pC\pM\p{Zl}\p{Zp}]`)
-	quotedOnce      = regexp.MustCompile(`\\(?:[abfnrtv]|x[01][0-9a-f]|x7f|u[0-9a-f]{4}|U[0-9a-f]{8})`)
-	quotedInvisible = regexp.MustCompile(`\\+(?:[abfnrtv]|x[01][0-9a-f]|x7f|u[0-9a-f]{4}|U[0-9a-f]{8})`)
+	quotedOnce      = regexp.MustCompile(`\\` + quotes)
+	quotedInvisible = regexp.MustCompile(`\\+` + quotes)
 )
+
+// quotes are what follows a backslash in a quoted invisible character.
+const quotes = `(?:[abfnrtv]|x[01][0-9a-f]|x7f|u[0-9a-f]{4}|U[0-9a-f]{8})`
 
 // expression returns an expression that matches a secret in any encoding. After minSecret
 // characters, the end of the text matches as well.

@@ -94,7 +94,8 @@ func TestHeadersAreRemoved(t *testing.T) {
 		{"abcdef", `"abcd"`, `"(header)`},             // as package net/http quotes a header that is cut
 		{"abcdef", "abcd\ufffd", "(header)"},          // as a reference of HTML that is cut is decoded
 		{`abc\def`, `a\x00bc\\\x00def.`, "(header)."}, // an invisible character after a backslash
-		{"w_secret", "ẃ_śéćŕét.", "(header)."},        // with marks, which NFC joins with letters
+		{`hunt3r2; \s3cret`, `h\x00unt3r2; \\\x00s3cret.`, "(header)."},
+		{"w_secret", "ẃ_śéćŕét.", "(header)."}, // with marks, which NFC joins with letters
 		{"abcd/f", "(abcd).", "(abcd)."},
 	}
 	for _, form := range []string{
