@@ -44,7 +44,7 @@ func main() {
 func run(getenv func(string) string, now time.Time, stdout, stderr io.Writer) int {
 	client, err := newClient(getenv)
 	if err != nil {
-		fmt.Fprintf(stderr, "%s.\n", err)
+		fmt.Fprintf(stderr, "%s.\n", strings.ToUpper(err.Error()[:1])+err.Error()[1:])
 		return 2
 	}
 	if client.InsecureSkipVerify {
@@ -108,10 +108,11 @@ func newClient(getenv func(string) string) (*waldur.Client, error) {
 func report(w io.Writer, findings []finding, changed bool) int {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "FACT\tFOUND\tNEEDED\tVERDICT")
-	total := map[string]int{}
+	total, few := map[string]int{}, false
 	for i, found := range findings {
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", facts[i].name, found.text, facts[i].needed, found.verdict)
 		total[found.verdict]++
+		few = few || found.verdict == notSeen && facts[i].rows > 0
 	}
 	_ = table.Flush() // stdout may be closed early
 	status, summary := 0, "Nothing that the provider needs is broken."
@@ -120,7 +121,7 @@ func report(w io.Writer, findings []finding, changed bool) int {
 	}
 	fmt.Fprintf(w, "\n%s %d facts: %d ok, %d tolerated, %d BROKEN, %d not seen.",
 		summary, len(facts), total[ok], total[tolerated], total[broken], total[notSeen])
-	if total[notSeen] > 0 {
+	if few {
 		fmt.Fprint(w, " To see more, use the token of a user who may see more offerings and months.")
 	}
 	fmt.Fprintln(w)

@@ -292,7 +292,7 @@ func TestVariables(t *testing.T) {
 		{tokenVariable, `"xq-token"`, 2, "WALDUR_ACCESS_TOKEN must not be in quotes"},
 		{tokenVariable, "w_xq-personal", 0, ""},
 		{"https_proxy", refusing.URL, 1, "The check stopped: proxy refused. Check the environment variables HTTPS_PROXY"},
-		{"https_proxy", "http://user:xq%@proxy.test", 2, "the environment variable "}, // whose name has no case on Windows
+		{"https_proxy", "http://user:xq%@proxy.test", 2, "The environment variable "}, // whose name has no case on Windows
 	} {
 		variables := map[string]string{urlVariable: server.URL, tokenVariable: waldurtest.Token}
 		switch tc.variable {

@@ -242,7 +242,7 @@ func sentence(text string) string {
 
 // sources says where to find the values of some arguments.
 var sources = map[string]string{
-	"offering_uuid": "\n\nCopy it from the column offering_uuid.",
+	"offering_uuid": "\n\nCopy it from the address of the offering's page in Waldur, or from the column offering_uuid.",
 	"customer_uuid": "\n\nCopy it from the column service_provider_uuid, next to the name of the organization.",
 	"project_uuid":  "\n\nNo column has it. Copy it from the address of the project's page in Waldur's web interface.",
 }

@@ -89,10 +89,10 @@ func (d *componentUsageMonthlyDataSource) Schema(_ context.Context, _ datasource
 				"of the row's limit (a month, a calendar quarter, a calendar year or all months), up to that month. Conflicts with `start` and `end`. "+
 				"Default: `\"month\"`.", acceptedBy(oneOf("month", wholeLimitPeriod))),
 			"group_by": schema.SetAttribute{
-				MarkdownDescription: "Columns to group by, as in SQL: text columns or `billing_period`. Rows that are equal in these columns become one " +
-					"row. `measured_unit` and `limit_period` are always part of the group, so different units are never added. `total_consumed` and " +
-					"`total_allocated` are exact sums, and `usage_percent` is calculated from them. In a group of several months, `total_allocated` and " +
-					"`usage_percent` are null. All other columns are null. Conflicts with `fields`.",
+				MarkdownDescription: "Columns to group by, as in SQL: text columns or `billing_period`. Rows that are equal in these columns become one row. " +
+					"`measured_unit` and `limit_period` are always part of the group, so different units are never added; components without a unit are. " +
+					"`total_consumed` and `total_allocated` are exact sums, and `usage_percent` is calculated from them. In a group of several months, " +
+					"`total_allocated` and `usage_percent` are null. All other columns are null. Conflicts with `fields`.",
 				Optional: true, ElementType: types.StringType, Validators: []validator.Set{acceptedBy(parseGroupColumn)},
 			},
 			"min_usage_percent": optionalNumber("Keep only rows with at least this `usage_percent`: `80` means 80 %. Rows without a percentage are left out. "+
@@ -169,14 +169,6 @@ func (m *componentUsageMonthlyModel) validate(ctx context.Context, diags *diag.D
 	if startErr == nil && endErr == nil && start.Compare(end) > 0 {
 		addInvalidValue(diags, path.Root("start"), fmt.Errorf("must not be after end; got start %s and end %s", start, end))
 	}
-	if isKnown(m.MinUsagePercent) {
-		percent, err := parsePercent(m.MinUsagePercent.ValueBigFloat())
-		if err == nil && percent.Sign() > 0 && percent.LessThan(decimal.New(1, 0)) {
-			diags.AddAttributeWarning(path.Root("min_usage_percent"), "Low Value for min_usage_percent",
-				fmt.Sprintf("min_usage_percent is a percentage: %s means %s %%, which almost every row reaches.\n\nFor "+
-					"%s %%, set it to %s.", percent, percent, percent.Shift(2), percent.Shift(2)))
-		}
-	}
 	if len(m.GroupBy.Elements()) > 0 {
 		severalMonths := !m.Start.IsUnknown() && !m.End.IsUnknown() && start != end // an argument that is not set is the zero Month
 		m.validateGroups(ctx, severalMonths, diags)
@@ -227,6 +219,11 @@ func (d *componentUsageMonthlyDataSource) Read(ctx context.Context, req datasour
 	timeout := config.readTimeout(&resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
+	}
+	if percent := query.MinUsagePercent; percent != nil && percent.Sign() > 0 && percent.LessThan(decimal.New(1, 0)) {
+		resp.Diagnostics.AddAttributeWarning(path.Root("min_usage_percent"), "Low Value for min_usage_percent",
+			fmt.Sprintf("min_usage_percent is a percentage: %s means %s %%, which almost every row reaches.\n\nFor "+
+				"%s %%, set it to %s.", percent, percent, percent.Shift(2), percent.Shift(2)))
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()

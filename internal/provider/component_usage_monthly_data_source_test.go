@@ -100,7 +100,7 @@ func TestBadArguments(t *testing.T) {
 		"a NUL":                          {arguments{"component_type": text("c\x00pu")}, "component_type", "it has U+0000.", ""},
 		"a control character of Latin-1": {arguments{"component_type": text("cpu\u0085")}, "component_type", "it has U+0085.", ""},
 		"the name of an organization":    {arguments{"customer_uuid": text("Nordic Supercomputing")}, "customer_uuid", "got \"Nordic Supercomputing\".\n\nCopy it from the column service_provider_uuid", ""},
-		"the name of an offering":        {arguments{"offering_uuid": text("Puhti")}, "offering_uuid", "got \"Puhti\".\n\nCopy it from the column offering_uuid.", ""},
+		"the name of an offering":        {arguments{"offering_uuid": text("Puhti")}, "offering_uuid", "got \"Puhti\".\n\nCopy it from the address of the offering's page in Waldur, or from", ""},
 		"the name of a project":          {arguments{"project_uuid": text("Puhti")}, "project_uuid", "got \"Puhti\".\n\nNo column has it. Copy it from the address of the project's page in Waldur's web interface.", ""},
 		"groups by consumer":             {arguments{"group_by": set(text("customer_name"))}, "group_by", `group_by has "customer_name", ` + total, "did you mean"},
 		"groups by project":              {arguments{"group_by": set(text("project_name"))}, "group_by", total, "did you mean"},
@@ -223,9 +223,11 @@ func TestReadErrors(t *testing.T) {
 // TestALowPercentageIsAWarning, since 0.8 means 0.8 %.
 func TestALowPercentageIsAWarning(t *testing.T) {
 	t.Parallel()
+	server := waldurtest.Start(t, nil)
 	c := newProtocolClient(t)
+	c.configure(map[string]tftypes.Value{"url": text(server.URL), "token": text(waldurtest.Token)})
 	for percent, warned := range map[float64]bool{-1: false, 0: false, 0.57: true, 0.8: true, 0.99: true, 1: false, 80: false} {
-		diags := c.validate(map[string]tftypes.Value{"min_usage_percent": tftypes.NewValue(tftypes.Number, percent)})
+		_, diags := c.read(t.Context(), map[string]tftypes.Value{"min_usage_percent": tftypes.NewValue(tftypes.Number, percent)})
 		advice := fmt.Sprintf("For %[1]g %%, set it to %[1]g.", math.Round(percent*100))
 		if got := reported(diags, tfprotov6.DiagnosticSeverityWarning, "min_usage_percent", "Low Value for min_usage_percent", advice); got != warned || hasError(diags) || len(diags) > 1 {
 			t.Errorf("%g: %s", percent, describe(diags))

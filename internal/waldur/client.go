@@ -121,6 +121,7 @@ func (c *Client) Get(ctx context.Context, path string, query url.Values) (*Respo
 // acquire waits until the client may send a request, and takes a slot for it.
 func (c *Client) acquire(ctx context.Context, previous *Error) *Error {
 	var err error
+	queued := len(c.slots) == maxRequests
 	select {
 	case c.slots <- struct{}{}:
 		err = ctx.Err()
@@ -139,7 +140,7 @@ func (c *Client) acquire(ctx context.Context, previous *Error) *Error {
 	case failed.Cause != ReadTimedOut:
 	case held > 0:
 		failed.Cause, failed.Text = HeldBack, fmt.Sprintf("a Retry-After header of the server holds back all requests for another %s", held.Round(time.Second))
-	case previous == nil:
+	case previous == nil && queued:
 		failed.Cause, failed.Text = NotSent, fmt.Sprintf("the request was not sent, because %d others were in progress", maxRequests)
 	}
 	return failed

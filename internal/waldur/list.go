@@ -88,12 +88,12 @@ func (c *Client) latestMonth(ctx context.Context) (Month, error) {
 func (c *Client) noRows(ctx context.Context, q *Query, request Request) error {
 	var filters []string
 	for _, f := range q.filters() {
-		filters = append(filters, f.parameter+"="+f.value)
+		filters = append(filters, fmt.Sprintf("%s = %q", f.parameter, f.value))
 	}
+	failed := &Error{Request: request, Cause: NoRows, Text: "Waldur has no row with " + strings.Join(filters, ", ")}
 	if !q.hasMonths() {
-		filters = append(filters, "the current month")
+		failed.Text = strings.TrimSuffix(failed.Text, " with ") + " in the current month"
 	}
-	failed := &Error{Request: request, Cause: NoRows, Text: "Waldur has no row for " + strings.Join(filters, ", ")}
 	if q.ComponentType != "" {
 		others := *q
 		others.ComponentType = ""
@@ -101,7 +101,10 @@ func (c *Client) noRows(ctx context.Context, q *Query, request Request) error {
 		if rows, _, err := c.selectRows(ctx, &others); err == nil {
 			failed.Types = map[string]string{}
 			for _, row := range rows {
-				failed.Types[c.redactor.excerpt(*row.ComponentType)] = c.redactor.excerpt(*row.ComponentName)
+				identifier, name := c.redactor.excerpt(*row.ComponentType), c.redactor.excerpt(*row.ComponentName)
+				if failed.Types[identifier] == "" || strings.EqualFold(name, q.ComponentType) {
+					failed.Types[identifier] = name
+				}
 			}
 		}
 	}

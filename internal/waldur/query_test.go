@@ -232,6 +232,8 @@ func TestRequiredRows(t *testing.T) {
 	t.Parallel()
 	ram := testRow(1, 1, "2026-12-01")
 	ram.ComponentType, ram.ComponentName = waldurtest.Token, "RAM "+waldurtest.Token
+	renamed := testRow(2, 0, "2026-12-01") // the same type in another offering
+	renamed.ComponentName = "Cores"
 	second := func(f waldurtest.Fault) waldurtest.Fault {
 		return waldurtest.On(func(n int, _ *http.Request) bool { return n == 1 }, f)
 	}
@@ -245,18 +247,20 @@ func TestRequiredRows(t *testing.T) {
 		requests int
 	}{
 		"that a later step leaves out":   {query: waldur.Query{BillingPeriod: waldur.NewMonth(2026, 12), MinUsagePercent: &zero}, requests: 1},
-		"of the current month":           {want: "Waldur has no row for the current month", requests: 1},
-		"of another month":               {query: waldur.Query{BillingPeriod: waldur.NewMonth(2020, 1)}, want: "Waldur has no row for billing_period=2020-01", requests: 1},
-		"of a component type":            {query: waldur.Query{BillingPeriod: waldur.NewMonth(2026, 12), ComponentType: "no"}, want: "Waldur has no row for billing_period=2026-12, component_type=no", types: types, requests: 2},
-		"of a component type, by fields": {query: waldur.Query{Start: waldur.NewMonth(2026, 1), ComponentType: "no", OfferingType: "Marketplace.Slurm", Fields: columns([]string{"limit_amount"})}, want: "component_type=no", types: types, requests: 2},
-		"of no component type":           {query: waldur.Query{BillingPeriod: waldur.NewMonth(2020, 1), ComponentType: "no"}, want: "component_type=no", types: map[string]string{}, requests: 2},
-		"and an error for the types":     {query: waldur.Query{BillingPeriod: waldur.NewMonth(2026, 12), ComponentType: "no"}, fault: second(waldurtest.Status(500, nil, "")), want: "component_type=no", requests: 2},
-		"and types of another kind": {query: waldur.Query{BillingPeriod: waldur.NewMonth(2026, 12), ComponentType: "no", OfferingType: "no"}, want: "component_type=no", requests: 2,
+		"of the current month":           {want: "Waldur has no row in the current month", requests: 1},
+		"of another month":               {query: waldur.Query{BillingPeriod: waldur.NewMonth(2020, 1)}, want: `Waldur has no row with billing_period = "2020-01"`, requests: 1},
+		"of a component type":            {query: waldur.Query{BillingPeriod: waldur.NewMonth(2026, 12), ComponentType: "no"}, want: `Waldur has no row with billing_period = "2026-12", component_type = "no"`, types: types, requests: 2},
+		"of a component type, by fields": {query: waldur.Query{Start: waldur.NewMonth(2026, 1), ComponentType: "no", OfferingType: "Marketplace.Slurm", Fields: columns([]string{"limit_amount"})}, want: `component_type = "no"`, types: types, requests: 2},
+		"of a name of a type":            {query: waldur.Query{BillingPeriod: waldur.NewMonth(2026, 12), ComponentType: "cores"}, want: `component_type = "cores"`, types: map[string]string{"type_0": "Cores", "(token)": "RAM (token)"}, requests: 2},
+		"of another name of it":          {query: waldur.Query{BillingPeriod: waldur.NewMonth(2026, 12), ComponentType: "cpu"}, want: `component_type = "cpu"`, types: types, requests: 2},
+		"of no component type":           {query: waldur.Query{BillingPeriod: waldur.NewMonth(2020, 1), ComponentType: "no"}, want: `component_type = "no"`, types: map[string]string{}, requests: 2},
+		"and an error for the types":     {query: waldur.Query{BillingPeriod: waldur.NewMonth(2026, 12), ComponentType: "no"}, fault: second(waldurtest.Status(500, nil, "")), want: `component_type = "no"`, requests: 2},
+		"and types of another kind": {query: waldur.Query{BillingPeriod: waldur.NewMonth(2026, 12), ComponentType: "no", OfferingType: "no"}, want: `component_type = "no"`, requests: 2,
 			fault: second(waldurtest.EditQuery(func(query url.Values) { query.Del("offering_type") }))},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			server, c := serve(t, []waldurtest.Row{testRow(0, 0, "2026-12-01"), ram}, test.fault)
+			server, c := serve(t, []waldurtest.Row{testRow(0, 0, "2026-12-01"), ram, renamed}, test.fault)
 			server.SetNow(time.Date(2026, time.November, 30, 0, 0, 0, 0, time.UTC))
 			query := test.query
 			query.RequireRows = true
@@ -266,7 +270,7 @@ func TestRequiredRows(t *testing.T) {
 				t.Errorf("sent %v", requests)
 			}
 			if test.want == "" {
-				if err != nil || len(rows) != 0 || total != 2 {
+				if err != nil || len(rows) != 0 || total != 3 {
 					t.Errorf("got %d of %d rows, %v", len(rows), total, err)
 				}
 				return

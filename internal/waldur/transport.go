@@ -155,7 +155,8 @@ func (c *Client) connectionError(err error, reached *progress) *Error {
 		}
 	case isUntrusted:
 		chain := untrusted.UnverifiedCertificates
-		failed.set(untrustedCause(untrusted, c.RootCAs), failed.Text+"; "+c.redactor.excerpt(fmt.Sprintf(
+		reason, _, _ := strings.Cut(failed.Text, " (possibly because of ")
+		failed.set(untrustedCause(untrusted, c.RootCAs), reason+"; "+c.redactor.excerpt(fmt.Sprintf(
 			"the certificate is for %q, and the last certificate that the server sent was issued by %q",
 			cmp.Or(chain[0].Subject.String(), strings.Join(chain[0].DNSNames, ", ")), chain[len(chain)-1].Issuer)))
 	case strings.Contains(alert, "certificate") || alert == "access denied": // the words of package crypto/tls for alerts about the client's

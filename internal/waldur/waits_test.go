@@ -311,6 +311,21 @@ func TestARequestThatWaitsForOthers(t *testing.T) {
 	}
 }
 
+// TestARequestAfterTheTime of its read blames no others, because there are none.
+func TestARequestAfterTheTime(t *testing.T) {
+	t.Parallel()
+	bubble(t, "", func(t *testing.T) {
+		c := inBubble(t, &Client{}, func(http.ResponseWriter, *http.Request) {})
+		ctx, cancel := context.WithDeadline(t.Context(), midnight.Add(-time.Second))
+		defer cancel()
+		for range 20 { // select takes one of two ways at random
+			if _, err := c.Get(ctx, "version/", nil); CauseOf(err) != ReadTimedOut {
+				t.Fatalf("got %s, %v", CauseOf(err), err)
+			}
+		}
+	})
+}
+
 // TestReadsThatEnd say why, and what failed before. No attempt leaves a goroutine behind.
 func TestReadsThatEnd(t *testing.T) {
 	t.Parallel()
