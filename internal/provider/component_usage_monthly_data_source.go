@@ -71,7 +71,7 @@ func (d *componentUsageMonthlyDataSource) Schema(_ context.Context, _ datasource
 		MarkdownDescription: "Reads monthly usage and allocation, as Waldur sums it up: every row that the token's user may see, exactly, in a stable order.",
 		Attributes: map[string]schema.Attribute{
 			"billing_period": optionalString("Month to read, as `YYYY-MM` or `YYYY-MM-01`, in UTC. `\"latest\"` is this month, or last month while "+
-				"this month has no rows at all. Conflicts with `start` and `end`. Default, without these: the current month.", acceptedBy(parseBillingPeriod)),
+				"this month has no rows at all. Conflicts with `start` and `end`. Default, without these: this month.", acceptedBy(parseBillingPeriod)),
 			"start":         optionalString("First month to read, as `YYYY-MM` or `YYYY-MM-01`. Without `end`, all later months are read.", month),
 			"end":           optionalString("Last month to read, as `YYYY-MM` or `YYYY-MM-01`. Without `start`, all earlier months are read.", month),
 			"offering_uuid": optionalString("UUID of the offering to read, with or without dashes. It is in the address of the offering's page in Waldur.", id),
@@ -222,8 +222,8 @@ func (d *componentUsageMonthlyDataSource) Read(ctx context.Context, req datasour
 	}
 	if percent := query.MinUsagePercent; percent != nil && percent.Sign() > 0 && percent.LessThan(decimal.New(1, 0)) {
 		resp.Diagnostics.AddAttributeWarning(path.Root("min_usage_percent"), "Low Value for min_usage_percent",
-			fmt.Sprintf("min_usage_percent is a percentage: %s means %s %%, which almost every row reaches.\n\nFor "+
-				"%s %%, set it to %s.", percent, percent, percent.Shift(2), percent.Shift(2)))
+			fmt.Sprintf("min_usage_percent is a percentage: %s means %[1]s %%, which almost every row reaches.\n\nFor %[2]s %%, set it to %[2]s.",
+				percent, percent.Shift(2)))
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()

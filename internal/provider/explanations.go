@@ -53,8 +53,8 @@ var explanations = map[waldur.Cause]explanation{
 	waldur.ProxyUnreachable: {"Cannot Connect to Proxy", "Check that the proxy {proxy} is running and that its address is correct. " + checkProxy},
 	waldur.ProxyNoTLS: {"Cannot Connect to Proxy", "The address of the proxy begins with https, so the proxy itself must speak TLS. If it does not, as with " +
 		"most proxies, begin the address with http. " + checkProxy},
-	waldur.ProxyUntrusted: {"Cannot Connect to Proxy", "If a private authority issued the certificate of the proxy, set ca_cert_pem. Otherwise, ask " +
-		"the owner of the proxy for a valid one. " + checkProxy},
+	waldur.ProxyUntrusted: {"Cannot Connect to Proxy", "If a private authority issued the certificate of the proxy, set ca_cert_pem. Otherwise, ask the " +
+		"owner of the proxy for a valid one. " + checkProxy},
 	waldur.ProxyLogin: {"Proxy Refused to Connect", "The proxy requires a user and a password, or does not accept those that it got. Write them into its " +
 		"address before the host, as in user:password@proxy.example.com:3128, and percent-encode special characters. " + checkProxy},
 	waldur.ProxyOtherLogin: {"Proxy Refused to Connect", "The provider supports only the login method Basic, so no password in the proxy's address helps. " +
@@ -63,12 +63,12 @@ var explanations = map[waldur.Cause]explanation{
 	waldur.ProxyFailed: {"Proxy Cannot Reach Waldur", "Check that the proxy {proxy} and the server are running and that both addresses are correct. " +
 		checkProxy},
 
-	waldur.NoTLS: {"Wrong Scheme in Waldur Address", "Check the port in {url}. " +
-		"If the server has no TLS, begin the address with http, which sends the token unencrypted."},
+	waldur.NoTLS: {"Wrong Scheme in Waldur Address", "Check the port in {url}. If the server has no TLS, begin the address with http, which sends the token " +
+		"unencrypted."},
 	waldur.WantsTLS:       {"Wrong Scheme in Waldur Address", "Begin {url} with https, or correct its port."},
 	waldur.TLSInterrupted: {"TLS Handshake Interrupted", "The server may not speak TLS at this port. For old firewalls, " + troubles + " " + checkRunning},
-	waldur.TLSUnusable: {"TLS Handshake Failed", "Ask the operator for TLS 1.2 or later and a valid certificate. If it has a negative serial number, see " +
-		"Troubleshooting in the provider's documentation."},
+	waldur.TLSUnusable: {"TLS Handshake Failed", "Ask the operator for TLS 1.2 or later and a valid certificate. If it has a negative serial number, " +
+		troubles},
 	waldur.TLSRefused: {"TLS Handshake Refused by Server", "The server, or a gateway in front of it, may accept only other versions of TLS, or may not know " +
 		"the host in the address. Or it requires a client certificate that it trusts: check client_cert_pem and client_key_pem. For old servers, " + troubles},
 	waldur.WrongHost:   {untrusted, "The certificate does not name the host in the address. Correct {url}, or ask the operator for a certificate that does."},
@@ -76,8 +76,8 @@ var explanations = map[waldur.Cause]explanation{
 	waldur.NotYetValid: {untrusted, "The certificate is not valid yet. The clock of this machine may be behind: check it."},
 	waldur.NoAuthorities: {untrusted, "This machine has no certificate authorities. Install them: in most images, they are the package ca-certificates. If " +
 		"the certificate comes from a private authority, " + setAuthority},
-	waldur.NoIntermediate: {untrusted, "The server sent only its own certificate. If a public authority issued it, the intermediate certificate is " +
-		"missing: ask the operator to send the full chain. If a private authority or a proxy that inspects connections issued it, " + setAuthority},
+	waldur.NoIntermediate: {untrusted, "The server sent only its own certificate. If a public authority issued it, the intermediate certificate is missing: " +
+		"ask the operator to send the full chain. If a private authority or a proxy that inspects connections issued it, " + setAuthority},
 	waldur.UnknownAuthority: {untrusted, "If the certificate comes from a private authority, or from a proxy that inspects connections, " + setAuthority},
 	waldur.ClientCertificate: {"Client Certificate Not Accepted", "Set client_cert_pem in the provider block to a certificate that has not expired, and " +
 		"client_key_pem to its key. The server, or the gateway in front of it, must trust the authority of the certificate."},
@@ -247,8 +247,8 @@ func (f *readFailure) adviseUnauthorized(detail string) string {
 	case kind == waldur.PersonalAccessToken && strings.Contains(detail, "JWT"):
 		return "Personal access tokens may be switched off on this server. Ask its operator, or use the API token in the user profile in Waldur." + renew
 	case kind == waldur.PersonalAccessToken && !token.Expiry().IsZero() && token.Expiry().Before(time.Now()):
-		return fmt.Sprintf("The personal access token expired on %s. "+
-			"Create a new one in the user profile in Waldur.", token.Expiry().UTC().Format(time.RFC1123)) + renew
+		return fmt.Sprintf("The personal access token expired on %s. Create a new one in the user profile in Waldur.",
+			token.Expiry().UTC().Format(time.RFC1123)) + renew
 	case kind == waldur.PersonalAccessToken:
 		return "The personal access token may have expired or been revoked, it may not be allowed from this network, or its user may be inactive or not " +
 			"allowed to use such tokens. Check it in the user profile in Waldur, or create a new one there." + renew

@@ -217,7 +217,7 @@ func (r *reading) incomplete(err error, changes int) error {
 	case r.passes == 0, failed.Cause != ReadTimedOut && failed.Cause != NotSent && failed.Cause != HeldBack:
 		return err
 	}
-	if changes > 0 && failed.Previous == nil {
+	if changes > 0 && failed.Previous == nil && failed.Cause != HeldBack && failed.Cause != NotSent {
 		failed.Cause = DataChanges
 	}
 	failed.Text = fmt.Sprintf("received %d rows; the server counts %d (passes: %d, changes of the data: %d): %s",

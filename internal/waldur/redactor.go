@@ -174,10 +174,13 @@ func encodings(c rune, canBeCut bool) string {
 
 // redact replaces the secrets in a text with placeholders. At the end, where the text may have been
 // cut, it also replaces the beginning of a secret.
-func (r *redactor) redact(text string) string { return r.replace(r.secrets, text) }
+func (r *redactor) redact(text string) string {
+	return r.replace(r.secrets, []*regexp.Regexp{invisible, quotedOnce, quotedInvisible}, text)
+}
 
-// replace replaces secrets of the redactor, and all that invisible characters divide.
-func (r *redactor) replace(secrets []redaction, text string) string {
+// replace replaces secrets of the redactor, and all that hidden characters divide. It removes
+// each kind of those at most once in a row, so that its time does not grow with their number.
+func (r *redactor) replace(secrets []redaction, hidden []*regexp.Regexp, text string) string {
 	last := text[len(strings.TrimRight(strings.TrimRight(text, "\"�"), alphanumerics)):] // its last word, which may be cut
 	for i, s := range secrets {
 		if !strings.Contains(text, s.word) && !strings.Contains(last, s.beginning) {
@@ -185,14 +188,14 @@ func (r *redactor) replace(secrets []redaction, text string) string {
 		}
 		if parts := s.expression().Split(text, -1); len(parts) > 1 {
 			for j, part := range parts {
-				parts[j] = r.replace(secrets[i+1:], part)
+				parts[j] = r.replace(secrets[i+1:], hidden, part)
 			}
 			return strings.Join(parts, s.placeholder)
 		}
 	}
-	for _, hidden := range []*regexp.Regexp{invisible, quotedOnce, quotedInvisible} {
-		if visible := hidden.ReplaceAllString(norm.NFD.String(text), ""); visible != text {
-			if redacted := r.redact(visible); redacted != visible {
+	for i, form := range hidden {
+		if visible := form.ReplaceAllString(norm.NFD.String(text), ""); visible != text {
+			if redacted := r.replace(r.secrets, hidden[i+1:], visible); redacted != visible {
 				return redacted
 			}
 		}

@@ -147,7 +147,7 @@ func TestCredentialsOfAProxyAreRemoved(t *testing.T) {
 // TestInvisibleCharactersHideNoSecret, whether they are the server's or the secret's.
 func TestInvisibleCharactersHideNoSecret(t *testing.T) {
 	t.Parallel()
-	for _, invisible := range []string{"\u200b", "\u00ad", "\x00", "\x1b", "\n", "\t", "\u2028", "\u2029", "\ufeff", "\u202e", "\ufe0f", "\u034f", "\U000e0001"} {
+	for _, invisible := range []string{"\u200b", "\u00ad", "\x00", "\x7f", "\x1b", "\n", "\t", "\u2028", "\u2029", "\ufeff", "\u202e", "\ufe0f", "\u034f", "\U000e0001"} {
 		hidden := strings.Join(strings.Split("s3cret/k3y", ""), invisible)
 		quoted := strconv.Quote(hidden)
 		for text, want := range map[string]string{
@@ -192,6 +192,7 @@ func TestLongSecretsAreRemoved(t *testing.T) {
 	longer := strings.ReplaceAll(longest[1:], "~", "g") + "éyyyy"
 	headers := http.Header{"A": {cookie}, "B": {longer}, "C": {strings.Repeat(`"`, 200)}, "D": {strings.Repeat(`\`, 20)}}
 	r := newRedactor(Token(longest), headers, nil)
+	nested := strings.Repeat(`\x0`, 1000) + strings.Repeat("1", 1000) // each time that it is unquoted, another one shows
 	for text, want := range map[string]string{
 		"a " + longest + " b":                 "a (token) b",
 		"a " + longest[:10000]:                "a (token)",
@@ -201,6 +202,7 @@ func TestLongSecretsAreRemoved(t *testing.T) {
 		"a " + strings.Repeat(`"`, 200) + "b": "a (header)b",
 		"a " + strings.Repeat(`\`, 20) + "b":  "a (header)b",
 		strings.Repeat("name=/~", 1000):       strings.Repeat("name=/~", 1000),
+		nested:                                nested,
 	} {
 		if got := r.redact(text); got != want {
 			t.Errorf("%.50q became %.50q, want %.50q", text, got, want)

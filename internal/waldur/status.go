@@ -149,7 +149,7 @@ func (c *Client) redirectError(resp *http.Response, path string) *Error {
 	if err != nil {
 		return failed
 	}
-	if moved := movedTo(location, c.URL, path); moved != "" && c.redactor.redact(text+" "+moved) == text+" "+moved {
+	if moved := movedTo(location, c.URL, path); moved != "" && len(text) <= maxSource && c.redactor.excerpt(moved) == moved && c.redactor.redact(text) == text {
 		failed.Cause, failed.Address = Moved, moved
 	}
 	// A gateway may strip the slash at the end, and TLS may end before the server that redirects.

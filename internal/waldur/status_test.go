@@ -149,6 +149,8 @@ func TestRedirectsAreNeverFollowed(t *testing.T) {
 		root     string
 	}{
 		"to the same endpoint elsewhere": {to: elsewhere.URL + waldurtest.Path + "?token=" + waldurtest.Token, location: elsewhere.URL + waldurtest.Path + "?token=(token)"}, // without TLS
+		"to http":                        {to: elsewhere.URL + waldurtest.Path},                                                                                              // never to less security
+		"to a split header":              {to: "https://elsewhere.example/s3cret/up/../k3y" + waldurtest.Path},
 		"to https":                       {to: "https://waldur.example.com/up" + waldurtest.Path, root: "https://waldur.example.com/up"},
 		"to an escaped path":             {to: "https://elsewhere.example/my%2Fprefix" + waldurtest.Path, root: "https://elsewhere.example/my%2Fprefix"},
 		"to no host":                     {to: "https:" + waldurtest.Path},
