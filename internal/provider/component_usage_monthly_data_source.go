@@ -140,18 +140,15 @@ func (d *componentUsageMonthlyDataSource) Configure(_ context.Context, req datas
 	d.connection, _ = req.ProviderData.(*connection) // nil before the provider is configured
 }
 
+// ValidateConfig checks what the validators of single arguments cannot. Values that are not known
+// yet are checked later: Terraform validates again before it reads.
 func (d *componentUsageMonthlyDataSource) ValidateConfig(ctx context.Context, req datasource.ValidateConfigRequest, resp *datasource.ValidateConfigResponse) {
-	var config componentUsageMonthlyModel
-	resp.Diagnostics.Append(req.Config.Get(ctx, &config)...)
-	if resp.Diagnostics.HasError() {
+	var m componentUsageMonthlyModel
+	diags := &resp.Diagnostics
+	diags.Append(req.Config.Get(ctx, &m)...)
+	if diags.HasError() {
 		return
 	}
-	config.validate(ctx, &resp.Diagnostics)
-}
-
-// validate checks what the validators of single arguments cannot. Values that are not known yet are
-// checked later: Terraform validates again before it reads.
-func (m *componentUsageMonthlyModel) validate(ctx context.Context, diags *diag.Diagnostics) {
 	months := map[string]types.String{"start": m.Start, "end": m.End}
 	for _, name := range []string{"start", "end"} {
 		if !isKnown(months[name]) {

@@ -163,7 +163,10 @@ func (f *readFailure) report(err error, diags *diag.Diagnostics) {
 // reportFilters reports parameters that the server refused, each at its argument if that is set.
 func (f *readFailure) reportFilters(failed *waldur.Error, request string, diags *diag.Diagnostics) {
 	for _, parameter := range slices.Sorted(maps.Keys(failed.Refused)) {
-		argument := cmp.Or(map[string]string{"field": "fields"}[parameter], parameter)
+		argument := parameter
+		if parameter == "field" {
+			argument = "fields"
+		}
 		problem := sentence(fmt.Sprintf("the server refused the value of %s: %q", argument, failed.Refused[parameter]))
 		if f.isSet(argument) {
 			diags.AddAttributeError(path.Root(argument), "Filter Refused by Waldur", problem+"\n\nCorrect the argument, or leave it out.\n\n"+request)
@@ -206,7 +209,7 @@ func (f *readFailure) advise(failed *waldur.Error) string {
 	}
 	advice = adviseWait(advice, failed)
 	if failed.OutOfTime {
-		advice += fmt.Sprintf(" The read had no time left for another attempt: raise timeouts.read (now %s).", f.timeout)
+		advice += " The read had no time left for another attempt: raise timeouts.read (now {timeout})."
 	}
 	proxy := cmp.Or(f.connection.client.Proxy, &url.URL{}).Host
 	return strings.NewReplacer("{url}", f.connection.urlSource, "{timeout}", f.timeout.String(), "{proxy}", proxy, "{address}", failed.Address).Replace(advice)

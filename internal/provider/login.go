@@ -214,11 +214,8 @@ func readProfile(name string) (*profile, error) {
 	}
 	var content map[string]any // whose keys are case-sensitive, unlike those of structs
 	if err := toml.Unmarshal(text, &content); err != nil {
-		problem := "cannot be read"
-		if syntax, ok := errors.AsType[toml.ParseError](err); ok {
-			problem = fmt.Sprintf("is not valid TOML in line %d", syntax.Position.Line)
-		}
-		return nil, fmt.Errorf("the profile %.60q cannot be read: %s %s", name, file, problem)
+		syntax, _ := errors.AsType[toml.ParseError](err) // a map takes all that is valid
+		return nil, fmt.Errorf("the profile %.60q cannot be read: %s is not valid TOML in line %d", name, file, syntax.Position.Line)
 	}
 	profiles, _ := content["profiles"].(map[string]any)
 	if profiles[name] == nil {

@@ -90,9 +90,12 @@ func (c *Client) noRows(ctx context.Context, q *Query, request Request) error {
 	for _, f := range q.filters() {
 		filters = append(filters, fmt.Sprintf("%s = %q", f.parameter, f.value))
 	}
-	failed := &Error{Request: request, Cause: NoRows, Text: "Waldur has no row with " + strings.Join(filters, ", ")}
+	failed := &Error{Request: request, Cause: NoRows, Text: "Waldur has no row"}
+	if len(filters) > 0 {
+		failed.Text += " with " + strings.Join(filters, ", ")
+	}
 	if !q.hasMonths() {
-		failed.Text = strings.TrimSuffix(failed.Text, " with ") + " in the current month"
+		failed.Text += " in the current month"
 	}
 	if q.ComponentType != "" {
 		others := *q
@@ -217,7 +220,7 @@ func (r *reading) incomplete(err error, changes int) error {
 	case r.passes == 0, failed.Cause != ReadTimedOut && failed.Cause != NotSent && failed.Cause != HeldBack:
 		return err
 	}
-	if changes > 0 && failed.Previous == nil && failed.Cause != HeldBack && failed.Cause != NotSent {
+	if changes > 0 && failed.Previous == nil && (failed.Cause == RowsMissing || failed.Cause == ReadTimedOut) {
 		failed.Cause = DataChanges
 	}
 	failed.Text = fmt.Sprintf("received %d rows; the server counts %d (passes: %d, changes of the data: %d): %s",

@@ -24,8 +24,8 @@ func (c *Client) page(ctx context.Context, q *Query, r pageRequest) (*listPage, 
 	resp, err := c.Get(ctx, componentUsageMonthlyPath, q.values(r, fullDates))
 	if !fullDates && refusesMonths(err) {
 		// The published schema of the API declares months as dates. Stay with what the server accepts.
-		if again, err2 := c.Get(ctx, componentUsageMonthlyPath, q.values(r, true)); !refusesMonths(err2) {
-			resp, err = again, err2
+		if again, againErr := c.Get(ctx, componentUsageMonthlyPath, q.values(r, true)); !refusesMonths(againErr) {
+			resp, err = again, againErr
 			c.fullDates.CompareAndSwap(false, err == nil)
 		}
 	}

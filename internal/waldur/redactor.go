@@ -193,8 +193,9 @@ func (r *redactor) replace(secrets []redaction, hidden []*regexp.Regexp, text st
 			return strings.Join(parts, s.placeholder)
 		}
 	}
+	decomposed := norm.NFD.String(text)
 	for i, form := range hidden {
-		if visible := form.ReplaceAllString(norm.NFD.String(text), ""); visible != text {
+		if visible := form.ReplaceAllString(decomposed, ""); visible != text {
 			if redacted := r.replace(r.secrets, hidden[i+1:], visible); redacted != visible {
 				return redacted
 			}

@@ -118,8 +118,11 @@ func (c *Client) connectionError(err error, reached *progress) *Error {
 	if refusal, ok := errors.AsType[*Error](err); ok {
 		return refusal
 	}
-	text := cmp.Or(map[string]string{"EOF": "the server closed it"}[err.Error()], c.redactor.excerpt(err.Error()), "unknown cause")
-	if strings.Contains(text, "malformed HTTP status code") || strings.Contains(text, "malformed HTTP version") {
+	text := cmp.Or(c.redactor.excerpt(err.Error()), "unknown cause")
+	switch {
+	case text == "EOF":
+		text = "the server closed it"
+	case strings.Contains(text, "malformed HTTP status code"), strings.Contains(text, "malformed HTTP version"):
 		text = "malformed status line" // of which package net/http quotes a part
 	}
 	failed := &Error{Cause: ConnectionFailed, Text: "the connection failed: " + text, Temporary: true, Err: err}
